@@ -1,0 +1,368 @@
+"""TrainConfig: everything that decides what a trial computes, and nothing else.
+
+Every limit is checked here, and a wrong value gets one line: "`path`: value is not allowed: must be ...".
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from iwae import yaml
+from iwae.validation import Part, PartError, parse
+
+DatasetName = Literal["digits", "mnist", "fashion-mnist", "omniglot", "npz"]
+Binarization = Literal["dynamic", "fixed", "threshold", "none"]
+
+# The key of a trial does not depend on where it ran.
+RUNTIME_FIELDS = frozenset({"device", "threads"})
+
+
+IntTuple = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
+FloatTuple = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)]
+
+
+class DataConfig(Part):
+    """The data set, its split and how gray pixels become binary.
+
+    Attributes:
+        name: ``digits`` (8×8, embedded), ``mnist``, ``fashion-mnist``, ``omniglot`` (28×28) or ``npz``.
+        path: the file of ``npz``: arrays ``train`` and ``test``, optionally ``validation``, each
+            ``[N, X]`` or ``[N, H, W]``, ``uint8`` intensities 0..255 or ``bool``.
+        binarization: ``dynamic`` draws Bernoulli pixels afresh at every minibatch, ``fixed`` once (seeded),
+            ``threshold`` rounds at ½, ``none`` leaves pixels as they are, in [0, 1].
+        num_train: use only the first so many training images; null uses all.
+        num_validation: images held out of the training images; null is the data set's default
+            (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
+
+    """
+
+    name: DatasetName = "mnist"
+    path: str | None = None
+    binarization: Binarization = "dynamic"
+    num_train: int | None = Field(default=None, ge=1)
+    num_validation: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _path_belongs_to_npz(self) -> Self:
+        if self.name == "npz" and self.path is None:
+            raise PartError("path", "null", "the path of an .npz file when data.name is npz")
+        if self.name != "npz" and self.path is not None:
+            raise PartError("path", repr(self.path), f"null when data.name is {self.name}")
+        return self
+
+
+class ModelConfig(Part):
+    """Encoder, decoder, posterior and likelihood.
+
+    Attributes:
+        hidden_dims: widths of the encoder's hidden layers, from the pixels inward.
+        decoder_hidden_dims: widths of the decoder's, from the latents outward; null mirrors the encoder.
+        latent_dim: D, the latent size.
+        likelihood: ``bernoulli`` for binary pixels, ``gaussian`` for intensities in [0, 1].
+        observation_std: standard deviation of the Gaussian likelihood; ``learned`` is one shared scalar.
+        init: ``pytorch`` (each layer's own default) or ``glorot`` (uniform √(6/(in+out)), zero biases).
+        output_bias: bias of the last layer: ``default`` (what init gives), ``zero``, or ``train_mean``
+            (logit of the clipped training mean, Burda et al. 2016; the mean itself under a Gaussian).
+
+    """
+
+    hidden_dims: IntTuple = (400,)
+    decoder_hidden_dims: IntTuple | None = None
+    latent_dim: int = Field(default=20, ge=1)
+    activation: Literal["relu", "tanh", "elu"] = "relu"
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    observation_std: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"
+    init: Literal["pytorch", "glorot"] = "pytorch"
+    output_bias: Literal["default", "zero", "train_mean"] = "default"
+
+    @model_validator(mode="after")
+    def _std_belongs_to_gaussian(self) -> Self:
+        if self.likelihood == "bernoulli" and self.observation_std != "learned":
+            raise PartError("observation_std", self.observation_std, "left out when likelihood is bernoulli")
+        return self
+
+
+class ObjectiveConfig(Part):
+    """What is maximized.
+
+    Attributes:
+        name: ``vae`` is the ELBO with the analytic KL, ``multi-sample-vae`` the average of the K logs,
+            ``iwae`` the log of the average (Burda et al. 2016, eq. 8).
+        num_samples: K, the importance samples of a training step.
+        beta: constant weight of log p(z) − log q(z|x) (of the KL, for ``vae``); annealing ends at it.
+        free_bits: λ in nats per latent dimension: Σ_d max(λ, batch-mean KL_d) (Kingma et al. 2016).
+
+    """
+
+    name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
+    num_samples: int = Field(default=1, ge=1)
+    beta: float = Field(default=1.0, ge=0)
+    free_bits: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _free_bits_are_for_the_elbo(self) -> Self:
+        if self.free_bits > 0 and self.num_samples > 1:
+            raise PartError(
+                "free_bits", self.free_bits, "0 when num_samples > 1: free bits bound the ELBO only"
+            )
+        if self.free_bits > 0 and self.name != "vae":
+            raise PartError("free_bits", self.free_bits, "0 unless name is vae: they need the analytic KL")
+        return self
+
+
+class NoAnnealing(Part):
+    """The weight is constant."""
+
+    name: Literal["none"]
+
+
+class WarmUp(Part):
+    """A weight that rises from ``start`` to its end value and stays there.
+
+    Attributes:
+        target: ``beta`` scales log p(z) − log q(z|x), ``entropy_weight`` only −log q(z|x).
+        warmup_epochs: epochs until the end value; at most ``num_epochs``.
+        start: the weight at the first step, as a share of the end value.
+
+    """
+
+    name: Literal["linear", "cosine", "sigmoid"]
+    target: Literal["beta", "entropy_weight"] = "beta"
+    warmup_epochs: int = Field(default=10, ge=1)
+    start: float = Field(default=0.0, ge=0, lt=1)
+
+
+class CyclicalAnnealing(Part):
+    """Ramps that start again, over the whole training (Fu et al. 2019).
+
+    Attributes:
+        cycles: M, the number of cycles.
+        ramp_share: R, the share of a cycle in which the weight rises; then it stays at its end value.
+
+    """
+
+    name: Literal["cyclical"]
+    target: Literal["beta", "entropy_weight"] = "beta"
+    cycles: int = Field(default=4, ge=1)
+    ramp_share: float = Field(default=0.5, gt=0, le=1)
+    start: float = Field(default=0.0, ge=0, lt=1)
+
+
+AnnealingConfig = Annotated[NoAnnealing | WarmUp | CyclicalAnnealing, Field(discriminator="name")]
+
+
+class ConstantRate(Part):
+    """The learning rate stays."""
+
+    name: Literal["constant"]
+
+
+class StagedRate(Part):
+    """The learning rate is ``lr * factors[i]`` in stage i, which lasts ``epochs[i]`` epochs.
+
+    Burda et al. 2016: 3^i epochs with 10^(−i/7), i = 0 … 7. Training may end before the last stage does.
+    """
+
+    name: Literal["stages"]
+    epochs: IntTuple = Field(min_length=1)
+    factors: FloatTuple = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_factor_a_stage(self) -> Self:
+        if len(self.factors) != len(self.epochs):
+            raise PartError("factors", list(self.factors), f"{len(self.epochs)} numbers, one for each stage")
+        return self
+
+
+class CosineRate(Part):
+    """The learning rate falls along half a cosine to ``lr * final_factor`` at the last step."""
+
+    name: Literal["cosine"]
+    final_factor: float = Field(default=0.0, ge=0, le=1)
+
+
+RateSchedule = Annotated[ConstantRate | StagedRate | CosineRate, Field(discriminator="name")]
+
+
+class OptimizerConfig(Part):
+    """Adam (Kingma and Ba 2015).
+
+    Attributes:
+        clip_grad_norm: largest norm of the whole gradient; null clips nothing.
+        reduction: the loss is the ``mean`` or, as in Burda's code, the ``sum`` over the minibatch.
+
+    """
+
+    name: Literal["adam"] = "adam"
+    lr: float = Field(default=1e-3, gt=0)
+    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
+    clip_grad_norm: float | None = Field(default=None, gt=0)
+    reduction: Literal["mean", "sum"] = "mean"
+    schedule: RateSchedule = ConstantRate(name="constant")
+
+    @model_validator(mode="after")
+    def _betas_below_one(self) -> Self:
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise PartError("betas", list(self.betas), "two numbers in [0, 1)")
+        return self
+
+
+class EvaluationConfig(Part):
+    """What is measured, on how much. Left-out values get the data set's default (``EVALUATION_DEFAULTS``).
+
+    Attributes:
+        every: epochs between evaluations on validation data; the last epoch is always evaluated.
+        num_samples: importance samples of the per-epoch ``val/nll``.
+        num_images: validation images of the per-epoch evaluation, the first so many; null is all.
+        final_num_samples: importance samples of the final −L on validation and test data.
+        final_num_images: images of each final evaluation, the first so many; null is all.
+        few_num_samples: the smaller number of samples at which the final −L is printed as well.
+        snr_num_draws: N, gradient draws of the final gradient signal-to-noise ratio; 0 leaves it out.
+
+    """
+
+    every: int = Field(default=1, ge=1)
+    num_samples: int = Field(default=100, ge=1)
+    num_images: int | None = Field(default=1000, ge=1)
+    final_num_samples: int = Field(default=5000, ge=1)
+    final_num_images: int | None = Field(default=None, ge=1)
+    few_num_samples: int = Field(default=100, ge=1)
+    snr_num_draws: int = Field(default=100, ge=0)
+
+    @model_validator(mode="after")
+    def _a_spread_needs_two_draws(self) -> Self:
+        if self.snr_num_draws == 1:
+            raise PartError("snr_num_draws", 1, "0 (leave it out) or >= 2")
+        return self
+
+
+# Filled in before validation, so that a recorded configuration holds the numbers that were used.
+EVALUATION_DEFAULTS: Mapping[str, Mapping[str, int | None]] = {
+    "digits": {"num_samples": 50, "num_images": None, "final_num_samples": 1000, "few_num_samples": 50},
+}
+
+
+class TrainConfig(Part):
+    """One training run, complete: same configuration, device kind and threads, same bits.
+
+    Attributes:
+        seed: of initialization, shuffling, binarization and posterior noise.
+        device: ``auto`` takes CUDA where there is one; not part of the key.
+        threads: PyTorch's intra-op threads; null leaves them as they are; not part of the key.
+
+    """
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    annealing: AnnealingConfig = NoAnnealing(name="none")
+    optimizer: OptimizerConfig = OptimizerConfig()
+    batch_size: int = Field(default=100, ge=1)
+    num_epochs: int = Field(default=50, ge=1)
+    evaluation: EvaluationConfig = EvaluationConfig()
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_evaluation_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        data = values.get("data", {})
+        name = data.get("name") if isinstance(data, Mapping) else getattr(data, "name", None)
+        given = values.get("evaluation", {})
+        if not isinstance(name, str) or name not in EVALUATION_DEFAULTS or not isinstance(given, Mapping):
+            return values
+        return {**values, "evaluation": {**EVALUATION_DEFAULTS[name], **given}}
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        data, model, annealing = self.data, self.model, self.annealing
+        if model.likelihood == "gaussian" and data.binarization != "none":
+            raise PartError(
+                "model.likelihood", "gaussian", "bernoulli on binary data, or data.binarization none"
+            )
+        if model.likelihood == "bernoulli" and data.binarization == "none" and data.name != "npz":
+            raise PartError(
+                "data.binarization", "none", f"dynamic, fixed or threshold: {data.name} has gray pixels"
+                " and a Bernoulli likelihood needs 0 or 1",
+            )  # fmt: skip
+        if isinstance(annealing, WarmUp) and annealing.warmup_epochs > self.num_epochs:
+            raise PartError(
+                "annealing.warmup_epochs", annealing.warmup_epochs, f"<= num_epochs ({self.num_epochs})"
+            )
+        if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
+            raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
+        if self.objective.name == "vae" and getattr(annealing, "target", "beta") != "beta":
+            raise PartError(
+                "annealing.target", "entropy_weight", "beta when objective.name is vae: its KL is analytic"
+            )
+        schedule = self.optimizer.schedule
+        if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
+            raise PartError(
+                "optimizer.schedule.epochs", list(schedule.epochs),
+                f"at least num_epochs ({self.num_epochs}) in all",
+            )  # fmt: skip
+        return self
+
+    @classmethod
+    def parse(cls, values: Any, path: str = "") -> Self:
+        """The configuration in ``values``.
+
+        Args:
+            values: a mapping, as from YAML or JSON.
+            path: what stands before every path in an error, for example ``base``.
+
+        Raises:
+            ConfigError: a key is unknown, or a value is not allowed.
+
+        """
+        return parse(cls, values, path)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """The configuration in a YAML (or JSON) document."""
+        return cls.parse(yaml.load(text))
+
+    def to_yaml(self) -> str:
+        """The complete configuration, defaults included, as YAML."""
+        return yaml.dump(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The complete configuration, defaults included, as plain JSON data."""
+        return self.model_dump(mode="json")
+
+    def canonical_json(self) -> str:
+        """Sorted JSON without the fields that equal their defaults, and without device and threads."""
+        values = self.model_dump(mode="json", exclude_defaults=True, exclude=set(RUNTIME_FIELDS))
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: the identity of a trial, seed included."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def configuration_key(self) -> str:
+        """The key without the seed: the identity of what seeds are replicates of."""
+        return self.model_copy(update={"seed": type(self).model_fields["seed"].default}).key
+
+    def flat(self) -> dict[str, Any]:
+        """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``."""
+        return flatten(self.to_dict())
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings under dotted paths."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
