@@ -36,7 +36,6 @@ class DataConfig(Part):
         num_train: use only the first so many training images; null uses all.
         num_validation: images held out of the training images; null is the data set's default
             (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
-
     """
 
     name: DatasetName = "mnist"
@@ -66,7 +65,6 @@ class ModelConfig(Part):
         init: ``pytorch`` (each layer's own default) or ``glorot`` (uniform √(6/(in+out)), zero biases).
         output_bias: bias of the last layer: ``default`` (what init gives), ``zero``, or ``train_mean``
             (logit of the clipped training mean, Burda et al. 2016; the mean itself under a Gaussian).
-
     """
 
     hidden_dims: IntTuple = (400,)
@@ -94,7 +92,6 @@ class ObjectiveConfig(Part):
         num_samples: K, the importance samples of a training step.
         beta: constant weight of log p(z) − log q(z|x) (of the KL, for ``vae``); annealing ends at it.
         free_bits: λ in nats per latent dimension: Σ_d max(λ, batch-mean KL_d) (Kingma et al. 2016).
-
     """
 
     name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
@@ -126,7 +123,6 @@ class WarmUp(Part):
         target: ``beta`` scales log p(z) − log q(z|x), ``entropy_weight`` only −log q(z|x).
         warmup_epochs: epochs until the end value; at most ``num_epochs``.
         start: the weight at the first step, as a share of the end value.
-
     """
 
     name: Literal["linear", "cosine", "sigmoid"]
@@ -141,7 +137,6 @@ class CyclicalAnnealing(Part):
     Attributes:
         cycles: M, the number of cycles.
         ramp_share: R, the share of a cycle in which the weight rises; then it stays at its end value.
-
     """
 
     name: Literal["cyclical"]
@@ -193,7 +188,6 @@ class OptimizerConfig(Part):
     Attributes:
         clip_grad_norm: largest norm of the whole gradient; null clips nothing.
         reduction: the loss is the ``mean`` or, as in Burda's code, the ``sum`` over the minibatch.
-
     """
 
     name: Literal["adam"] = "adam"
@@ -222,7 +216,6 @@ class EvaluationConfig(Part):
         final_num_images: images of each final evaluation, the first so many; null is all.
         few_num_samples: the smaller number of samples at which the final −L is printed as well.
         snr_num_draws: N, gradient draws of the final gradient signal-to-noise ratio; 0 leaves it out.
-
     """
 
     every: int = Field(default=1, ge=1)
@@ -253,7 +246,6 @@ class TrainConfig(Part):
         seed: of initialization, shuffling, binarization and posterior noise.
         device: ``auto`` takes CUDA where there is one; not part of the key.
         threads: PyTorch's intra-op threads; null leaves them as they are; not part of the key.
-
     """
 
     data: DataConfig = DataConfig()
@@ -320,7 +312,6 @@ class TrainConfig(Part):
 
         Raises:
             ConfigError: a key is unknown, or a value is not allowed.
-
         """
         return parse(cls, values, path)
 

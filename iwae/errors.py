@@ -48,7 +48,6 @@ class NonFiniteError(TrainingError, ArithmeticError):
     Attributes:
         epoch: the epoch, from 1, in which it was found.
         term: what was not finite, for example ``log_p_x_given_z``.
-
     """
 
     def __init__(self, epoch: int, term: str, value: float) -> None:

@@ -41,7 +41,6 @@ def load(text: str) -> Any:
 
     Raises:
         ConfigError: it is not YAML, a key stands twice, or a tag asks to build anything but plain data.
-
     """
     try:
         return yaml.load(text, Loader=_Loader)

@@ -1,0 +1,223 @@
+"""What lies in storage about a sweep, as plain values: no MLflow, no Ray, no plotting.
+
+A sweep is a plan (what was decided before a trial ran) and, for each trial of the plan, what it left in
+storage. Everything that is shown, compared or reproduced is a function of these records.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from iwae.config import TrainConfig, flatten
+
+
+class TrialState(StrEnum):
+    """Where a trial stands.
+
+    WAITING has no attempt yet. RUNNING has one that neither ended nor said why it stopped (after a hard kill
+    a trial still reads RUNNING; `status` and `verify` ask whether anybody works on it). STOPPED was asked to
+    stop and goes on with `resume`. PRUNED was ended by the scheduler. COMPLETE has its final numbers.
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the trial unless somebody asks."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One line of the plan.
+
+    Attributes:
+        index: position in the plan, from 0.
+        overrides: what the search space set, by path: ``{"objective.num_samples": 50, ...}``; a whole part
+            such as ``annealing`` is one entry with a mapping as its value. The seed is not among them.
+        config: the complete configuration, seed included.
+    """
+
+    index: int
+    overrides: Mapping[str, Any]
+    config: TrainConfig
+
+    @cached_property
+    def key(self) -> str:
+        """The trial's identity: the configuration's key."""
+        return self.config.key
+
+    @cached_property
+    def configuration_key(self) -> str:
+        """Identity of the configuration that seeds are replicates of."""
+        return self.config.configuration_key
+
+    @cached_property
+    def name(self) -> str:
+        """A name that a person can read: ``K=50 D=20 linear s0``."""
+        return f"{self.configuration_name} s{self.config.seed}"
+
+    @cached_property
+    def configuration_name(self) -> str:
+        """The name without the seed; what else is varied stands behind K, D and the annealing."""
+        config = self.config
+        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_dim}"]
+        if config.objective.name != "iwae":
+            words.append(config.objective.name)
+        if config.annealing.name != "none" or "annealing" in self.overrides:
+            words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
+        named = {"objective.num_samples", "objective.name", "model.latent_dim", "annealing.name", "annealing"}
+        for path, value in flatten(self.overrides).items():
+            if path not in named:
+                words.append(f"{path.rpartition('.')[2]}={_short(value)}")
+        return " ".join(words)
+
+    def to_json(self) -> str:
+        """One line of ``plan.jsonl``."""
+        return json.dumps(
+            {
+                "index": self.index,
+                "key": self.key,
+                "overrides": dict(self.overrides),
+                "config": self.config.to_dict(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> "PlannedTrial":
+        """The trial in one line of ``plan.jsonl``."""
+        values = json.loads(line)
+        return cls(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "×".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One completed epoch.
+
+    Attributes:
+        epoch: completed epochs, from 1.
+        time: when it was completed, seconds since 1970.
+        metrics: by MLflow name.
+    """
+
+    epoch: int
+    time: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A planned trial and what it left in storage.
+
+    Attributes:
+        history: every epoch up to the newest intact checkpoint, in order.
+        final: the final numbers by MLflow name; None unless COMPLETE.
+        error: the cause, for FAILED; the first line is readable on its own.
+        attempts: one mapping an attempt, oldest first: ``started`` (seconds since 1970), ``hostname``,
+            ``pid``, ``from_epoch`` and ``provenance`` (``tracking.provenance.environment``).
+        timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
+        ended: when it was complete, pruned, stopped or failed, seconds since 1970.
+    """
+
+    plan: PlannedTrial
+    state: TrialState
+    history: tuple[EpochRecord, ...] = ()
+    final: Mapping[str, float] | None = None
+    error: str | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
+    ended: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The trial's identity."""
+        return self.plan.key
+
+    @property
+    def config(self) -> TrainConfig:
+        """The complete configuration, seed included."""
+        return self.plan.config
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """The environment of the newest attempt; empty before the first."""
+        return self.attempts[-1]["provenance"] if self.attempts else {}
+
+    @property
+    def train_seconds(self) -> float:
+        """Training seconds so far, without evaluation, logging and checkpoints."""
+        return self.history[-1].metrics["time/train_seconds"] if self.history else 0.0
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A sweep as storage holds it.
+
+    Attributes:
+        name: unique in a tracking store.
+        storage: absolute path of the storage that holds the sweep's folder.
+        spec: the spec as plain data, as it was resolved when the sweep started.
+        code: commit, uncommitted diff and versions of the driver (``tracking.provenance.code``).
+        sessions: one mapping a driver that worked on it: ``started``, ``ended`` (None while it runs or
+            when it was killed), ``outcome`` (``finished``, ``budget``, ``interrupted`` or ``failed``).
+        trials: in the plan's order.
+    """
+
+    name: str
+    storage: str
+    spec: Mapping[str, Any]
+    code: Mapping[str, Any]
+    sessions: tuple[Mapping[str, Any], ...]
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def complete(self) -> tuple[TrialRecord, ...]:
+        """The trials with final numbers."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.COMPLETE)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trials by state, states without a trial left out."""
+        states = [trial.state for trial in self.trials]
+        return {state.value: states.count(state) for state in TrialState if state in states}
+
+    @property
+    def configurations(self) -> dict[str, tuple[TrialRecord, ...]]:
+        """The trials of each configuration (its replicates, by seed), by configuration key, in plan order."""
+        groups: dict[str, list[TrialRecord]] = {}
+        for trial in self.trials:
+            groups.setdefault(trial.plan.configuration_key, []).append(trial)
+        return {key: tuple(trials) for key, trials in groups.items()}
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Paths of the search space in the spec's order; the seed is not among them."""
+        paths: dict[str, None] = {}
+        for trial in self.trials:
+            paths.update(dict.fromkeys(trial.plan.overrides))
+        return tuple(paths)
+
+    def trial(self, key: str) -> TrialRecord:
+        """The trial with this key.
+
+        Raises:
+            KeyError: the plan has none.
+        """
+        for trial in self.trials:
+            if trial.key == key:
+                return trial
+        raise KeyError(key)
