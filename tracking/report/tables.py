@@ -1,0 +1,225 @@
+"""Which trials may stand in one table, and the table: one row a configuration, its seeds as replicates."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from iwae.config import DataConfig, flatten
+from tracking.records import SweepRecord, TrialRecord, TrialState
+from tracking.report.statistics import Estimate, t_interval
+
+K_PATH = "objective.num_samples"
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What a likelihood was measured on and with; results of two yardsticks never share a table.
+
+    Attributes:
+        data: data set, split and binarization.
+        likelihood: ``bernoulli`` gives a probability, ``gaussian`` a density.
+        final_num_samples: importance samples of the final −L.
+        final_num_images: images of it; None is all.
+        few_num_samples: importance samples of the second, smaller −L.
+    """
+
+    data: DataConfig
+    likelihood: str
+    final_num_samples: int
+    final_num_images: int | None
+    few_num_samples: int
+
+    @classmethod
+    def of(cls, trial: TrialRecord) -> "Yardstick":
+        """The yardstick that a trial is measured with."""
+        config, evaluation = trial.config, trial.config.evaluation
+        return cls(
+            config.data, config.model.likelihood, evaluation.final_num_samples,
+            evaluation.final_num_images, evaluation.few_num_samples,
+        )  # fmt: skip
+
+    @property
+    def description(self) -> str:
+        """The yardstick in words."""
+        data = self.data
+        words = [data.name if data.path is None else f"{data.name} {data.path}"]
+        words.append(
+            f"{data.binarization} binarization" if data.binarization != "none" else "no binarization"
+        )
+        if data.num_train is not None:
+            words.append(f"first {data.num_train:,} training images")
+        if data.num_validation is not None:
+            words.append(f"{data.num_validation:,} validation images held out")
+        images = (
+            "all images" if self.final_num_images is None else f"the first {self.final_num_images:,} images"
+        )
+        words.append(f"{self.likelihood.capitalize()} likelihood")
+        words.append(f"NLL = −L at {self.final_num_samples:,} importance samples on {images}")
+        return ", ".join(words)
+
+
+def _final(name: str) -> Callable[[TrialRecord], float | None]:
+    return lambda trial: (trial.final or {}).get(name)
+
+
+def _seconds_per_epoch(trial: TrialRecord) -> float | None:
+    return trial.train_seconds / trial.history[-1].epoch if trial.history else None
+
+
+def _peak_memory(trial: TrialRecord) -> float | None:
+    name = "system/peak_memory_bytes"
+    return max((e.metrics[name] for e in trial.history if name in e.metrics), default=None)
+
+
+COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
+    "train_seconds": lambda trial: trial.train_seconds if trial.history else None,
+    "seconds_per_epoch": _seconds_per_epoch,
+    "val_nll_final": _final("val/nll_final"),
+    "val_nll_few": _final("val/nll_final_few"),
+    "val_nll_stderr": _final("val/nll_final_stderr"),
+    "test_nll": _final("test/nll"),
+    "test_nll_few": _final("test/nll_few"),
+    "test_nll_stderr": _final("test/nll_stderr"),
+    "active_units": _final("test/active_units"),
+    "ess": _final("test/ess"),
+    "encoder_snr": _final("gradient/encoder_snr"),
+    "decoder_snr": _final("gradient/decoder_snr"),
+    "snr_floor": _final("gradient/snr_floor"),
+    "peak_memory_bytes": _peak_memory,
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A row: what one configuration's complete trials measured.
+
+    Attributes:
+        trials: its complete trials, in plan order; at least one.
+        planned: seeds that the plan holds for it.
+        parameters: value of every varied leaf, by path; a leaf that its parts do not have is left out.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    planned: int
+    parameters: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The configuration's key."""
+        return self.trials[0].plan.configuration_key
+
+    @property
+    def name(self) -> str:
+        """A name that a person can read."""
+        return self.trials[0].plan.configuration_name
+
+    @property
+    def num_samples(self) -> int:
+        """K, the importance samples of a training step."""
+        return self.trials[0].config.objective.num_samples
+
+    @property
+    def shared_timing(self) -> bool:
+        """Whether the seconds of any of its trials were measured beside other work."""
+        return any(trial.timing.get("shared") for trial in self.trials)
+
+    def values(self, column: str) -> tuple[float, ...]:
+        """A column's value of every seed that has one."""
+        values = (COLUMNS[column](trial) for trial in self.trials)
+        return tuple(value for value in values if value is not None)
+
+    def estimate(self, column: str) -> Estimate | None:
+        """A column's mean over seeds with its 95 % t-interval; None if no seed has it."""
+        return t_interval(self.values(column))
+
+    def mean(self, column: str) -> float | None:
+        """A column's mean over seeds."""
+        estimate = self.estimate(column)
+        return estimate.mean if estimate else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The configurations that one yardstick measured, in plan order; ``paths`` are their varied leaves."""
+
+    yardstick: Yardstick
+    paths: tuple[str, ...]
+    configurations: tuple[Configuration, ...]
+
+    @cached_property
+    def distinct_paths(self) -> tuple[str, ...]:
+        """The varied leaves that take more than one value here."""
+        return tuple(
+            p for p in self.paths if len({text(c.parameters.get(p)) for c in self.configurations}) > 1
+        )
+
+    @property
+    def num_samples(self) -> tuple[int, ...]:
+        """The K's in the table, ascending."""
+        return tuple(sorted({c.num_samples for c in self.configurations}))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The configuration with the lowest mean ``val/nll_final``, and one run that stands for it.
+
+    Attributes:
+        configuration: its complete trials.
+        trial: the one with the median ``val/nll_final`` (the lower median of an even number).
+        val_nll_final: mean over seeds, nats.
+        test_nll: mean over seeds, nats; read after the choice, never for it.
+        interval: 95 % t-interval of ``val_nll_final`` over seeds; None with one seed.
+    """
+
+    configuration: tuple[TrialRecord, ...]
+    trial: TrialRecord
+    val_nll_final: float
+    test_nll: float | None
+    interval: tuple[float, float] | None
+
+
+def text(value: Any) -> str:
+    """A parameter's value as text; empty where a configuration does not have it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def tables(record: SweepRecord) -> list[Table]:
+    """The record's complete trials as one table for each yardstick, the one with most trials first."""
+    paths = tuple(dict.fromkeys(path for t in record.trials for path in flatten(t.plan.overrides)))
+    groups: dict[Yardstick, list[Configuration]] = {}
+    for trials in record.configurations.values():
+        done = tuple(
+            t for t in trials if t.state is TrialState.COMPLETE and COLUMNS["val_nll_final"](t) is not None
+        )
+        if done:
+            flat = done[0].config.flat()
+            parameters = {path: flat[path] for path in paths if path in flat}
+            groups.setdefault(Yardstick.of(done[0]), []).append(Configuration(done, len(trials), parameters))
+    found = [Table(yardstick, paths, tuple(rows)) for yardstick, rows in groups.items()]
+    return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
+
+
+def best_of(table: Table) -> Best:
+    """The best configuration of one table."""
+    winner = min(table.configurations, key=lambda c: c.mean("val_nll_final") or 0.0)
+    ranked = sorted(winner.trials, key=lambda trial: (trial.final or {})["val/nll_final"])
+    estimate = winner.estimate("val_nll_final")
+    assert estimate is not None  # tables() leaves out trials without it
+    interval = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
+    median = ranked[(len(ranked) - 1) // 2]
+    return Best(winner.trials, median, estimate.mean, winner.mean("test_nll"), interval)
+
+
+def best(record: SweepRecord) -> Best | None:
+    """The configuration with the lowest mean ``val/nll_final`` over its complete seeds.
+
+    Where the sweep varies data, likelihood or final evaluation, numbers are not comparable across them:
+    then it is the best of the table with most trials. None without a complete trial. Test numbers are
+    never compared.
+    """
+    found = tables(record)
+    return best_of(found[0]) if found else None
