@@ -37,7 +37,7 @@ class BudgetRow:
 
 @dataclass(frozen=True)
 class Budget:
-    """A stratum at the ``epochs`` and at the ``seconds`` that all its curves reach, one row a configuration."""
+    """A stratum at the ``epochs`` and at the ``seconds`` that all its curves reach, a row a configuration."""
 
     label: str
     epochs: int

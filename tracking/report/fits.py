@@ -48,7 +48,7 @@ class LineFit:
         return self.intercept + self.slope * np.asarray(num_samples, dtype=np.float64)
 
     def band(self, num_samples: Sequence[float]) -> tuple[Floats, Floats] | None:
-        """The pointwise 95 % confidence band of the line at ``num_samples`` ``[N]``: low and high, ``[N]``."""
+        """The pointwise 95 % confidence band of the line at ``num_samples`` ``[N]``: low, high ``[N]``."""
         if self.covariance is None:
             return None
         rows = np.stack([np.ones(len(num_samples)), np.asarray(num_samples, dtype=np.float64)], axis=1)

@@ -1,0 +1,96 @@
+"""Numbers as a reader wants them: enough digits, a real minus sign, an interval in brackets."""
+
+from collections.abc import Sequence
+
+from tracking.report.statistics import Difference, Estimate
+
+Ends = tuple[float, float] | None
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, whole digits never rounded away, without an exponent."""
+    if value == 0:
+        return "0"
+    if 0 < abs(value) < 1e-4:
+        return minus(f"{value:.{digits - 1}e}")
+    before = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    if before:
+        return minus(f"{value:,.{max(0, digits - before)}f}")
+    return minus(f"{value:.{digits}g}")
+
+
+def minus(shown: str) -> str:
+    """Text with a typographic minus sign in front of a negative number, and none in front of a zero."""
+    if not shown.startswith("-"):
+        return shown
+    return "−" + shown[1:] if shown.strip("-0.,+") else shown[1:]
+
+
+def seconds(value: float) -> str:
+    """Seconds with their unit."""
+    return f"{number(value)} s"
+
+
+def nats(value: float) -> str:
+    """Nats to the hundredth, without the unit."""
+    return minus(f"{value:,.2f}")
+
+
+def signed(value: float) -> str:
+    """A difference in nats, with its sign."""
+    return "+" + nats(value) if value >= 0 else nats(value)
+
+
+def between(ends: Ends, show: str = "nats") -> str:
+    """An interval in brackets; empty where there is none."""
+    if ends is None:
+        return ""
+    low, high = ends
+    if show == "nats":
+        return f"[{nats(low)}, {nats(high)}]"
+    # both ends to the same decimal place, which the interval's width decides
+    places = max(0, 2 - _exponent(high - low)) if high > low else 3
+    return f"[{minus(f'{low:,.{places}f}')}, {minus(f'{high:,.{places}f}')}]"
+
+
+def ends(estimate: Estimate | Difference | None) -> Ends:
+    """The ends of a 95 % interval, where there is one."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    return estimate.low, estimate.high
+
+
+def corrected(difference: Difference) -> Ends:
+    """The ends of the interval at the level of Holm's correction, where there is one."""
+    if difference.holm_low is None or difference.holm_high is None:
+        return None
+    return difference.holm_low, difference.holm_high
+
+
+def verdict(difference: Difference) -> str:
+    """What may be said about a difference."""
+    words = {True: "separable", False: "not separable", None: "no interval"}
+    return words[difference.separable]
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to three places."""
+    if value is None:
+        return ""
+    return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def listing(words: Sequence[str], most: int = 8) -> str:
+    """``a, b and c``; beyond ``most``, the number of those left out."""
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def plural(count: int, word: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2]) + 1
