@@ -1,0 +1,235 @@
+"""The one door to MLflow: plain values go in and come out, and a failure is one line.
+
+Nothing else imports MLflow, and this module is imported when a store is opened, never by a worker.
+"""
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+# Before the import: MLflow reads some of these once. A call to a dead server takes 246 s with its defaults.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from mlflow import MlflowClient, artifacts
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from sqlalchemy.exc import SQLAlchemyError
+
+from iwae.config import DataConfig
+from iwae.errors import RecordError
+from tracking.view import Point
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation of its tables
+
+MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
+MAX_PARAMS = 100
+MAX_TAG_LENGTH = 5000
+MAX_DIGEST_LENGTH = 36
+_PAGE = 1000
+_LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+_FAILURES = (MlflowException, SQLAlchemyError, OSError)
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run without its history; ``start`` and ``end`` in milliseconds since 1970."""
+
+    id: str
+    experiment_id: str
+    name: str
+    status: str
+    start: int
+    end: int | None
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    datasets: Sequence[tuple[str, str]]
+
+
+class Client:
+    """What this project asks of MLflow.
+
+    Args:
+        uri: the tracking store.
+
+    Raises:
+        RecordError: from every method, when the store does not answer or refuses.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.mlflow: MlflowClient = self.call(MlflowClient, uri)
+
+    def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Call MLflow; wait while another process holds the lock of an SQLite database."""
+        for wait in (*_LOCKED_WAITS, None):
+            try:
+                return function(*arguments, **named)
+            except _FAILURES as error:
+                if "database is locked" in str(error) and wait is not None:
+                    time.sleep(wait)
+                    continue
+                reason = " ".join(str(error).split())
+                raise RecordError(f"tracking store {self.uri}: {reason[:300]}") from error
+        raise AssertionError
+
+    def experiments(self) -> dict[str, str]:
+        """Ids of the experiments by name."""
+        found = self._pages(lambda token: self.call(self.mlflow.search_experiments, page_token=token))
+        return {experiment.name: experiment.experiment_id for experiment in found}
+
+    def create_experiment(self, name: str, artifact_location: str | None) -> str:
+        """The id of the experiment of this name, made when there is none."""
+        tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages open in the training view
+        try:
+            return self.call(self.mlflow.create_experiment, name, artifact_location, tags)
+        except RecordError:
+            known = self.experiments()
+            if name not in known:
+                raise
+            return known[name]
+
+    def runs(self, tags: Mapping[str, str]) -> list[Run]:
+        """Runs of every experiment that have these tags, oldest first."""
+        ids = list(self.experiments().values())
+        conditions = " and ".join(f"tags.`{name}` = '{_quoted(value)}'" for name, value in tags.items())
+        order = ["attributes.start_time ASC"]
+
+        def page(token: str | None) -> Any:
+            return self.call(
+                self.mlflow.search_runs, ids, conditions, max_results=_PAGE, order_by=order, page_token=token
+            )
+
+        return [_plain(run) for run in self._pages(page)]
+
+    def run(self, run_id: str) -> Run:
+        """The run with this id; a deleted one counts as missing."""
+        try:
+            found = self.call(self.mlflow.get_run, run_id)
+        except RecordError as error:
+            if getattr(error.__cause__, "error_code", "") in _NOT_THERE:
+                raise RecordError(f"no run {run_id} in {self.uri}") from None
+            raise
+        if found.info.lifecycle_stage != "active":
+            raise RecordError(f"run {run_id} in {self.uri} was deleted")
+        return _plain(found)
+
+    def create_run(self, experiment_id: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
+        """A new run with its tags in one transaction, so that it can be found again whatever happens next."""
+        return _plain(self.call(self.mlflow.create_run, experiment_id, start, dict(tags), name))
+
+    def log(
+        self,
+        run_id: str,
+        points: Sequence[Point] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add values; MLflow takes the points of one call, at most ``MAX_METRICS``, all or not at all."""
+        assert len(points) <= MAX_METRICS
+        metrics = [Metric(point.key, point.value, point.time, point.step) for point in points]
+        items = [Param(name, value) for name, value in (params or {}).items()]
+        for first in range(MAX_PARAMS, len(items), MAX_PARAMS):
+            self.call(self.mlflow.log_batch, run_id, params=items[first : first + MAX_PARAMS])
+        run_tags = [RunTag(name, value[:MAX_TAG_LENGTH]) for name, value in (tags or {}).items()]
+        self.call(self.mlflow.log_batch, run_id, metrics, items[:MAX_PARAMS], run_tags)
+
+    def history(self, run_id: str, key: str) -> list[Point]:
+        """Every value that was logged for a metric, in the order of logging as far as MLflow keeps it."""
+        found = self.call(self.mlflow.get_metric_history, run_id, key)
+        return [Point(key, metric.step, metric.timestamp, metric.value) for metric in found]
+
+    def log_dataset(self, run_id: str, data: DataConfig, content_hash: str) -> None:
+        """Note the data set as the run's input; the same again changes nothing.
+
+        MLflow's digest is the beginning of the content's SHA-256, which stands whole in the profile.
+        """
+        source = json.dumps({"name": data.name, "path": data.path})
+        profile = json.dumps({"sha256": content_hash, **data.model_dump(mode="json")})
+        digest = content_hash[:MAX_DIGEST_LENGTH]
+        dataset = Dataset(data.name, digest, "local" if data.path else "code", source, profile=profile)
+        tags = [InputTag("mlflow.data.context", "training")]
+        self.call(self.mlflow.log_inputs, run_id, [DatasetInput(dataset, tags)])
+
+    def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Store files under their paths among the run's artifacts, over what lies there."""
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.call(self.mlflow.log_artifacts, run_id, folder)
+
+    def files(self, run_id: str, folder: str | None = None) -> list[str]:
+        """Paths of the run's artifacts, folders opened."""
+        names: list[str] = []
+        for item in self.call(self.mlflow.list_artifacts, run_id, folder):
+            names += self.files(run_id, item.path) if item.is_dir else [item.path]
+        return names
+
+    def read(self, run_id: str, path: str) -> bytes:
+        """The content of an artifact."""
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            uri = f"runs:/{run_id}/{path}"
+            local = self.call(
+                artifacts.download_artifacts, uri, dst_path=folder, tracking_uri=self.uri
+            )  # fmt: skip
+            return Path(local).read_bytes()
+
+    def remove(self, run_id: str, path: str) -> None:
+        """Remove an artifact; one that is not there is no error."""
+        uri = self.call(self.mlflow.get_run, run_id).info.artifact_uri
+        repository = self.call(get_artifact_repository, uri, tracking_uri=self.uri)
+        self.call(repository.delete_artifacts, path)
+
+    def end(self, run_id: str, status: str, end: int) -> None:
+        """Close a run."""
+        self.call(self.mlflow.set_terminated, run_id, status, end)
+
+    def reopen(self, run_id: str) -> None:
+        """Let a closed run go on."""
+        self.call(self.mlflow.update_run, run_id, "RUNNING")
+
+    def delete(self, run_id: str) -> None:
+        """Move a run to MLflow's trash (`mlflow gc` empties it)."""
+        self.call(self.mlflow.delete_run, run_id)
+
+    @staticmethod
+    def _pages(page: Callable[[str | None], Any]) -> Iterable[Any]:
+        token: str | None = None
+        while True:
+            found = page(token)
+            yield from found
+            if not (token := found.token):
+                return
+
+
+def _quoted(value: str) -> str:
+    if "'" in value:
+        raise RecordError(f"{value!r} is not allowed: must be a name without quotes")
+    return value
+
+
+def _plain(run: MlflowRun) -> Run:
+    info, data = run.info, run.data
+    inputs = run.inputs.dataset_inputs if run.inputs is not None else []
+    datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
+    return Run(
+        info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
+        data.tags, data.params, data.metrics, datasets,
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Opens a tracking store: a local database is made once and whole, a server that is away is told at once."""
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from iwae.errors import RecordError
+from tracking import uris
+from tracking.client import Client
+from tracking.locks import file_lock
+
+_PROBE_SECONDS = 3.0
+
+
+def connect(uri: str, create: bool = False) -> Client:
+    """A client of the store, after it answered.
+
+    Args:
+        uri: as ``resolve_tracking_uri`` gives it.
+        create: make a local database that does not exist yet.
+
+    Raises:
+        RecordError: there is no such store, or it does not answer.
+    """
+    if uris.is_server(uri):
+        _probe(uri)
+    elif uri.startswith("sqlite"):
+        _require_database(uris.sqlite_path(uri), create)
+    client = Client(uri)
+    client.experiments()
+    return client
+
+
+def _require_database(path: Path, create: bool) -> None:
+    if _exists(path):
+        return
+    if not create:
+        raise RecordError(
+            f"no tracking store at {path}: `sweeps run` makes one,"
+            " --tracking-uri or MLFLOW_TRACKING_URI names another"
+        )
+    with file_lock(path.with_name(f".{path.name}.lock")):
+        if _exists(path):
+            return
+        # Its tables take seconds to make. Whoever is killed meanwhile leaves no half database behind.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            Client(f"sqlite:///{temporary}").experiments()
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _exists(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _probe(uri: str) -> None:
+    """Raise at once when nobody listens: MLflow itself tries for long."""
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    if parts.scheme in getproxies() and not proxy_bypass(host):
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), timeout=_PROBE_SECONDS).close()
+    except OSError as error:
+        raise RecordError(f"no tracking server at {uri}: {error.strerror or error}") from None

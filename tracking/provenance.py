@@ -1,0 +1,147 @@
+"""Where a number comes from: code, versions, machine, threads, data.
+
+Workers import this: no MLflow, no plotting.
+"""
+
+import functools
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+PACKAGE = "iwae-sweeps"
+
+_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "pydantic")
+_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_CBWR", "ATEN_CPU_CAPABILITY",
+    "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE", "PYTORCH_CUDA_ALLOC_CONF",
+)  # fmt: skip
+_GIT_SECONDS = 20
+
+
+def code(path: Path | None = None) -> dict[str, Any]:
+    """The code that runs, as plain JSON data.
+
+    Args:
+        path: a folder inside the checkout; None is the folder of this file.
+
+    Returns:
+        ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes against the commit, as a
+        patch), ``untracked`` (names), ``packages`` (versions) and ``command``. Without git or outside a
+        checkout, ``commit``, ``dirty`` and ``diff`` are None and ``untracked`` is empty.
+    """
+    folder = path or Path(__file__).resolve().parent
+    commit = _git(folder, "rev-parse", "HEAD")
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
+    untracked = (
+        _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/") if commit else None
+    )
+    names = (untracked or "").splitlines()
+    return {
+        "package_version": _version(PACKAGE),
+        "commit": commit.strip() if commit else None,
+        "dirty": bool(status or names) if status is not None else None,
+        "diff": _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") if commit else None,
+        "untracked": names,
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command": shlex.join(sys.orig_argv),
+    }
+
+
+def environment(device: str, threads: int, dataset_hash: str, seed: int) -> dict[str, Any]:
+    """What the bits of a trial depend on beside its configuration and the code, as plain JSON data.
+
+    Args:
+        device: where it trains, ``cpu`` or ``cuda``.
+        threads: PyTorch's intra-op threads.
+        dataset_hash: content hash of the data set.
+        seed: the trial's seed.
+    """
+    gpu = device.startswith("cuda") and torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "cuda": torch.version.cuda if gpu else None,
+        "cudnn": torch.backends.cudnn.version() if gpu else None,  # type: ignore[no-untyped-call]
+        "driver": _driver() if gpu else None,
+        "gpu": torch.cuda.get_device_name(device) if gpu else None,
+        "device": device,
+        "threads": threads,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "tf32": torch.get_float32_matmul_precision() != "highest",
+        "dataset_hash": dataset_hash,
+        "seed": seed,
+        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The entries that are not the same, under dotted paths: ``{path: [in a, in b]}``; None where absent."""
+    changed: dict[str, list[Any]] = {}
+    for name in [*a, *(name for name in b if name not in a)]:
+        old, new = a.get(name), b.get(name)
+        if isinstance(old, Mapping) or isinstance(new, Mapping):
+            inner = differences(_mapping(old), _mapping(new))
+            changed.update({f"{name}.{path}": pair for path, pair in inner.items()})
+        elif old != new:
+            changed[name] = [old, new]
+    return changed
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None when there is no git, no checkout, or no answer."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, timeout=_GIT_SECONDS, check=False
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@functools.cache
+def _driver() -> str | None:
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.split("\n")[0].strip() or None

@@ -1,0 +1,175 @@
+"""RunStore: the tracking store of sweeps. MLflow is loaded when a store is opened, not before."""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from iwae.errors import RecordError
+from tracking import uris
+from tracking.locks import file_lock
+from tracking.records import SweepRecord, TrialRecord, TrialState
+from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
+
+if TYPE_CHECKING:
+    from tracking.client import Client, Run
+    from tracking.sweep_run import SweepRun
+    from tracking.trial_runs import TrialRuns
+
+
+class RunStore:
+    """The runs of sweeps in one MLflow tracking store.
+
+    A store that was not opened opens itself for reading at first use. Methods may be called from several
+    threads; they take turns.
+
+    Args:
+        tracking_uri: as ``resolve_tracking_uri`` gives it.
+        experiment: where new runs go; runs are found in every experiment.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str = "iwae-sweeps") -> None:
+        self.tracking_uri = resolve_tracking_uri(tracking_uri)
+        self.experiment = experiment
+        self._client: Client | None = None
+        self._sweeps: dict[str, tuple[SweepRun, TrialRuns]] = {}
+        self._turn = threading.RLock()
+
+    def open(self, create: bool = False) -> Self:
+        """Connect.
+
+        Args:
+            create: make a local database that does not exist yet.
+
+        Raises:
+            RecordError: there is no such store, or it does not answer.
+        """
+        from tracking.connection import connect
+
+        self._client = connect(self.tracking_uri, create)
+        return self
+
+    @property
+    def client(self) -> "Client":
+        """The connection, opened for reading if need be."""
+        if self._client is None:
+            self.open()
+        assert self._client is not None
+        return self._client
+
+    def sync(self, record: SweepRecord) -> str:
+        """Bring MLflow to what the record says; what is there already stays as it is.
+
+        Trials that have not begun get no run. The record must be newer than what was synced before: read it
+        right before the call.
+
+        Returns:
+            The parent's run id.
+
+        Raises:
+            RecordError: the store does not answer; what was not recorded is, at the next call.
+        """
+        with self._turn, _alone(record):
+            try:
+                sweep, trials = self._runs_of(record)
+                parent = sweep.begin(record)
+                for trial in record.trials:
+                    if trial.state is not TrialState.WAITING:
+                        trials.sync(record, parent, trial)
+                sweep.finish(record)
+            except BaseException:
+                self.forget(record.name)
+                raise
+        return parent
+
+    def sync_trial(self, record: SweepRecord, trial: TrialRecord) -> str:
+        """Bring one trial that has begun to what its record says; returns its run id."""
+        with self._turn, _alone(record):
+            try:
+                sweep, trials = self._runs_of(record)
+                return trials.sync(record, sweep.begin(record), trial)
+            except BaseException:
+                self.forget(record.name)
+                raise
+
+    def forget(self, name: str) -> None:
+        """Drop what is remembered of a sweep, so that the next call asks MLflow."""
+        self._sweeps.pop(name, None)
+
+    def find_sweep(self, name: str) -> str | None:
+        """The id of the sweep's parent run, or None."""
+        from tracking.sweep_run import parent_run
+
+        run = parent_run(self.client, name)
+        return None if run is None else run.id
+
+    def list_sweeps(self) -> list[dict[str, Any]]:
+        """The sweeps, oldest first: ``name``, ``run_id``, ``status``, ``storage``, ``started`` (seconds)."""
+        return [
+            {
+                "name": run.tags.get("sweeps.name", run.name), "run_id": run.id, "status": run.status,
+                "storage": run.tags.get("sweeps.storage", ""), "started": run.start / 1000,
+            }
+            for run in self.client.runs({"sweeps.kind": "sweep"})
+        ]  # fmt: skip
+
+    def find_trial(self, run_id: str) -> tuple[str, str, str]:
+        """The sweep's name, the trial's key and the storage of a trial's run (or of its reproduction).
+
+        Raises:
+            RecordError: no such run, or it is not a trial's.
+        """
+        run = self.client.run(run_id)
+        name, key = run.tags.get("sweeps.name"), run.tags.get("sweeps.trial_key")
+        if name is None or key is None:
+            raise RecordError(f"run {run_id} is not a trial of a sweep")
+        parent = self.find_sweep(name)
+        if parent is None:
+            raise RecordError(f"run {run_id} belongs to the sweep {name}, which has no parent run")
+        return name, key, self.client.run(parent).tags["sweeps.storage"]
+
+    def trial_runs(self, name: str) -> "list[Run]":
+        """Every run that says it is a trial of the sweep, oldest first."""
+        return self.client.runs({"sweeps.kind": "trial", "sweeps.name": name})
+
+    def trial_run_ids(self, name: str) -> dict[str, str]:
+        """Run ids of a sweep's trials by key; the oldest, should a trial have two."""
+        ids: dict[str, str] = {}
+        for run in self.trial_runs(name):
+            ids.setdefault(run.tags.get("sweeps.trial_key", ""), run.id)
+        return ids
+
+    def delete_sweep(self, name: str) -> int:
+        """Move every run of a sweep, reproductions too, to MLflow's trash; returns how many."""
+        with self._turn:
+            runs = self.client.runs({"sweeps.name": name})
+            for run in sorted(runs, key=lambda run: run.tags.get("sweeps.kind") == "sweep"):
+                self.client.delete(run.id)
+            self.forget(name)
+        return len(runs)
+
+    def _runs_of(self, record: SweepRecord) -> "tuple[SweepRun, TrialRuns]":
+        from tracking.sweep_run import SweepRun
+        from tracking.trial_runs import TrialRuns
+
+        if record.name not in self._sweeps:
+            experiment_id = self._experiment_id()
+            figures = bool(record.spec.get("tracking", {}).get("figures", True))
+            self._sweeps[record.name] = (
+                SweepRun(self.client, experiment_id, record.name),
+                TrialRuns(self.client, experiment_id, record.name, figures),
+            )
+        return self._sweeps[record.name]
+
+    def _experiment_id(self) -> str:
+        known = self.client.experiments().get(self.experiment)
+        if known is not None:
+            return known
+        artifacts = None if uris.is_server(self.tracking_uri) else uris.artifact_root(self.tracking_uri)
+        return self.client.create_experiment(self.experiment, artifacts)
+
+
+def _alone(record: SweepRecord) -> AbstractContextManager[None]:
+    """Other processes that sync the same sweep wait, so that no trial gets two runs."""
+    folder = Path(record.storage, record.name)
+    return file_lock(folder / "sync.lock") if folder.is_dir() else nullcontext()

@@ -1,0 +1,85 @@
+"""The parent run of a sweep: what was planned, by which code, and how far it is."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from iwae.errors import RecordError
+from tracking import view
+from tracking.client import Client, Run
+from tracking.records import SweepRecord
+
+_FILES = "sweeps.synced_files"
+
+
+def parent_run(client: Client, name: str) -> Run | None:
+    """The parent run of the sweep with this name; the oldest, should there be two."""
+    runs = client.runs({"sweeps.kind": "sweep", "sweeps.name": name})
+    return runs[0] if runs else None
+
+
+class SweepRun:
+    """The parent run of one sweep; one at a time may write it.
+
+    Args:
+        client: an open tracking store.
+        experiment_id: where a new run goes.
+        name: the sweep.
+    """
+
+    def __init__(self, client: Client, experiment_id: str, name: str) -> None:
+        self._client = client
+        self._experiment_id = experiment_id
+        run = parent_run(client, name)
+        self._run = run
+        self._tags = dict(run.tags) if run is not None else {}
+        self._end = (run.status, run.end) if run is not None else ("RUNNING", None)
+
+    def begin(self, record: SweepRecord) -> str:
+        """Find or create the run and store its files; returns its id.
+
+        Raises:
+            RecordError: the name belongs to a sweep in another storage.
+        """
+        tags = view.sweep_tags(record)
+        if self._run is None:
+            start = view.sweep_start(record)
+            self._run = self._client.create_run(self._experiment_id, record.name, start, tags)
+            self._tags = dict(tags)
+        self._check_storage(record)
+        files = view.sweep_files(record)
+        digest = _digest({name: content.decode() for name, content in files.items()})
+        if self._tags.get(_FILES) != digest:
+            self._client.upload(self._run.id, files)
+            self._write_tags({_FILES: digest})
+        return self._run.id
+
+    def finish(self, record: SweepRecord) -> None:
+        """Say how far the sweep is, once its trials are recorded."""
+        assert self._run is not None
+        status, end = view.sweep_status(record)
+        self._write_tags(view.sweep_tags(record))
+        if end is None and self._end[0] != "RUNNING":
+            self._client.reopen(self._run.id)
+        elif end is not None and (status, end) != self._end:
+            self._client.end(self._run.id, status, end)
+        self._end = (status, end)
+
+    def _write_tags(self, tags: dict[str, str]) -> None:
+        assert self._run is not None
+        changed = {name: text for name, text in tags.items() if self._tags.get(name) != text}
+        if changed:
+            self._client.log(self._run.id, tags=changed)
+            self._tags.update(changed)
+
+    def _check_storage(self, record: SweepRecord) -> None:
+        other = self._tags.get("sweeps.storage", record.storage)
+        if other != record.storage and Path(other, record.name, "spec.yaml").exists():
+            raise RecordError(
+                f"the name {record.name} is taken in {self._client.uri} by the sweep in {other}:"
+                f" `sweeps delete {record.name}` or another --name"
+            )
+
+
+def _digest(files: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]

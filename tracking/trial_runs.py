@@ -1,0 +1,190 @@
+"""The runs of a sweep's trials: brought to what storage holds, idempotently."""
+
+import io
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tracking import view
+from tracking.client import MAX_METRICS, Client, Run
+from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.storage import Checkpoint, SweepStorage
+
+_log = logging.getLogger(__name__)
+_SYNCED = "sweeps.synced"
+
+
+@dataclass
+class _Known:
+    """What MLflow is known to hold of a trial; a cache that may be dropped at any time.
+
+    Attributes:
+        times: when each logged epoch was completed, by step; None until MLflow was asked.
+        attempts: how many attempts' provenance was uploaded.
+        fingerprint: of the trial as it was when everything had arrived.
+        trial: the record with this fingerprint, when this process saw it.
+    """
+
+    run_id: str
+    status: str
+    state: str
+    params: set[str]
+    times: dict[int, int] | None = None
+    attempts: int = 0
+    fingerprint: str = ""
+    trial: TrialRecord | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> "_Known":
+        state = run.tags.get("sweeps.state", "")
+        as_told = state in view.STATUS and run.status == view.STATUS[TrialState(state)]
+        fingerprint = run.tags.get(_SYNCED, "") if as_told else ""
+        return cls(run.id, run.status, state, set(run.params), fingerprint=fingerprint)
+
+
+@dataclass
+class TrialRuns:
+    """The runs of one sweep's trials; one at a time may write them.
+
+    Attributes:
+        experiment_id: where new runs go.
+        figures: draw and store a complete trial's figures.
+    """
+
+    client: Client
+    experiment_id: str
+    name: str
+    figures: bool = True
+    _known: dict[str, _Known] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for run in self.client.runs({"sweeps.kind": "trial", "sweeps.name": self.name}):
+            self._known.setdefault(run.tags.get("sweeps.trial_key", ""), _Known.of(run))
+
+    def sync(self, record: SweepRecord, parent_id: str, trial: TrialRecord) -> str:
+        """Bring the run of a trial that has begun to what its record says; returns the run's id."""
+        known = self._known.get(trial.key)
+        if known is not None and known.trial is trial:
+            return known.run_id
+        fingerprint = view.fingerprint(trial)
+        if known is not None and known.fingerprint == fingerprint:
+            known.trial = trial
+            return known.run_id
+        if known is not None and self._contradicts(trial, known):
+            _log.warning("%s: storage and run %s disagree: rebuilding the run", trial.plan.name, known.run_id)
+            self.client.delete(known.run_id)
+            known = None
+        if known is None:
+            known = self._known[trial.key] = self._create(parent_id, trial)
+        self._reopen(trial, known)
+        self._log_epochs(trial, known)
+        self._store_files(record, trial, known)
+        if trial.state is not TrialState.RUNNING:
+            known.status = view.STATUS[trial.state]
+            self.client.end(known.run_id, known.status, view.trial_end(trial))
+        self.client.log(known.run_id, tags={**view.trial_tags(trial), _SYNCED: fingerprint})
+        known.state, known.fingerprint, known.trial = trial.state.value, fingerprint, trial
+        return known.run_id
+
+    def _contradicts(self, trial: TrialRecord, known: _Known) -> bool:
+        """Whether an epoch or the end that storage holds was logged as another one.
+
+        It happens when a checkpoint is lost after its epochs were logged and they are trained again. A run
+        cannot take a value back, so one run cannot hold both.
+        """
+        if known.times is None:
+            points = self.client.history(known.run_id, view.MARKER)
+            known.times = {point.step: point.time for point in points}
+        times = known.times
+        if trial.final is not None and known.state == TrialState.COMPLETE.value:
+            first = view.final_points(trial)[0]
+            if any(point != first for point in self.client.history(known.run_id, first.key)):
+                return True
+        return any(
+            times.get(epoch.epoch, view.milliseconds(epoch.time)) != view.milliseconds(epoch.time)
+            for epoch in trial.history
+        )
+
+    def _create(self, parent_id: str, trial: TrialRecord) -> _Known:
+        tags = {
+            **view.identity_tags(self.name, trial.key),
+            **view.trial_tags(trial),
+            "mlflow.parentRunId": parent_id,
+            "sweeps.configuration_key": trial.plan.configuration_key,
+        }
+        run = self.client.create_run(self.experiment_id, trial.plan.name, view.trial_start(trial), tags)
+        return _Known(run.id, run.status, trial.state.value, set(), times={})
+
+    def _reopen(self, trial: TrialRecord, known: _Known) -> None:
+        if trial.state is TrialState.RUNNING and known.status != "RUNNING":
+            self.client.reopen(known.run_id)
+            known.status = "RUNNING"
+
+    def _log_epochs(self, trial: TrialRecord, known: _Known) -> None:
+        params = {name: text for name, text in view.params(trial.config).items() if name not in known.params}
+        if params:
+            self.client.log(known.run_id, params=params)
+            known.params.update(params)
+        assert known.times is not None
+        for epochs in _batches(epoch for epoch in trial.history if epoch.epoch not in known.times):
+            self.client.log(known.run_id, view.epoch_points(epochs))
+            known.times.update({epoch.epoch: view.milliseconds(epoch.time) for epoch in epochs})
+        if trial.final is not None:
+            # The same points again are no new points.
+            self.client.log(known.run_id, view.final_points(trial))
+
+    def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
+        files: dict[str, bytes] = {}
+        if len(trial.attempts) != known.attempts:
+            files.update(view.provenance_files(record, trial))
+        if trial.state is TrialState.FAILED:
+            files[view.ERROR] = (trial.error or "unknown").encode()
+        if trial.state is TrialState.COMPLETE:
+            unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
+            if unit is not None and unit.weights is not None:
+                files[view.WEIGHTS] = unit.weights
+            if unit is not None and self.figures:
+                files.update(_figures(trial, unit))
+        if files:
+            self.client.upload(known.run_id, files)
+        content = trial.provenance.get("dataset_hash")
+        if content and len(trial.attempts) != known.attempts:
+            self.client.log_dataset(known.run_id, trial.config.data, str(content))
+        if known.state == TrialState.FAILED.value and trial.state is not TrialState.FAILED:
+            self.client.remove(known.run_id, view.ERROR)
+        known.attempts = len(trial.attempts)
+
+
+def _batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
+    """Whole epochs, as many as MLflow takes at once: an epoch arrives entirely or not at all."""
+    batch: list[EpochRecord] = []
+    size = 0
+    for epoch in epochs:
+        if batch and size + len(epoch.metrics) > MAX_METRICS:
+            yield batch
+            batch, size = [], 0
+        batch.append(epoch)
+        size += len(epoch.metrics)
+    if batch:
+        yield batch
+
+
+def _figures(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:
+    """The trial's figures; one that cannot be drawn must not keep the numbers from being recorded."""
+    try:
+        from tracking.report.trial_figures import write_trial_figures
+
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            pictures = {}
+            if unit.pictures is not None:
+                with np.load(io.BytesIO(unit.pictures), allow_pickle=False) as arrays:
+                    pictures = {name: arrays[name] for name in arrays.files}
+            paths = write_trial_figures(trial, pictures, Path(folder))
+            return {f"figures/{path.relative_to(folder)}": path.read_bytes() for path in paths}
+    except Exception:
+        _log.warning("%s: its figures could not be drawn", trial.plan.name, exc_info=True)
+        return {}

@@ -1,0 +1,66 @@
+"""Addresses: of the tracking store in use, and of a run in MLflow's pages. No MLflow, no input or output."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from iwae.errors import RecordError
+
+_SQLITE = "sqlite:///"
+MAX_COMPARED = 100
+
+
+def resolve_tracking_uri(uri: str | None = None) -> str:
+    """The tracking store to use, as an address that means the same in every process.
+
+    Args:
+        uri: as given; None takes ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the current folder.
+
+    Raises:
+        RecordError: a folder or ``file:`` store, which MLflow no longer writes, or a database in memory.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    if uri.startswith("sqlite"):
+        if not uri.startswith(_SQLITE) or not sqlite_path(uri).name or ":memory:" in uri:
+            raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
+        return _SQLITE + str(sqlite_path(uri)) + "".join(uri.partition("?")[1:])
+    if "://" not in uri and not uri.startswith("databricks"):
+        path = Path(uri.removeprefix("file:")).expanduser().absolute()
+        database = path if path.suffix in (".db", ".sqlite") else path / "mlflow.db"
+        raise RecordError(f"tracking URI: {uri!r} is not allowed: must be {_SQLITE}{database} or a server")
+    if uri.startswith("file:"):
+        raise RecordError(
+            f"tracking URI: {uri!r} is not allowed: must be sqlite:///path or a server's http://"
+        )
+    return uri.rstrip("/")
+
+
+def sqlite_path(uri: str) -> Path:
+    """The absolute path of the file of a ``sqlite:///`` address."""
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0]).expanduser().absolute()
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is an MLflow server."""
+    return uri.startswith(("http://", "https://"))
+
+
+def run_page(base: str, experiment_id: str, run_id: str) -> str:
+    """The page of a run, in the view for training runs."""
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
+def compare_page(base: str, experiment_id: str, run_ids: Iterable[str]) -> str:
+    """The page that compares runs, with the parallel coordinates; the first ``MAX_COMPARED`` of them."""
+    runs = quote(json.dumps(list(run_ids)[:MAX_COMPARED], separators=(",", ":")))
+    experiments = quote(json.dumps([experiment_id]))
+    query = f"runs={runs}&experiments={experiments}&workflowType=machine_learning"
+    return f"{base.rstrip('/')}/#/compare-runs?{query}"
+
+
+def artifact_root(uri: str) -> str:
+    """Where the artifacts of a local database go: ``mlartifacts`` beside it, as a ``file://`` address."""
+    folder = sqlite_path(uri).parent if uri.startswith(_SQLITE) else Path.cwd()
+    return (folder / "mlartifacts").as_uri()

@@ -1,0 +1,163 @@
+"""What MLflow shall hold of a sweep: tags, parameters, points and files, as pure functions of its record."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from iwae import yaml
+from iwae.config import TrainConfig
+from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+
+STATUS = {
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "FINISHED",
+    TrialState.STOPPED: "KILLED",
+    TrialState.FAILED: "FAILED",
+}
+_OUTCOME_STATUS = {"finished": "FINISHED", "budget": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
+MARKER = "time/train_seconds"  # every epoch has it: where it stands, the whole epoch was logged
+WEIGHTS = "model/model.safetensors"
+CONFIG = "config.yaml"
+ERROR = "error.txt"
+
+
+class Point(NamedTuple):
+    """One value of a metric; ``time`` in milliseconds since 1970."""
+
+    key: str
+    step: int
+    time: int
+    value: float
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's unit of time."""
+    return round(seconds * 1000)
+
+
+def spec_sha256(spec: Mapping[str, Any]) -> str:
+    """SHA-256 of what a sweep searches: canonical JSON of its base, search and scheduler."""
+    part = {name: spec.get(name) for name in ("base", "search", "scheduler")}
+    return hashlib.sha256(json.dumps(part, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sweep_tags(record: SweepRecord) -> dict[str, str]:
+    """Tags of the parent run."""
+    return {
+        "sweeps.kind": "sweep",
+        "sweeps.name": record.name,
+        "sweeps.spec_sha256": spec_sha256(record.spec),
+        "sweeps.storage": record.storage,
+        "sweeps.trials": str(len(record.trials)),
+        **{f"sweeps.trials.{state.value}": str(record.counts.get(state.value, 0)) for state in TrialState},
+    }
+
+
+def sweep_status(record: SweepRecord) -> tuple[str, int | None]:
+    """Status and end of the parent run."""
+    session = record.sessions[-1] if record.sessions else {}
+    if session.get("ended") is None:
+        return "RUNNING", None
+    return _OUTCOME_STATUS[session["outcome"]], milliseconds(session["ended"])
+
+
+def sweep_files(record: SweepRecord) -> dict[str, bytes]:
+    """Artifacts of the parent run."""
+    files = {
+        "spec.yaml": yaml.dump(dict(record.spec)).encode(),
+        "plan.jsonl": "".join(trial.plan.to_json() + "\n" for trial in record.trials).encode(),
+        "code.json": _json(record.code),
+    }
+    if record.code.get("diff"):
+        files["diff.patch"] = str(record.code["diff"]).encode()
+    return files
+
+
+def identity_tags(name: str, key: str) -> dict[str, str]:
+    """The tags by which a trial's run is found; there is one run with them."""
+    return {"sweeps.kind": "trial", "sweeps.name": name, "sweeps.trial_key": key}
+
+
+def trial_tags(trial: TrialRecord) -> dict[str, str]:
+    """Tags of a trial's run that change as it goes."""
+    tags = {
+        "sweeps.state": trial.state.value,
+        "sweeps.attempts": str(len(trial.attempts)),
+        "timing.shared": "true" if trial.timing["shared"] else "false",
+        "timing.reason": str(trial.timing["reason"]),
+    }
+    if trial.error or len(trial.attempts) > 1:  # a later attempt takes the error back
+        tags["sweeps.error"] = (trial.error or "").partition("\n")[0]
+    return tags
+
+
+def params(config: TrainConfig) -> dict[str, str]:
+    """The flattened configuration as MLflow's text: null as ``null``, lists as JSON."""
+    return {
+        path: value if isinstance(value, str) else json.dumps(value) for path, value in config.flat().items()
+    }
+
+
+def epoch_points(epochs: Iterable[EpochRecord]) -> list[Point]:
+    """Every value of some epochs at its step."""
+    return [
+        Point(key, epoch.epoch, milliseconds(epoch.time), _finite(key, value))
+        for epoch in epochs
+        for key, value in epoch.metrics.items()
+    ]
+
+
+def final_points(trial: TrialRecord) -> list[Point]:
+    """The final numbers, once, at the last epoch's step."""
+    if trial.final is None:
+        return []
+    when = trial_end(trial)
+    return [Point(key, len(trial.history), when, _finite(key, value)) for key, value in trial.final.items()]
+
+
+def sweep_start(record: SweepRecord) -> int:
+    """When its first driver began, else its first trial, in milliseconds since 1970."""
+    moments = [session["started"] for session in record.sessions if session]
+    moments += [attempt["started"] for trial in record.trials for attempt in trial.attempts]
+    return milliseconds(min(moments, default=time.time()))
+
+
+def trial_end(trial: TrialRecord) -> int:
+    """When it was complete, pruned, stopped or failed, in milliseconds since 1970."""
+    assert trial.ended is not None, trial.state
+    return milliseconds(trial.ended)
+
+
+def trial_start(trial: TrialRecord) -> int:
+    """When its first attempt began, in milliseconds since 1970."""
+    return milliseconds(trial.attempts[0]["started"] if trial.attempts else trial.history[0].time)
+
+
+def provenance_files(record: SweepRecord, trial: TrialRecord) -> dict[str, bytes]:
+    """The configuration and where the numbers come from: one file an attempt, and the driver's code."""
+    files = {CONFIG: trial.config.to_yaml().encode(), "provenance/code.json": _json(record.code)}
+    for number, attempt in enumerate(trial.attempts, start=1):
+        files[f"provenance/attempt-{number:04d}.json"] = _json(attempt)
+    return files
+
+
+def fingerprint(trial: TrialRecord) -> str:
+    """Changes whenever MLflow has something to learn about the trial."""
+    attempts = json.dumps(trial.attempts, sort_keys=True)
+    times = [epoch.time for epoch in trial.history]
+    parts = [trial.state, times, trial.ended, trial.error, attempts, dict(trial.timing), trial.final]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"{len(trial.history)}-{trial.state}-{digest[:16]}"
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _finite(key: str, value: float) -> float:
+    assert math.isfinite(value), f"{key} is {value}"
+    return float(value)
