@@ -137,9 +137,10 @@ def _others(analysis: Analysis, chosen: str) -> list[str]:
         return []
     low, high = number(min(rates), 2), number(max(rates), 2)
     spread = f"{low} to {high}" if len(rates) > 1 else low
+    groups = "group that differs" if len(others) == 1 else f"{len(others)} groups that differ"
     return [
-        f"In the other {plural(len(others), 'group')} that differ{'s' if len(others) == 1 else ''} in K alone,"
-        f" smallest to largest K, it was {spread} nats for each extra second."
+        f"In the other {groups} in K alone, from smallest to largest K, it was {spread} nats for each"
+        " extra second."
     ]
 
 
