@@ -1,0 +1,193 @@
+"""SweepSpec: a sweep's YAML, checked before anything starts."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+
+from iwae import yaml
+from iwae.config import EvaluationConfig, TrainConfig, flatten
+from iwae.errors import ConfigError
+from iwae.validation import Part, PartError, parse
+from sweeps.assignments import assign as assign
+from sweeps.checks import check_search, grace_epochs
+from sweeps.schema import for_editors
+from sweeps.sections import (
+    MODEL_BASED,
+    Budget,
+    NoScheduler,
+    Resources,
+    Scheduler,
+    SearchSpec,
+    Seconds,
+    Tracking,
+)
+from sweeps.space import Space, merge, parse_space
+
+# A spec decides results by these alone; the rest may change while a sweep goes on.
+_DECIDING = ("name", "base", "search", "scheduler")
+_WHERE_IT_RUNS = ("base.device", "base.threads")
+
+
+class SweepSpec(Part):
+    """A sweep, complete.
+
+    Attributes:
+        name: unique in a tracking store; letters, digits, ``-``, ``_`` and ``.``.
+        base: the configuration of every trial before the space and the seed are put in.
+        checkpoint_every: seconds between a trial's checkpoints.
+        keep_checkpoints: newest checkpoints of a trial that are kept.
+        retries: attempts after a worker was lost.
+    """
+
+    name: str = Field(max_length=100, json_schema_extra={"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"})
+    base: TrainConfig = TrainConfig()
+    search: SearchSpec
+    scheduler: Scheduler = NoScheduler(name="none")
+    budget: Budget = Budget()
+    resources: Resources = Resources()
+    tracking: Tracking = Tracking()
+    checkpoint_every: Seconds = 10.0
+    keep_checkpoints: int = Field(default=2, ge=1)
+    retries: int = Field(default=2, ge=0)
+
+    _base: dict[str, Any] = PrivateAttr()
+    _space: Space = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        spec = handler(values)
+        if spec is values:
+            return spec
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", spec.name):
+            raise PartError(
+                "name", repr(spec.name), "letters, digits, '-', '_' and '.', not starting with '-' or '.'"
+            )
+        if spec.base.seed != 0:
+            raise PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds")
+        spec._space = parse_space(spec.search.space, spec.base)
+        spec._base = spec.base.to_dict()
+        if any(path == "data" or path == "data.name" for path in spec.search.space):
+            # What the data set decides is filled in for each trial, so the base holds only what was written.
+            spec._base["evaluation"] = _as_written(values, spec.base)
+        check_search(spec.search, spec._space, spec.scheduler, spec.base, spec.configuration)
+        return spec
+
+    @classmethod
+    def parse(cls, values: Any, path: str = "") -> Self:
+        """The spec in ``values``.
+
+        Raises:
+            ConfigError: a key is unknown, or a value is not allowed.
+        """
+        return parse(cls, values, path)
+
+    @property
+    def space(self) -> Space:
+        """The search space, parsed."""
+        return self._space
+
+    @property
+    def is_model_based(self) -> bool:
+        """Whether configurations are suggested as results come in, instead of drawn before the start."""
+        return self.search.sampler.name in MODEL_BASED
+
+    @property
+    def grace_epochs(self) -> int:
+        """Epochs before which early stopping ends no trial."""
+        return grace_epochs(self.space, self.scheduler, self.base)
+
+    def configuration(self, overrides: Mapping[str, Any], seed: int = 0) -> TrainConfig:
+        """The base with a point of the space put in.
+
+        Raises:
+            ConfigError: together they are not a valid configuration.
+        """
+        return TrainConfig.parse({**merge(self._base, overrides), "seed": seed})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The complete spec as plain data; ``SweepSpec.parse`` gives the same spec again."""
+        return {**self.model_dump(mode="json"), "base": merge(self._base, {})}
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what decides the results: base, search and scheduler."""
+        dumped = self.model_dump(mode="json", include={"search", "scheduler"})
+        # The order of paths decides which draw goes to which.
+        dumped["search"]["space"] = list(dumped["search"]["space"].items())
+        content = {**dumped, "base": json.loads(self.base.canonical_json())}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_spec(source: str, assignments: Sequence[str] = (), name: str | None = None) -> SweepSpec:
+    """The spec in a file, or a ready one.
+
+    Args:
+        source: path of a YAML file, or the name of a ready spec.
+        assignments: ``path=value``, each put in before anything is checked.
+        name: replaces the spec's own.
+
+    Raises:
+        ConfigError: there is no such file, or the spec is not allowed.
+    """
+    text = _text(source)
+    try:
+        document = yaml.load(text)
+    except ConfigError as error:
+        raise ConfigError(source, str(error)) from None
+    if not isinstance(document, Mapping):
+        raise ConfigError(source, "must be a mapping with name, base and search")
+    document = assign(document, assignments)
+    return SweepSpec.parse(document if name is None else {**document, "name": name})
+
+
+def _text(source: str) -> str:
+    path = Path(source)
+    if path.is_file():
+        try:
+            return path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(source, f"cannot be read: {error}") from None
+    names = ready_specs()
+    if source not in names:
+        raise ConfigError(
+            "",
+            f"{source}: no such file, and no ready spec either: must be a file or one of {', '.join(names)}",
+        )
+    return resources.files("sweeps.specs").joinpath(f"{source}.yaml").read_text("utf-8")
+
+
+def ready_specs() -> dict[str, str]:
+    """The specs that come with the package: name and first line of the comment at its top."""
+    files = [file for file in resources.files("sweeps.specs").iterdir() if file.name.endswith(".yaml")]
+    lines = {file.name.removesuffix(".yaml"): file.read_text("utf-8").splitlines()[0] for file in files}
+    return {name: lines[name].removeprefix("#").strip() for name in sorted(lines)}
+
+
+def _as_written(values: Mapping[str, Any], base: TrainConfig) -> dict[str, Any]:
+    """The base's evaluation without what its data set's defaults filled in."""
+    written = values.get("base", {})
+    if not isinstance(written, Mapping):
+        return base.evaluation.model_dump(mode="json")
+    evaluation = written.get("evaluation", {})
+    names = evaluation if isinstance(evaluation, Mapping) else EvaluationConfig.model_fields
+    return {name: value for name, value in base.evaluation.model_dump(mode="json").items() if name in names}
+
+
+def differences(old: SweepSpec, new: SweepSpec) -> list[str]:
+    """Paths at which two specs differ in what decides the results."""
+    before, after = (flatten({part: spec.to_dict()[part] for part in _DECIDING}) for spec in (old, new))
+    paths = [path for path in {**before, **after} if path not in _WHERE_IT_RUNS]
+    missing = object()
+    return [path for path in paths if before.get(path, missing) != after.get(path, missing)]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 7) of a spec, for editors."""
+    return for_editors(SweepSpec)
