@@ -15,8 +15,9 @@ _SPACE = "search.space"
 def assign(document: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """``document`` with every assignment put in, in order; ``document`` itself stays.
 
-    Keys of a search space hold dots: the longest that fits is taken, and a new one ends before its ``grid``, ``choice``, ``uniform``, ``loguniform`` or ``int``. A new kind of entry replaces
-    the old one. ``search.space.PATH=null`` removes PATH from the space.
+    Keys of a search space hold dots: the longest that fits is taken, and it ends before ``grid``, ``choice``,
+    ``uniform``, ``loguniform`` or ``int``. A new kind of entry replaces the old one, and
+    ``search.space.PATH=null`` removes PATH from the space.
 
     Args:
         document: plain data, as from YAML.

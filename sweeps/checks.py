@@ -68,8 +68,8 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
     numeric = [path for path, node in space.entries.items() if isinstance(node, Real | Whole)]
     if name == "cmaes" and not numeric:
         raise ConfigError(
-            "search.sampler.name", "cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path of"
-            " search.space is a range (uniform, loguniform or int): CMA-ES moves numbers, not options",
+            "search.sampler.name", "cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path"
+            " of search.space is a range (uniform, loguniform or int): CMA-ES moves numbers, not options",
         )  # fmt: skip
 
 
@@ -148,8 +148,8 @@ def _check_early_stopping(
 ) -> None:
     if "num_epochs" in space.entries:
         raise ConfigError(
-            f"{_WHERE}.num_epochs", f"not allowed with scheduler {scheduler.name}, which compares trials at the"
-            " same epoch of the same schedule: must be set in base.num_epochs, or scheduler.name none",
+            f"{_WHERE}.num_epochs", f"not allowed with scheduler {scheduler.name}, which compares trials at"
+            " the same epoch of the same schedule: must be set in base.num_epochs, or scheduler.name none",
         )  # fmt: skip
     kinds = [v["name"] for v in space.extremes("annealing", base.annealing.model_dump())]
     if "cyclical" in kinds:
