@@ -6,8 +6,8 @@ from statistics import fmean
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.report.analysis import Analysis
 from tracking.report.statistics import pooled_variance
-from tracking.report.tables import Yardstick
 from tracking.report.words import listing, nats, number, plural
+from tracking.report.yardstick import Yardstick
 
 LEFT_OUT = (
     TrialState.PRUNED,

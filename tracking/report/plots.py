@@ -1,0 +1,126 @@
+"""What every interactive figure is made of, as plain plotly data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from tracking.report.axes import Axis, Series
+from tracking.report.palette import GRID, INK, MUTED, faint
+from tracking.report.statistics import Estimate
+from tracking.report.tables import Configuration
+from tracking.report.words import number
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+Trace = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A plotly figure: ``data`` and ``layout`` as ``Plotly.newPlot`` takes them."""
+
+    data: list[Trace]
+    layout: dict[str, Any]
+
+
+def layout(**extra: Any) -> dict[str, Any]:
+    """The layout that all figures share."""
+    return {
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 54}, "height": 400,
+        "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12}},
+        "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0, "font": {"size": 12}},
+        **extra,
+    }  # fmt: skip
+
+
+def scale(title: str, **extra: Any) -> dict[str, Any]:
+    """One axis."""
+    return {
+        "title": {"text": title, "font": {"size": 12, "color": MUTED}, "standoff": 8}, "gridcolor": GRID,
+        "zeroline": False, "linecolor": "#c3c9d2", "ticks": "outside", "tickcolor": "#c3c9d2", "ticklen": 4,
+        "automargin": True, **extra,
+    }  # fmt: skip
+
+
+def across(axis: Axis, logarithmic: bool = True, **extra: Any) -> dict[str, Any]:
+    """The horizontal axis."""
+    if not axis.by_k:
+        names = [escape(str(axis.x(row))) for one in axis.series for row in one.rows]
+        small = {"tickangle": -35, "tickfont": {"size": 10}} if len(names) > 4 else {}
+        return scale("", type="category", categoryorder="array", categoryarray=names, **small, **extra)
+    ticks = axis.ticks
+    if logarithmic:
+        return scale(axis.title, type="log", tickvals=ticks, ticktext=[str(k) for k in ticks], **extra)
+    return scale(axis.title, rangemode="tozero", **extra)
+
+
+def panels(titles: Sequence[str], axis: Axis, units: Sequence[str], **extra: Any) -> dict[str, Any]:
+    """A layout of panels side by side, each with its title above."""
+    gap, count = 0.1, len(titles)
+    width = (1 - gap * (count - 1)) / count
+    made = layout(annotations=[], **extra)
+    for index, (title, unit) in enumerate(zip(titles, units, strict=True)):
+        name = "" if index == 0 else str(index + 1)
+        left = index * (width + gap)
+        made[f"xaxis{name}"] = across(axis, domain=[left, left + width], anchor=f"y{name}")
+        made[f"yaxis{name}"] = scale(unit, anchor=f"x{name}")
+        made["annotations"].append(
+            {
+                "text": f"<b>{title}</b>", "x": left, "y": 1.03, "xref": "paper", "yref": "paper",
+                "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 13},
+            }
+        )  # fmt: skip
+    return made
+
+
+def points(
+    axis: Axis,
+    one: Series,
+    column: str,
+    show: Callable[[float], str] = number,
+    *,
+    panel: int = 1,
+    suffix: str = "",
+    unit: float = 1.0,
+    **style: Any,
+) -> Trace | None:
+    """One series of means with their intervals over seeds; None where no configuration has the column."""
+    found = [(row, estimate) for row in one.rows if (estimate := row.estimate(column)) is not None]
+    if not found:
+        return None
+    low = [0 if e.low is None else (e.mean - e.low) / unit for _, e in found]
+    high = [0 if e.high is None else (e.high - e.mean) / unit for _, e in found]
+    name = "x" if panel == 1 else f"x{panel}", "y" if panel == 1 else f"y{panel}"
+    trace: Trace = {
+        "type": "scatter", "mode": "lines+markers" if one.joined and axis.by_k else "markers",
+        "x": [axis.x(r) if axis.by_k else escape(str(axis.x(r))) for r, _ in found],
+        "y": [e.mean / unit for _, e in found],
+        "error_y": {
+            "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
+            "width": 3, "color": faint(one.colour, 0.55), "visible": any(high),
+        },
+        "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
+        "line": {"color": one.colour, "width": 2},
+        "name": escape(one.label + suffix), "legendgroup": one.label, "showlegend": bool(one.label + suffix),
+        "xaxis": name[0], "yaxis": name[1],
+    }  # fmt: skip
+    return {**trace, **style}
+
+
+def hover(
+    row: Configuration, estimate: Estimate, show: Callable[[float], str] = number, unit: float = 1.0
+) -> str:
+    """What a point says: configuration, mean, interval, seeds and trials."""
+    lines = [f"<b>{escape(row.name)}</b>", show(estimate.mean / unit)]
+    if estimate.low is not None and estimate.high is not None:
+        lines[1] += f" [{show(estimate.low / unit)}, {show(estimate.high / unit)}]"
+    lines.append(f"{len(row.trials)} seed{'s' * (len(row.trials) > 1)}: " + ", ".join(_trials(row)))
+    return "<br>".join(lines)
+
+
+def _trials(row: Configuration) -> list[str]:
+    shown = [f"s{trial.config.seed} {trial.key[:8]}" for trial in row.trials[:5]]
+    return [*shown, "…"] if len(row.trials) > 5 else shown

@@ -1,0 +1,198 @@
+"""The sections of the page for one table."""
+
+from tracking.report.analysis import Analysis
+from tracking.report.axes import axis_of
+from tracking.report.figures import gradients, likelihood, side_by_side, time_against_k
+from tracking.report.figures_of_space import importance_bars, parallel_coordinates, pareto
+from tracking.report.headline import fit_sentence
+from tracking.report.html import Cell, chart, estimate_cell, paragraph, section, table
+from tracking.report.sections_of_comparisons import budget_section, comparison_section, rate_section
+from tracking.report.strata import short_path
+from tracking.report.tables import Configuration, text
+from tracking.report.timing import TimeFit
+from tracking.report.words import between, listing, number, plural
+
+MEASURES = (
+    ("train seconds", "train_seconds", "number", 1.0),
+    ("s / epoch", "seconds_per_epoch", "number", 1.0),
+    ("validation NLL", "val_nll_final", "nats", 1.0),
+    ("test NLL", "test_nll", "nats", 1.0),
+    ("active units", "active_units", "number", 1.0),
+    ("ESS", "ess", "number", 1.0),
+    ("encoder SNR", "encoder_snr", "number", 1.0),
+    ("peak memory, MiB", "peak_memory_bytes", "number", 2.0**20),
+)
+
+
+def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, str, str]]:
+    """Anchor, title and markup of every section, in order.
+
+    Args:
+        analysis: of one table.
+        prefix: stands before every anchor, so that two tables do not share any.
+        pictures: markup of the image grids; empty where there are none.
+    """
+    made = [
+        ("table", "All configurations", configuration_table(analysis)),
+        ("time", "Training time against K", _time(analysis)),
+        ("nll", "Likelihood against K", _likelihood(analysis)),
+        ("units", "Active units and effective sample size", _units(analysis)),
+        ("snr", "Gradient signal-to-noise ratio", _gradients(analysis)),
+        ("memory", "Memory", _memory(analysis)),
+        ("pareto", "Pareto front", _pareto(analysis)),
+        ("rates", "What a step up in K buys", rate_section(analysis)),
+        ("budgets", "Equal epochs and equal seconds", budget_section(analysis)),
+        ("separable", "What can be told apart", comparison_section(analysis)),
+        ("space", "The whole space", _space(analysis)),
+        ("pictures", "Samples and reconstructions", pictures),
+    ]
+    return [(prefix + name, title, section(prefix + name, title, body)) for name, title, body in made if body]
+
+
+def configuration_table(analysis: Analysis) -> str:
+    """The table of configurations, the best one tinted."""
+    found = analysis.table
+    paths = found.paths
+    head = [*(short_path(path) for path in paths), "seeds", *(name for name, *_ in MEASURES)]
+    if not paths:
+        head.insert(0, "configuration")
+    rows = []
+    for row in found.configurations:
+        cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
+        cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
+        for _, column, show, unit in MEASURES:
+            cell = estimate_cell(row.estimate(column), show, unit)
+            if column == "train_seconds" and row.shared_timing:
+                cell = Cell(cell.shown + "*", cell.small, cell.sort)
+            cells.append(cell)
+        rows.append(cells)
+    note = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, smaller is better. "
+    note += "Tinted: lowest mean validation NLL. Click a heading to sort."
+    if any(row.shared_timing for row in found.configurations):
+        note += " * seconds measured beside other work."
+    marked = next(i for i, row in enumerate(found.configurations) if row is analysis.best_row)
+    return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(note, "note")
+
+
+def _parameter(row: Configuration, path: str) -> Cell:
+    value = row.parameters.get(path)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Cell(f"{value:.4g}" if isinstance(value, float) else str(value), sort=float(value))
+    return Cell(text(value) or "–")
+
+
+def _time(analysis: Analysis) -> str:
+    axis = axis_of(analysis)
+    caption = "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds."
+    if axis.by_k:
+        caption += " Lines are least squares through these means, a configuration counted once whatever its"
+        caption += " seeds; bands are pointwise 95 % confidence bands of the line."
+    parts = []
+    fits = [*analysis.fits, *([analysis.adjusted] if analysis.adjusted else [])]
+    if len(fits) == 1:
+        parts.append(paragraph(fit_sentence(fits[0])))
+    parts.append(chart(time_against_k(analysis, axis), caption))
+    if len(fits) > 1 or analysis.adjusted:
+        parts.append(_fit_table(fits))
+    if analysis.adjusted:
+        words = (
+            f"The adjusted line takes one slope for all and lets {listing(analysis.adjusted.adjusted_for)}"
+        )
+        words += " add to the time (numbers linearly, the rest by level); a holds at their means."
+        if analysis.adjusted.not_adjusted_for:
+            words += f" Not adjusted for: {listing(analysis.adjusted.not_adjusted_for)}."
+        parts.append(paragraph(words, "note"))
+    parts.append(_hidden(axis.hidden))
+    return "".join(parts)
+
+
+def _fit_table(fits: list[TimeFit]) -> str:
+    head = ["line", "configurations", "a, s", "b, s per sample", "µs per step and sample", "R²"]
+    rows = []
+    for fit in fits:
+        line = fit.fit
+        rows.append([
+            Cell(fit.label or "all configurations"),
+            Cell(str(line.observations), sort=float(line.observations)),
+            Cell(number(line.intercept), between(line.interval("intercept"), "s") or "–", line.intercept),
+            Cell(number(line.slope), between(line.interval("slope"), "s") or "–", line.slope),
+            Cell("–") if fit.per_step is None else Cell(number(fit.per_step * 1e6), sort=fit.per_step),
+            Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
+        ])  # fmt: skip
+    return table(head, rows)
+
+
+def _hidden(count: int) -> str:
+    return (
+        paragraph(f"{plural(count, 'further configuration')} are in the table only.", "note") if count else ""
+    )
+
+
+def _likelihood(analysis: Analysis) -> str:
+    yardstick = analysis.table.yardstick
+    caption = (
+        f"Solid: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
+        f" ranked. Dotted: at {yardstick.few_num_samples:,}. Few samples flatter small K. Bars are 95 %"
+        " t-intervals over seeds; overlapping bars are not a test."
+    )
+    return chart(likelihood(analysis, axis_of(analysis)), caption)
+
+
+def _units(analysis: Analysis) -> str:
+    figure = side_by_side(
+        axis_of(analysis), ("active_units", "ess"), ("Active units", "Effective sample size"), ("", "")
+    )
+    caption = (
+        "Left: latent dimensions whose posterior mean varies by more than .01 over the test set (Burda et al."
+        " 2016). Right: effective number of importance samples at the final evaluation, on test data."
+    )
+    return chart(figure, caption, "Neither was measured.")
+
+
+def _gradients(analysis: Analysis) -> str:
+    draws = sorted(
+        {t.config.evaluation.snr_num_draws for r in analysis.table.configurations for t in r.trials}
+    )
+    caption = (
+        f"Mean over parameters of |mean| / standard deviation, from {listing([f'{n:,}' for n in draws])}"
+        " gradient draws at the end of training. Dashed: the floor that this many draws show without any"
+        " signal."
+    )
+    absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
+    return chart(gradients(analysis, axis_of(analysis)), caption, absent)
+
+
+def _memory(analysis: Analysis) -> str:
+    axis = axis_of(analysis)
+    figure = side_by_side(axis, ("peak_memory_bytes",), ("Peak memory",), ("MiB",), unit=2.0**20)
+    return chart(figure, "Largest value that the training process recorded.", "Not measured.")
+
+
+def _pareto(analysis: Analysis) -> str:
+    caption = (
+        "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
+        " front is drawn from means and from validation data; test data has no part in it. A place on it"
+        " is not a proof: whether neighbours can be told apart stands below."
+    )
+    names = listing([row.name for row in analysis.front], 12)
+    return chart(pareto(analysis), caption) + paragraph(f"On the front, fastest first: {names}.", "note")
+
+
+def _space(analysis: Analysis) -> str:
+    parts = []
+    if len(analysis.table.configurations) > 1:
+        caption = (
+            "One line a configuration. Drag along an axis to keep a part of it; drag a title to move it."
+        )
+        parts.append(chart(parallel_coordinates(analysis), caption))
+    found = analysis.importance
+    caption = (
+        "Functional ANOVA (Hutter et al. 2014, Optuna's random forest) of the configurations' mean validation"
+        " NLL. It ranks what moved the NLL within this space; it gives no direction and knows nothing of"
+        " noise."
+    )
+    parts.append("<h3>Parameter importance</h3>")
+    parts.append(chart(importance_bars(analysis), caption, f"Not said: {found.reason}."))
+    if found.left_out:
+        parts.append(paragraph(f"Left out, because not all have them: {listing(found.left_out)}.", "note"))
+    return "".join(parts)

@@ -1,0 +1,99 @@
+"""The summary as Markdown, for the description of the parent run: the answer without opening anything."""
+
+from collections.abc import Sequence
+
+from tracking.records import SweepRecord
+from tracking.report.analysis import Analysis
+from tracking.report.statistics import Estimate
+from tracking.report.tables import Configuration
+from tracking.report.words import ends, listing, nats, number, plural
+
+MOST_ROWS = 12
+MOST_WARNINGS = 6
+MOST_CHARACTERS = 4900
+
+
+def summary(
+    record: SweepRecord,
+    analyses: Sequence[Analysis],
+    headlines: Sequence[Sequence[str]],
+    warnings: Sequence[str],
+) -> str:
+    """Headline, a table of the configurations, the best one, and what it cannot say; under 5,000"
+    " characters."""
+    counts = listing([f"{count} {state}" for state, count in record.counts.items()])
+    closing = "Everything else: artifact `report/index.html`, numbers in `report/tradeoff.csv`."
+    if not analyses:
+        body = ["No trial is complete yet: there are no final numbers to report."]
+        return "\n\n".join(
+            [
+                f"**{_plain(record.name)}**",
+                *body,
+                f"{plural(len(record.trials), 'trial')}: {counts}.",
+                closing,
+            ]
+        )
+    for rows, sentences, bullets in ((MOST_ROWS, 5, MOST_WARNINGS), (8, 2, 4), (3, 1, 3), (1, 1, 1)):
+        parts = []
+        for analysis, words in zip(analyses, headlines, strict=True):
+            if len(analyses) > 1:
+                parts.append(f"### {_plain(analysis.table.yardstick.description)}")
+            parts.append(f"**{_plain(words[0])}**")
+            chosen = [*words[1:-1][: sentences - 1], words[-1]] if len(words) > 1 else []
+            parts += [_plain(" ".join(chosen))] if chosen else []
+            parts.append(_table(analysis, rows))
+        limits = "\n".join(f"- {_plain(_shortened(sentence))}" for sentence in warnings[:bullets])
+        parts.append(f"What it cannot say:\n\n{limits}")
+        parts.append(f"{plural(len(record.trials), 'trial')}: {counts}. {closing}")
+        made = "\n\n".join(parts)
+        if len(made) <= MOST_CHARACTERS:
+            return made
+    return f"{made[: MOST_CHARACTERS - len(closing) - 6]} …\n\n{closing}"
+
+
+def _table(analysis: Analysis, most: int) -> str:
+    ranked = sorted(analysis.table.configurations, key=lambda row: row.mean("val_nll_final") or 0.0)
+    shown = ranked[:most]
+    if len(ranked) <= most:
+        shown = list(analysis.table.configurations)
+    lines = [
+        "| configuration | seeds | train s | validation NLL | test NLL | active units |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [_row(row, row is analysis.best_row) for row in shown]
+    note = "± is half the 95 % t-interval over seeds." if analysis.replicated else "One seed: no interval."
+    if len(ranked) > most:
+        note += f" The {most} lowest of {len(ranked)} configurations."
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def _row(row: Configuration, best: bool) -> str:
+    name = _plain(row.name)
+    seconds, units = row.mean("train_seconds"), row.mean("active_units")
+    cells = [
+        f"**{name}**" if best else name,
+        str(len(row.trials)),
+        "–" if seconds is None else number(seconds),
+        _nll(row.estimate("val_nll_final")),
+        _nll(row.estimate("test_nll")),
+        "–" if units is None else number(units),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _nll(found: Estimate | None) -> str:
+    if found is None:
+        return "–"
+    interval = ends(found)
+    return nats(found.mean) + (f" ± {nats(interval[1] - found.mean)}" if interval else "")
+
+
+def _shortened(sentence: str, most: int = 330) -> str:
+    return sentence if len(sentence) <= most else sentence[: most - 2].rsplit(" ", 1)[0] + " …"
+
+
+def _plain(words: str) -> str:
+    """Text that Markdown takes as text."""
+    for sign in "\\`*_|<>[]#":
+        words = words.replace(sign, f"\\{sign}")
+    return words.replace("\n", " ")

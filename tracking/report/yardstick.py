@@ -1,0 +1,53 @@
+"""What a likelihood was measured on and with."""
+
+from dataclasses import dataclass
+
+from iwae.config import DataConfig
+from tracking.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What a likelihood was measured on and with; results of two yardsticks never share a table.
+
+    Attributes:
+        data: data set, split and binarization.
+        likelihood: ``bernoulli`` gives a probability, ``gaussian`` a density.
+        final_num_samples: importance samples of the final −L.
+        final_num_images: images of it; None is all.
+        few_num_samples: importance samples of the second, smaller −L.
+    """
+
+    data: DataConfig
+    likelihood: str
+    final_num_samples: int
+    final_num_images: int | None
+    few_num_samples: int
+
+    @classmethod
+    def of(cls, trial: TrialRecord) -> "Yardstick":
+        """The yardstick that a trial is measured with."""
+        config, evaluation = trial.config, trial.config.evaluation
+        return cls(
+            config.data, config.model.likelihood, evaluation.final_num_samples,
+            evaluation.final_num_images, evaluation.few_num_samples,
+        )  # fmt: skip
+
+    @property
+    def description(self) -> str:
+        """The yardstick in words."""
+        data = self.data
+        words = [data.name if data.path is None else f"{data.name} {data.path}"]
+        words.append(
+            f"{data.binarization} binarization" if data.binarization != "none" else "no binarization"
+        )
+        if data.num_train is not None:
+            words.append(f"first {data.num_train:,} training images")
+        if data.num_validation is not None:
+            words.append(f"{data.num_validation:,} validation images held out")
+        images = (
+            "all images" if self.final_num_images is None else f"the first {self.final_num_images:,} images"
+        )
+        words.append(f"{self.likelihood.capitalize()} likelihood")
+        words.append(f"NLL = −L at {self.final_num_samples:,} importance samples on {images}")
+        return ", ".join(words)
