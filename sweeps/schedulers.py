@@ -37,5 +37,4 @@ def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
         return MedianStoppingRule(
             time_attr=TIME, grace_period=spec.grace_epochs, min_samples_required=scheduler.min_trials
         )
-    fifo: Any = FIFOScheduler
-    return fifo()
+    return FIFOScheduler()  # type: ignore[no-untyped-call]
