@@ -21,8 +21,9 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+import numpy as np
 from mlflow import MlflowClient, artifacts
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -36,7 +37,7 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation
 
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
-MAX_TAG_LENGTH = 5000
+MAX_TAG_LENGTH = 8000
 MAX_DIGEST_LENGTH = 36
 _PAGE = 1000
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -208,6 +209,43 @@ class Client:
     def delete(self, run_id: str) -> None:
         """Move a run to MLflow's trash (`mlflow gc` empties it)."""
         self.call(self.mlflow.delete_run, run_id)
+
+    def models(self, tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """The tags of the logged models that have these, by model id, newest first."""
+        ids = list(self.experiments().values())
+        conditions = " and ".join(f"tags.`{name}` = '{_quoted(value)}'" for name, value in tags.items())
+        found = self._pages(
+            lambda token: self.call(self.mlflow.search_logged_models, ids, conditions, page_token=token)
+        )
+        return {model.model_id: model.tags for model in found}
+
+    def log_model(
+        self, run_id: str, name: str, tags: Mapping[str, str], step: int, *,
+        loader: str, data: Path, code: Sequence[Path], requirements: Sequence[str],
+    ) -> str:  # fmt: skip
+        """Log a model that images ``[N, X]`` go into, any N; returns its id."""
+        from mlflow import pyfunc, types
+        from mlflow.models import ModelSignature
+
+        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, -1))])
+        choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
+        signature = ModelSignature(inputs=pixels, params=types.ParamSchema(choices))
+        experiment_id = self.run(run_id).experiment_id
+        model = self.call(self.mlflow.create_logged_model, experiment_id, name, run_id, dict(tags))
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            self.call(
+                pyfunc.save_model, Path(folder, "model"), loader_module=loader, data_path=str(data),
+                code_paths=[str(path) for path in code], signature=signature,
+                pip_requirements=list(requirements),
+            )  # fmt: skip
+            self.call(self.mlflow.log_model_artifacts, model.model_id, str(Path(folder, "model")))
+        self.call(self.mlflow.finalize_logged_model, model.model_id, "READY")
+        self.call(self.mlflow.log_outputs, run_id, [LoggedModelOutput(model.model_id, step)])
+        return str(model.model_id)
+
+    def delete_model(self, model_id: str) -> None:
+        """Move a logged model to MLflow's trash."""
+        self.call(self.mlflow.delete_logged_model, model_id)
 
     @staticmethod
     def _pages(page: Callable[[str | None], Any]) -> Iterable[Any]:

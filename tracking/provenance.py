@@ -4,6 +4,7 @@ Workers import this: no MLflow, no plotting.
 """
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -54,6 +55,13 @@ def code(path: Path | None = None) -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "command": shlex.join(sys.orig_argv),
     }
+
+
+def code_identity(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of ``code`` the numbers depend on, the patch as its SHA-256; for ``differences``."""
+    kept = {name: values.get(name) for name in ("package_version", "commit", "dirty", "packages")}
+    diff = values.get("diff")
+    return {**kept, "diff": hashlib.sha256(diff.encode()).hexdigest() if diff else None}
 
 
 def environment(device: str, threads: int, dataset_hash: str, seed: int) -> dict[str, Any]:

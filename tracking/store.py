@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
 
 if TYPE_CHECKING:
     from tracking.client import Client, Run
+    from tracking.reproduction import Reproduction
     from tracking.sweep_run import SweepRun
     from tracking.trial_runs import TrialRuns
 
@@ -57,11 +59,15 @@ class RunStore:
         assert self._client is not None
         return self._client
 
-    def sync(self, record: SweepRecord) -> str:
+    def sync(self, record: SweepRecord, *, afresh: bool = False) -> str:
         """Bring MLflow to what the record says; what is there already stays as it is.
 
         Trials that have not begun get no run. The record must be newer than what was synced before: read it
         right before the call.
+
+        Args:
+            record: the sweep.
+            afresh: look at everything, also at what MLflow notes as complete.
 
         Returns:
             The parent's run id.
@@ -71,7 +77,9 @@ class RunStore:
         """
         with self._turn, _alone(record):
             try:
-                sweep, trials = self._runs_of(record)
+                if afresh:
+                    self.forget(record.name)
+                sweep, trials = self._runs_of(record, trusting=not afresh)
                 parent = sweep.begin(record)
                 for trial in record.trials:
                     if trial.state is not TrialState.WAITING:
@@ -139,6 +147,49 @@ class RunStore:
             ids.setdefault(run.tags.get("sweeps.trial_key", ""), run.id)
         return ids
 
+    def attach_report(self, parent_run_id: str, folder: Path, summary: str) -> None:
+        """Store a report under ``report/`` of the parent run, whose page shows the Markdown ``summary``."""
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        content = {f"report/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+        self.client.upload(parent_run_id, content)
+        self.client.log(parent_run_id, tags={"mlflow.note.content": summary})
+
+    def log_best_model(self, record: SweepRecord, trial: TrialRecord) -> str:
+        """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``tracking.served``).
+
+        A sweep has one such model: another best replaces it, the same best changes nothing.
+
+        Returns:
+            Its address.
+        """
+        from tracking.best_model import log_model
+
+        with self._turn, _alone(record):
+            parent, runs = self.find_sweep(record.name), self.trial_run_ids(record.name)
+            if parent is None or trial.key not in runs:
+                raise RecordError(f"{self.tracking_uri} has no run of {trial.plan.name} of {record.name}")
+            return log_model(self.client, runs[trial.key], parent, record, trial)
+
+    def log_reproduction(
+        self, record: SweepRecord, trial: TrialRecord, original_run_id: str, result: "Reproduction"
+    ) -> "Reproduction":
+        """Record a reproduction as a run of its own beside the original; returns it with its run's id."""
+        from tracking.reproduction_run import log
+
+        with self._turn:
+            run_id = log(self.client, self._experiment_id(), record, trial, original_run_id, result)
+        return replace(result, run_id=run_id, original_run_id=original_run_id)
+
+    def run_url(self, run_id: str, base: str | None = None) -> str:
+        """The page of a run on the server at ``base``; by default the tracking store itself."""
+        return uris.run_page(base or self.tracking_uri, self.client.run(run_id).experiment_id, run_id)
+
+    def compare_url(self, name: str, base: str | None = None) -> str:
+        """The page that compares a sweep's trials, parallel coordinates included."""
+        runs = self.trial_runs(name)
+        experiment_id = runs[0].experiment_id if runs else self._experiment_id()
+        return uris.compare_page(base or self.tracking_uri, experiment_id, [run.id for run in runs])
+
     def delete_sweep(self, name: str) -> int:
         """Move every run of a sweep, reproductions too, to MLflow's trash; returns how many."""
         with self._turn:
@@ -148,7 +199,7 @@ class RunStore:
             self.forget(name)
         return len(runs)
 
-    def _runs_of(self, record: SweepRecord) -> "tuple[SweepRun, TrialRuns]":
+    def _runs_of(self, record: SweepRecord, trusting: bool = True) -> "tuple[SweepRun, TrialRuns]":
         from tracking.sweep_run import SweepRun
         from tracking.trial_runs import TrialRuns
 
@@ -156,8 +207,8 @@ class RunStore:
             experiment_id = self._experiment_id()
             figures = bool(record.spec.get("tracking", {}).get("figures", True))
             self._sweeps[record.name] = (
-                SweepRun(self.client, experiment_id, record.name),
-                TrialRuns(self.client, experiment_id, record.name, figures),
+                SweepRun(self.client, experiment_id, record.name, trusting),
+                TrialRuns(self.client, experiment_id, record.name, figures, trusting),
             )
         return self._sweeps[record.name]
 

@@ -25,14 +25,15 @@ class SweepRun:
         client: an open tracking store.
         experiment_id: where a new run goes.
         name: the sweep.
+        trusting: believe the run's note that its files had arrived.
     """
 
-    def __init__(self, client: Client, experiment_id: str, name: str) -> None:
+    def __init__(self, client: Client, experiment_id: str, name: str, trusting: bool = True) -> None:
         self._client = client
         self._experiment_id = experiment_id
         run = parent_run(client, name)
         self._run = run
-        self._tags = dict(run.tags) if run is not None else {}
+        self._tags = dict(run.tags) if run is not None and trusting else {}
         self._end = (run.status, run.end) if run is not None else ("RUNNING", None)
 
     def begin(self, record: SweepRecord) -> str:
@@ -73,7 +74,8 @@ class SweepRun:
             self._tags.update(changed)
 
     def _check_storage(self, record: SweepRecord) -> None:
-        other = self._tags.get("sweeps.storage", record.storage)
+        assert self._run is not None
+        other = self._run.tags.get("sweeps.storage", record.storage)
         if other != record.storage and Path(other, record.name, "spec.yaml").exists():
             raise RecordError(
                 f"the name {record.name} is taken in {self._client.uri} by the sweep in {other}:"

@@ -53,17 +53,22 @@ class TrialRuns:
     Attributes:
         experiment_id: where new runs go.
         figures: draw and store a complete trial's figures.
+        trusting: believe a run's note that everything had arrived; else look at everything again.
     """
 
     client: Client
     experiment_id: str
     name: str
     figures: bool = True
+    trusting: bool = True
     _known: dict[str, _Known] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for run in self.client.runs({"sweeps.kind": "trial", "sweeps.name": self.name}):
-            self._known.setdefault(run.tags.get("sweeps.trial_key", ""), _Known.of(run))
+            known = _Known.of(run)
+            if not self.trusting:
+                known.fingerprint = ""
+            self._known.setdefault(run.tags.get("sweeps.trial_key", ""), known)
 
     def sync(self, record: SweepRecord, parent_id: str, trial: TrialRecord) -> str:
         """Bring the run of a trial that has begun to what its record says; returns the run's id."""
@@ -86,7 +91,8 @@ class TrialRuns:
         if trial.state is not TrialState.RUNNING:
             known.status = view.STATUS[trial.state]
             self.client.end(known.run_id, known.status, view.trial_end(trial))
-        self.client.log(known.run_id, tags={**view.trial_tags(trial), _SYNCED: fingerprint})
+        tags = {**view.trial_tags(trial), "mlflow.parentRunId": parent_id, _SYNCED: fingerprint}
+        self.client.log(known.run_id, tags=tags)
         known.state, known.fingerprint, known.trial = trial.state.value, fingerprint, trial
         return known.run_id
 
@@ -130,7 +136,7 @@ class TrialRuns:
             self.client.log(known.run_id, params=params)
             known.params.update(params)
         assert known.times is not None
-        for epochs in _batches(epoch for epoch in trial.history if epoch.epoch not in known.times):
+        for epochs in batches(epoch for epoch in trial.history if epoch.epoch not in known.times):
             self.client.log(known.run_id, view.epoch_points(epochs))
             known.times.update({epoch.epoch: view.milliseconds(epoch.time) for epoch in epochs})
         if trial.final is not None:
@@ -140,9 +146,9 @@ class TrialRuns:
     def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
         files: dict[str, bytes] = {}
         if len(trial.attempts) != known.attempts:
-            files.update(view.provenance_files(record, trial))
-        if trial.state is TrialState.FAILED:
-            files[view.ERROR] = (trial.error or "unknown").encode()
+            files["provenance/code.json"] = view.pretty_json(record.code)
+        if files or trial.state is TrialState.FAILED:
+            files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
             unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
             if unit is not None and unit.weights is not None:
@@ -159,7 +165,7 @@ class TrialRuns:
         known.attempts = len(trial.attempts)
 
 
-def _batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
+def batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
     """Whole epochs, as many as MLflow takes at once: an epoch arrives entirely or not at all."""
     batch: list[EpochRecord] = []
     size = 0

@@ -70,7 +70,7 @@ def sweep_files(record: SweepRecord) -> dict[str, bytes]:
     files = {
         "spec.yaml": yaml.dump(dict(record.spec)).encode(),
         "plan.jsonl": "".join(trial.plan.to_json() + "\n" for trial in record.trials).encode(),
-        "code.json": _json(record.code),
+        "code.json": pretty_json(record.code),
     }
     if record.code.get("diff"):
         files["diff.patch"] = str(record.code["diff"]).encode()
@@ -137,11 +137,13 @@ def trial_start(trial: TrialRecord) -> int:
     return milliseconds(trial.attempts[0]["started"] if trial.attempts else trial.history[0].time)
 
 
-def provenance_files(record: SweepRecord, trial: TrialRecord) -> dict[str, bytes]:
-    """The configuration and where the numbers come from: one file an attempt, and the driver's code."""
-    files = {CONFIG: trial.config.to_yaml().encode(), "provenance/code.json": _json(record.code)}
+def trial_files(trial: TrialRecord) -> dict[str, bytes]:
+    """Artifacts of a trial's run that follow from its record: configuration, provenance, error."""
+    files = {CONFIG: trial.config.to_yaml().encode()}
     for number, attempt in enumerate(trial.attempts, start=1):
-        files[f"provenance/attempt-{number:04d}.json"] = _json(attempt)
+        files[f"provenance/attempt-{number:04d}.json"] = pretty_json(attempt)
+    if trial.state is TrialState.FAILED:
+        files[ERROR] = (trial.error or "unknown").encode()
     return files
 
 
@@ -154,7 +156,8 @@ def fingerprint(trial: TrialRecord) -> str:
     return f"{len(trial.history)}-{trial.state}-{digest[:16]}"
 
 
-def _json(values: Mapping[str, Any]) -> bytes:
+def pretty_json(values: Mapping[str, Any]) -> bytes:
+    """A mapping as people read JSON."""
     return (json.dumps(values, indent=2, sort_keys=True) + "\n").encode()
 
 

@@ -1,0 +1,66 @@
+"""The best configuration's model as an MLflow model: one a sweep, replaced when the best changes."""
+
+import importlib.metadata
+import shutil
+import tempfile
+from pathlib import Path
+
+import iwae
+from iwae.errors import RecordError
+from tracking.client import Client
+from tracking.records import SweepRecord, TrialRecord
+from tracking.storage import SweepStorage
+
+_REQUIREMENTS = ("numpy", "pydantic", "pyyaml", "safetensors", "scikit-learn", "torch", "torchvision")
+_LOADER = "tracking.served"
+
+
+def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, trial: TrialRecord) -> str:
+    """Log a complete trial's model, unless it is the sweep's logged model already.
+
+    Returns:
+        Its address, for ``mlflow.pyfunc.load_model``.
+
+    Raises:
+        RecordError: storage has no weights of the trial.
+    """
+    known = client.models({"sweeps.name": record.name})
+    same = [model for model, tags in known.items() if tags.get("sweeps.trial_key") == trial.key]
+    kept = same[0] if same else _log(client, run_id, record, trial)
+    for model in known:
+        if model != kept:
+            client.delete_model(model)
+    uri = f"models:/{kept}"
+    client.log(parent_id, tags={"sweeps.best_model": uri, "sweeps.best_run_id": run_id})
+    return uri
+
+
+def _log(client: Client, run_id: str, record: SweepRecord, trial: TrialRecord) -> str:
+    unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
+    if unit is None or unit.weights is None:
+        raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
+        folder = Path(name)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(unit.weights)
+        tags = {"sweeps.name": record.name, "sweeps.trial_key": trial.key}
+        requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
+        return client.log_model(
+            run_id, _model_name(record.name), tags, len(trial.history),
+            loader=_LOADER, data=weights, code=_code(folder / "code"), requirements=requirements,
+        )  # fmt: skip
+
+
+def _code(folder: Path) -> list[Path]:
+    """A copy of what the model needs to be loaded where this project is not installed."""
+    package = Path(iwae.__file__).parent
+    shutil.copytree(package, folder / "iwae", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tracking").mkdir()
+    for name in ("__init__.py", "served.py"):
+        shutil.copy(Path(__file__).with_name(name), folder / "tracking" / name)
+    return [folder / "iwae", folder / "tracking"]
+
+
+def _model_name(sweep: str) -> str:
+    """MLflow refuses some characters in a model's name."""
+    return "".join("-" if character in "/:.%\"'" else character for character in f"{sweep} best")

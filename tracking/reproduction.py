@@ -1,0 +1,146 @@
+"""Trains a recorded trial again and says whether it is the same to the bit, within noise, or another one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from iwae.config import TrainConfig
+from iwae.data import Dataset, load_dataset
+from iwae.errors import RecordError
+from iwae.trainer import Trainer
+from tracking.comparison import Difference, Verdict, compare, verdict_of
+from tracking.provenance import code, code_identity, differences, environment
+from tracking.records import EpochRecord, SweepRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a trial again.
+
+    Attributes:
+        verdict: ``BITWISE``, ``WITHIN_NOISE`` or ``DIVERGED``.
+        explanation: why, in a sentence.
+        first_different_epoch: from 1; None when every epoch is the same.
+        differences: the numbers that differ in that epoch, and the final ones that differ.
+        changed: entries of environment and code that changed: ``{path: [then, now]}``.
+        history: the epochs of the second training.
+        final: its final numbers, when the original has some.
+        environment: of the second training.
+        run_id: its run, once it is recorded.
+        original_run_id: the run that was reproduced.
+    """
+
+    verdict: Verdict
+    explanation: str
+    first_different_epoch: int | None
+    differences: tuple[Difference, ...]
+    changed: Mapping[str, list[Any]]
+    history: tuple[EpochRecord, ...]
+    final: Mapping[str, float] | None
+    environment: Mapping[str, Any]
+    run_id: str | None = None
+    original_run_id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``--json`` prints it and the run's artifact holds it."""
+        return {
+            "run_id": self.run_id,
+            "original_run_id": self.original_run_id,
+            "verdict": self.verdict,
+            "explanation": self.explanation,
+            "first_different_epoch": self.first_different_epoch,
+            "differences": [difference._asdict() for difference in self.differences],
+            "environment": {"changed": dict(self.changed)},
+        }
+
+
+def reproduce(
+    record: SweepRecord, trial: TrialRecord, *, on_epoch: Callable[[int, bool], None] | None = None
+) -> Reproduction:
+    """Train a trial again, on the recorded kind of device, with the recorded threads, and compare.
+
+    A trial without final numbers (stopped, pruned) is trained up to its last recorded epoch.
+
+    Args:
+        record: the sweep, whose seeds say what noise is.
+        trial: one of its trials.
+        on_epoch: hears each epoch and whether it was the same.
+
+    Raises:
+        RecordError: nothing was recorded, the data are not the same, or the device is not there.
+    """
+    then = trial.provenance
+    if not then or not trial.history:
+        raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
+    config, dataset = _restored(trial)
+    with _restored_threads(then["threads"]):
+        trainer = Trainer(config, dataset)
+        history: list[EpochRecord] = []
+        for epoch in trainer.epochs():
+            history.append(EpochRecord(epoch.epoch, epoch.wall_time, epoch.metrics))
+            original = trial.history[len(history) - 1]
+            if on_epoch is not None:
+                on_epoch(epoch.epoch, not compare(original.metrics, epoch.metrics, epoch.epoch))
+            if len(history) == len(trial.history):
+                break
+        final = None if trial.final is None else trainer.finish()
+        now = environment(str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed)
+    changed = differences(then, now)
+    changed.update(differences({"code": code_identity(record.code)}, {"code": code_identity(code())}))
+    return judge(record, trial, tuple(history), final, now, changed)
+
+
+def judge(
+    record: SweepRecord, trial: TrialRecord, history: tuple[EpochRecord, ...],
+    final: Mapping[str, float] | None, now: Mapping[str, Any], changed: Mapping[str, list[Any]],
+) -> Reproduction:  # fmt: skip
+    """Compare a second training with the record.
+
+    Args:
+        record: the sweep, whose seeds say what noise is.
+        trial: what was recorded.
+        history: epochs of the second training, as many as were recorded.
+        final: its final numbers, when the record has some.
+        now: the environment of the second training.
+        changed: what changed in environment and code.
+    """
+    epochs = [
+        compare(old.metrics, new.metrics, old.epoch) for old, new in zip(trial.history, history, strict=True)
+    ]
+    finals = compare(trial.final or {}, final or {}, None)
+    different = [position for position, found in enumerate(epochs) if found]
+    shown = [*(epochs[different[0]] if different else []), *finals]
+    verdict, explanation = verdict_of(record, trial, final, epochs, finals)
+    first = trial.history[different[0]].epoch if different else len(history) if finals else None
+    return Reproduction(verdict, explanation, first, tuple(shown), changed, history, final, now)
+
+
+def _restored(trial: TrialRecord) -> tuple[TrainConfig, Dataset]:
+    then = trial.provenance
+    kind = str(then["device"]).partition(":")[0]
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise RecordError(
+            f"{trial.plan.name} was trained on {then.get('gpu') or 'cuda'}: this machine has none"
+        )
+    runtime = {"device": kind, "threads": then["threads"]}
+    config = TrainConfig.parse({**trial.config.to_dict(), **runtime})
+    dataset = load_dataset(config.data)
+    if dataset.content_hash != then["dataset_hash"]:
+        raise RecordError(
+            f"data: {config.data.name} is not what the run was trained on: its SHA-256 is"
+            f" {dataset.content_hash[:12]}… and was {str(then['dataset_hash'])[:12]}…"
+        )
+    return config, dataset
+
+
+@contextmanager
+def _restored_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
