@@ -62,7 +62,7 @@ def _head(record: SweepRecord, analyses: Sequence[Analysis]) -> str:
     counted += [(count, state.lower()) for state, count in record.counts.items()]
     counted.append((configurations, "configurations in the tables"))
     boxes = "".join(f"<div><b>{count:,}</b><span>{escape(name)}</span></div>" for count, name in counted)
-    sub = "How much training time is a larger K worth? K is the number of importance samples of a training step."
+    sub = "How much training time is a larger K (importance samples of a training step) worth?"
     return f"<h1>{escape(record.name)}</h1>{paragraph(sub, 'sub')}<div class='counts'>{boxes}</div>" + (
         paragraph(f"The sweep has {plural(len(analyses), 'yardstick')}.", "note") if len(analyses) > 1 else ""
     )

@@ -19,8 +19,7 @@ def summary(
     headlines: Sequence[Sequence[str]],
     warnings: Sequence[str],
 ) -> str:
-    """Headline, a table of the configurations, the best one, and what it cannot say; under 5,000"
-    " characters."""
+    """Headline, table of configurations, best one, what it cannot say; under 5,000 characters."""
     counts = listing([f"{count} {state}" for state, count in record.counts.items()])
     closing = "Everything else: artifact `report/index.html`, numbers in `report/tradeoff.csv`."
     if not analyses:

@@ -1,0 +1,79 @@
+"""Writes the trade-off report of a sweep: a pure function of its records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracking.records import SweepRecord
+from tracking.report.analysis import Analysis, analyse
+from tracking.report.caveats import caveats
+from tracking.report.grids import Pair, Pictures, markup, pairs, save
+from tracking.report.headline import headline
+from tracking.report.page import page
+from tracking.report.serial import to_csv, to_json
+from tracking.report.stills import draw_tradeoff
+from tracking.report.summary import summary
+from tracking.report.tables import tables
+
+
+@dataclass(frozen=True)
+class Report:
+    """A written report.
+
+    Attributes:
+        folder: where it lies.
+        summary_markdown: the answer in under 5,000 characters of Markdown.
+        files: everything that was written, ``index.html`` first.
+    """
+
+    folder: Path
+    summary_markdown: str
+    files: tuple[Path, ...]
+
+
+def write_report(record: SweepRecord, folder: Path, pictures: Pictures) -> Report:
+    """Writes ``index.html``, ``tradeoff.csv``, ``tradeoff.json`` and PNGs into ``folder``.
+
+    Every sweep has a report, one without a complete trial too. Trials whose data, likelihood or final
+    evaluation differ are never put into one table: the table with most trials is ``tradeoff.csv`` and
+    ``tradeoff.png``, the next ``tradeoff-2.csv`` and so on. The same record gives the same files.
+
+    Args:
+        record: the sweep.
+        folder: made if it is missing; files of the same names are replaced.
+        pictures: image grids by trial key, then by kind (``samples``, ``reconstructions``), ``uint8``
+            ``[rows, columns, H, W]``; trials and kinds may be missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    analyses = [analyse(table) for table in tables(record)]
+    headlines = [headline(analysis) for analysis in analyses]
+    warnings = caveats(record, analyses)
+    grids = [pairs(analysis, pictures) for analysis in analyses]
+    made = {
+        "index.html": page(record, analyses, headlines, warnings, [markup(found) for found in grids]),
+        "tradeoff.json": to_json(record, analyses, headlines, warnings),
+    }
+    for index, table in enumerate([analysis.table for analysis in analyses] or [None]):
+        made[f"tradeoff{_number(index)}.csv"] = to_csv(table)
+    files = [_write(folder / name, content) for name, content in made.items()]
+    files += _draw(record, folder, analyses, grids)
+    return Report(folder, summary(record, analyses, headlines, warnings), tuple(files))
+
+
+def _draw(
+    record: SweepRecord, folder: Path, analyses: Sequence[Analysis], grids: Sequence[Sequence[Pair]]
+) -> list[Path]:
+    files = []
+    for index, (analysis, found) in enumerate(zip(analyses, grids, strict=True)):
+        files.append(draw_tradeoff(analysis, record.name, folder / f"tradeoff{_number(index)}.png"))
+        files += [save(pair, folder / f"{pair.kind}{_number(index)}.png") for pair in found]
+    return files
+
+
+def _number(index: int) -> str:
+    return "" if index == 0 else f"-{index + 1}"
+
+
+def _write(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8")
+    return path
