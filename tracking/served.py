@@ -5,14 +5,14 @@ nll = model.predict(images, params={"num_samples": 1000})    # images [N, X] in 
 means = model.predict(images, params={"output": "reconstruction"})    # -> [N, X]
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from iwae.trainer import load
+from torch import Tensor
 
 DEFAULT_SAMPLES = 100
 OUTPUTS = ("nll", "reconstruction")
@@ -21,7 +21,7 @@ _SEED = 0
 
 
 class ServedModel:
-    """A trained model behind ``predict``; it calls its decoder and encoder in evaluation mode on the CPU.
+    """A trained model behind ``predict``, on the CPU.
 
     Args:
         path: the safetensors file of a trial.
@@ -29,7 +29,6 @@ class ServedModel:
 
     def __init__(self, path: Path) -> None:
         self.model = load(path)
-        self.model.eval()
 
     @torch.no_grad()
     def predict(self, images: Any, params: dict[str, Any] | None = None) -> np.ndarray:
@@ -49,20 +48,20 @@ class ServedModel:
             raise ValueError(f"output: {output!r} is not allowed: must be one of {', '.join(OUTPUTS)}")
         if num_samples < 1:
             raise ValueError(f"num_samples: {num_samples} is not allowed: must be >= 1")
-        x_NX = torch.as_tensor(np.asarray(images, dtype=np.float32))
+        x = torch.as_tensor(np.asarray(images, dtype=np.float32))
         if output == "reconstruction":
-            return self._reconstruct(x_NX).numpy()
+            means: np.ndarray = self.model.reconstruct(x).numpy()
+            return means
         rows = max(1, _LOG_WEIGHTS_AT_ONCE // num_samples)
-        with torch.random.fork_rng(devices=[]):  # the same images get the same numbers
-            torch.manual_seed(_SEED)
-            return torch.cat([self._nll(chunk, num_samples) for chunk in x_NX.split(rows)]).numpy()
+        noise = torch.Generator().manual_seed(_SEED)  # the same images get the same numbers
+        parts = [self._nll(x[first : first + rows], num_samples, noise) for first in range(0, len(x), rows)]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
-    def _nll(self, x_NX: Tensor, num_samples: int) -> Tensor:
-        log_w_KN = self.model.log_densities(x_NX, num_samples).log_weights
-        return float(np.log(num_samples)) - log_w_KN.logsumexp(0)
-
-    def _reconstruct(self, x_NX: Tensor) -> Tensor:
-        raise NotImplementedError
+    def _nll(self, x: Tensor, num_samples: int, noise: torch.Generator) -> np.ndarray:
+        densities = self.model.log_densities(x, num_samples, generator=noise)
+        log_w = densities.log_p_x_given_z + densities.log_p_z - densities.log_q_z_given_x
+        nll: np.ndarray = (math.log(num_samples) - log_w.logsumexp(0)).numpy()
+        return nll
 
 
 def _load_pyfunc(path: str) -> ServedModel:

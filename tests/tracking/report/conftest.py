@@ -1,4 +1,4 @@
-"""Sweeps that look like real ones, built without training: seconds and nats follow closed forms plus noise."""
+"""Sweeps that look like real ones, built without training: closed forms plus noise."""
 
 import math
 from collections.abc import Mapping, Sequence

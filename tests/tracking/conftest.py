@@ -1,0 +1,36 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from hand_made import Sweep
+
+from tracking.store import RunStore
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking database without runs; its tables take seconds to make."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    RunStore(f"sqlite:///{path}").open(create=True)
+    return path
+
+
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
+
+
+@pytest.fixture
+def store(database: Path) -> RunStore:
+    return RunStore(f"sqlite:///{database}").open()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    return Sweep(tmp_path / "storage")
+
+
+@pytest.fixture
+def finished(sweep: Sweep) -> Sweep:
+    sweep.finish()
+    return sweep

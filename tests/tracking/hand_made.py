@@ -1,0 +1,81 @@
+"""Sweeps whose storage is written by hand, one step at a time."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from iwae.config import TrainConfig
+from tracking.records import EpochRecord, PlannedTrial
+from tracking.storage import Checkpoint, SweepStorage
+
+EPOCHS = 4
+STARTED = 1_700_000_000.0
+METRICS = ("train/bound", "train/objective", "val/nll", "time/train_seconds", "system/peak_memory_bytes")
+
+
+def planned(num_samples: int, seed: int = 0, index: int = 0) -> PlannedTrial:
+    config = TrainConfig.parse(
+        {
+            "data": {"name": "digits"}, "objective": {"num_samples": num_samples}, "seed": seed,
+            "model": {"hidden_dims": [8], "latent_dim": 2}, "num_epochs": EPOCHS,
+        }
+    )  # fmt: skip
+    return PlannedTrial(index, {"objective.num_samples": num_samples}, config)
+
+
+def history(epochs: int, offset: float = 0.0) -> tuple[EpochRecord, ...]:
+    return tuple(
+        EpochRecord(n, STARTED + offset + 2 * n, {key: n + 0.1 * i + 1 / 3 for i, key in enumerate(METRICS)})
+        for n in range(1, epochs + 1)
+    )
+
+
+class Sweep:
+    """A sweep in storage whose trials are written by hand, one step at a time."""
+
+    def __init__(self, root: Path, name: str = "tiny", ks: tuple[int, ...] = (1, 5, 20)) -> None:
+        self.storage = SweepStorage(root, name)
+        self.plan = [planned(k, index=i) for i, k in enumerate(ks)]
+        spec = {"name": name, "base": {"num_epochs": EPOCHS}, "search": {"space": list(ks)}, "scheduler": {}}
+        code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
+        self.storage.create({**spec, "tracking": {"figures": False}}, self.plan, code)
+        self.session: dict[str, object] = {
+            "hostname": "elsewhere", "pid": 1, "started": STARTED, "heartbeat": STARTED,
+            "ended": None, "outcome": None,
+        }  # fmt: skip
+        self.storage.write_session(1, self.session)
+
+    def begin(self, index: int, from_epoch: int = 0) -> None:
+        provenance = {"device": "cpu", "threads": 1, "dataset_hash": "ab" * 32, "seed": 0}
+        attempt = {"started": STARTED + index, "hostname": "elsewhere", "pid": 2, "from_epoch": from_epoch}
+        self.storage.begin_attempt(self.plan[index].key, {**attempt, "provenance": provenance})
+
+    def checkpoint(self, index: int, epochs: int, offset: float = 0.0) -> None:
+        unit = Checkpoint(epochs * 10, history(epochs, offset), state=b"state")
+        self.storage.write_checkpoint(self.plan[index].key, unit)
+
+    def complete(self, index: int) -> None:
+        final = {"val/nll_final": 20.0 + index, "test/nll": 21.0 + index}
+        weights = save({"w": np.full(3, index, dtype=np.float32)})
+        unit = Checkpoint(EPOCHS * 10, history(EPOCHS), final=final, weights=weights, time=STARTED + 60)
+        self.storage.write_checkpoint(self.plan[index].key, unit)
+
+    def close(self, outcome: str = "finished") -> None:
+        self.storage.write_session(1, {**self.session, "ended": STARTED + 99, "outcome": outcome})
+
+    def finish(self) -> None:
+        for index in range(len(self.plan)):
+            self.begin(index)
+            self.complete(index)
+        self.close()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something that another thread or process does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
