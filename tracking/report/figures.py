@@ -24,7 +24,12 @@ def time_against_k(analysis: Analysis, axis: Axis) -> Chart:
         if trace is not None:
             data.append(trace)
     return Chart(
-        data, layout(xaxis=across(axis, logarithmic=False), yaxis=scale("training seconds"), height=430)
+        data,
+        layout(
+            xaxis=across(axis, logarithmic=False),
+            yaxis=scale("training seconds", rangemode="tozero"),
+            height=430,
+        ),
     )
 
 
@@ -50,24 +55,23 @@ def likelihood(analysis: Analysis, axis: Axis) -> Chart:
     data = []
     for panel, columns in ((1, ("val_nll_final", "val_nll_few")), (2, ("test_nll", "test_nll_few"))):
         for one in axis.series:
+            names = ["" if one.label else f"−L at {count:,} samples" for count in (many, few)]
             solid = points(
-                axis, one, columns[0], nats, panel=panel, suffix=_of(one, f"−L at {many:,} samples"),
+                axis, one, columns[0], nats, panel=panel, suffix=names[0],
             )  # fmt: skip
             dotted = points(
-                axis, one, columns[1], nats, panel=panel, suffix=_of(one, f"−L at {few:,} samples"),
-                line={"color": one.colour, "width": 1.3, "dash": "dot"},
+                axis, one, columns[1], nats, panel=panel, suffix=names[1],
+                line={"color": faint(one.colour, 0.6), "width": 1.3, "dash": "dot"},
                 marker={"color": one.colour, "size": 7, "symbol": f"{one.symbol.removesuffix('-open')}-open"},
             )  # fmt: skip
-            data += [_legend_once(trace, panel) for trace in (dotted, solid) if trace is not None]
+            if dotted is not None:
+                data.append({**dotted, "showlegend": panel == 1 and not one.label})
+            data += [] if solid is None else [_legend_once(solid, panel)]
     return Chart(data, panels(("Validation", "Test"), axis, ("NLL, nats", "NLL, nats"), height=440))
 
 
 def _legend_once(trace: Trace, panel: int) -> Trace:
     return {**trace, "showlegend": panel == 1 and trace["showlegend"]}
-
-
-def _of(one: Series, words: str) -> str:
-    return f": {words}" if one.label else words
 
 
 def side_by_side(

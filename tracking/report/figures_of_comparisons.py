@@ -40,8 +40,10 @@ def rates(analysis: Analysis) -> Chart | None:
         "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0,
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
     }  # fmt: skip
-    axes = {"xaxis": scale("step in K", type="category"), "yaxis": scale("nats for each extra second")}
-    return Chart([trace], layout(**axes, shapes=[zero], height=360))
+    wide = min(values) > 0 and max(values) > 20 * min(values)
+    vertical = scale("nats for each extra second", **({"type": "log", "dtick": 1} if wide else {}))
+    axes = {"xaxis": scale("step in K", type="category"), "yaxis": vertical}
+    return Chart([trace], layout(**axes, shapes=[] if wide else [zero], height=360))
 
 
 def _step(gain: Gain) -> str:
@@ -70,7 +72,7 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
          "line": {"color": MUTED, "width": 1.2, "dash": "dash"}}
         for x, at in (("x", found.epochs), ("x2", found.seconds))
     ]  # fmt: skip
-    ends = [point[2] for trial in trials for point in curve(trial)[len(curve(trial)) // 4 :]]
+    ends = [point[2] for trial in trials for point in curve(trial)[len(curve(trial)) // 2 :]]
     room = 0.08 * (max(ends) - min(ends)) or 1.0
     view = {"range": [min(ends) - room, max(ends) + room]}
     made = layout(

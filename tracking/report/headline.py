@@ -6,7 +6,7 @@ from tracking.report.analysis import Analysis
 from tracking.report.gains import Gain
 from tracking.report.tables import Configuration
 from tracking.report.timing import TimeFit
-from tracking.report.words import Ends, between, corrected, ends, nats, number, plural, seconds, verdict
+from tracking.report.words import Ends, between, corrected, ends, measured, nats, number, plural, verdict
 
 
 def headline(analysis: Analysis) -> list[str]:
@@ -27,9 +27,10 @@ def headline(analysis: Analysis) -> list[str]:
 def fit_sentence(fit: TimeFit) -> str:
     """The line t = a + b K in words."""
     a, b = fit.fit.interval("intercept"), fit.fit.interval("slope")
-    words = f"Training time fits t = {number(fit.fit.intercept)} s + {number(fit.fit.slope)} s · K"
+    (intercept, a_shown), (slope, b_shown) = measured(fit.fit.intercept, a), measured(fit.fit.slope, b)
+    words = f"Training time fits t = {intercept} s + {slope} s · K"
     if a is not None and b is not None:
-        words += f" (95 % intervals: a {between(a, 's')} s, b {between(b, 's')} s per sample)"
+        words += f" (95 % intervals: {a_shown} s and {b_shown} s per sample)"
     else:
         words += f" (through {plural(fit.fit.observations, 'configuration')}: too few for an interval)"
     parts = []
@@ -71,15 +72,17 @@ def _whole(analysis: Analysis, gain: Gain) -> str:
         )
     if gain.rate is None or not lower:
         return f"{words}."
-    rate = f"{number(gain.rate, 2)} nats for each extra second"
+    shown, bracket = measured(gain.rate, gain.rate_interval, 2)
+    rate = f"{shown} nats for each extra second"
     if gain.rate_interval is None:
         return f"{words}: {rate} (no interval: the extra seconds themselves are not separable from zero)."
-    return f"{words}: {rate} {between(gain.rate_interval, 'rate')}."
+    return f"{words}: {rate} {bracket}."
 
 
 def _seconds_between(first: Configuration, second: Configuration, extra: float, interval: Ends) -> str:
     before, after = first.mean("train_seconds"), second.mean("train_seconds")
-    words = f"{seconds(extra)} of training" + (f" {between(interval, 's')}" if interval else "")
+    shown, bracket = measured(extra, interval)
+    words = f"{shown} s of training{f' {bracket}' if bracket else ''}"
     if before and after:
         words += f" ({number(before)} → {number(after)} s, ×{number(after / before)})"
     return words
@@ -136,7 +139,7 @@ def _others(analysis: Analysis, chosen: str) -> list[str]:
     if not rates:
         return []
     low, high = number(min(rates), 2), number(max(rates), 2)
-    spread = f"{low} to {high}" if len(rates) > 1 else low
+    spread = f"{low} to {high}" if low != high else low
     groups = "group that differs" if len(others) == 1 else f"{len(others)} groups that differ"
     return [
         f"In the other {groups} in K alone, from smallest to largest K, it was {spread} nats for each"

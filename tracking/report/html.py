@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tracking.report.plots import Chart
+from tracking.report.plots import Chart, with_legend
 from tracking.report.statistics import Estimate
-from tracking.report.words import between, ends, nats, number
+from tracking.report.words import between, ends, measured, nats
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def estimate_cell(found: Estimate | None, show: str = "number", unit: float = 1.
     mean = found.mean / unit
     if show == "nats":
         return Cell(nats(mean), between(scaled), mean)
-    return Cell(number(mean), between(scaled, "number"), mean)
+    return Cell(*measured(mean, scaled), mean)
 
 
 def paragraph(words: str, kind: str = "") -> str:
@@ -80,8 +80,9 @@ def chart(figure: Chart | None, caption: str, absent: str = "") -> str:
     """An interactive figure, or the sentence that says why there is none."""
     if figure is None:
         return paragraph(absent, "note")
-    data = json.dumps({"data": figure.data, "layout": figure.layout}, allow_nan=False).replace("<", "\\u003c")
-    height = figure.layout["height"]
+    layout = with_legend(figure)
+    data = json.dumps({"data": figure.data, "layout": layout}, allow_nan=False).replace("<", "\\u003c")
+    height = layout["height"]
     return (
         f'<figure><div class="chart" style="height:{height}px"></div>'
         f'<script type="application/json" data-chart>{data}</script>'

@@ -12,6 +12,11 @@ from tracking.report.sections import sections
 from tracking.report.style import CSS, SCRIPT
 from tracking.report.words import plural
 
+# The browser itself refuses every request; plotly's parallel coordinates compile their drawing with eval.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline';"
+    " img-src data: blob:; worker-src blob:; form-action 'none'; base-uri 'none'"
+)
 FILES = "tradeoff.csv and tradeoff.json beside this page hold every number in it."
 
 
@@ -81,6 +86,7 @@ def _contents(entries: Sequence[tuple[str, str]]) -> str:
 def _document(name: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(name)}: trade-off report</title><style>{CSS}</style>"
         f"<script>{get_plotlyjs()}</script></head><body><main>{body}"

@@ -30,9 +30,29 @@ def layout(**extra: Any) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 64, "r": 20, "t": 34, "b": 54}, "height": 400,
         "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12}},
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0, "font": {"size": 12}},
+        "legend": {
+            "orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0,
+            "font": {"size": 12},
+        },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#c3c9d2", "activecolor": MUTED},
         **extra,
     }  # fmt: skip
+
+
+def with_legend(chart: Chart) -> dict[str, Any]:
+    """The layout with room for the legend below the axes, as many rows as its labels need."""
+    labels = [trace.get("name", "") for trace in chart.data if trace.get("showlegend", "name" in trace)]
+    if len(labels) < 2:
+        return {**chart.layout, "showlegend": False}
+    rows = -(-sum(45 + 7 * len(label) for label in labels) // 900)
+    room = 14 + 22 * rows
+    margin = {**chart.layout["margin"], "b": chart.layout["margin"]["b"] + room}
+    return {
+        **chart.layout,
+        "margin": margin,
+        "height": chart.layout["height"] + room - 36,
+        "showlegend": True,
+    }
 
 
 def scale(title: str, **extra: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tracking.report.sections_of_comparisons import budget_section, comparison_s
 from tracking.report.strata import short_path
 from tracking.report.tables import Configuration, text
 from tracking.report.timing import TimeFit
-from tracking.report.words import between, listing, number, plural
+from tracking.report.words import listing, measured, number, plural
 
 MEASURES = (
     ("train seconds", "train_seconds", "number", 1.0),
@@ -114,8 +114,8 @@ def _fit_table(fits: list[TimeFit]) -> str:
         rows.append([
             Cell(fit.label or "all configurations"),
             Cell(str(line.observations), sort=float(line.observations)),
-            Cell(number(line.intercept), between(line.interval("intercept"), "s") or "–", line.intercept),
-            Cell(number(line.slope), between(line.interval("slope"), "s") or "–", line.slope),
+            Cell(*measured(line.intercept, line.interval("intercept")), line.intercept),
+            Cell(*measured(line.slope, line.interval("slope")), line.slope),
             Cell("–") if fit.per_step is None else Cell(number(fit.per_step * 1e6), sort=fit.per_step),
             Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
         ])  # fmt: skip

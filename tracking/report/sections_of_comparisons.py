@@ -8,7 +8,7 @@ from tracking.report.figures_of_comparisons import MOST_ROWS, curves, forest, ra
 from tracking.report.gains import Gain
 from tracking.report.html import Cell, chart, estimate_cell, paragraph, table
 from tracking.report.statistics import Difference
-from tracking.report.words import between, corrected, ends, number, p_value, signed, verdict
+from tracking.report.words import between, corrected, ends, measured, number, p_value, signed, verdict
 
 MOST_CURVE_FIGURES = 6
 
@@ -38,7 +38,8 @@ def rate_section(analysis: Analysis) -> str:
     rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in analysis.gains]
     caption = (
         "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio at"
-        " the corrected level; none where the extra seconds themselves are not separable from zero."
+        " the corrected level; none where the extra seconds themselves are not separable from zero. On a"
+        " logarithmic axis a bar without a lower cap reaches down to zero or below."
     )
     if analysis.chosen is not None and analysis.chosen.label:
         caption += f" Shown for {analysis.chosen.label}."
@@ -54,12 +55,10 @@ def _gain_cells(gain: Gain) -> list[Cell]:
     extra = gain.seconds
     return [
         Cell(f"{gain.first.num_samples} → {gain.second.num_samples}", "whole range" if gain.whole else ""),
-        Cell("–") if extra is None else Cell(number(extra.value), between(ends(extra), "s"), extra.value),
+        Cell("–") if extra is None else Cell(*measured(extra.value, ends(extra)), extra.value),
         *_difference_cells(gain.validation),
         *([Cell("–"), Cell("–")] if gain.test is None else _without_p(gain.test)),
-        Cell("–")
-        if gain.rate is None
-        else Cell(number(gain.rate, 2), between(gain.rate_interval, "rate"), gain.rate),
+        Cell("–") if gain.rate is None else Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate),
     ]
 
 

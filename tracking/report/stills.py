@@ -37,7 +37,8 @@ def draw_tradeoff(analysis: Analysis, title: str, path: Path) -> Path:
     labelled = [one for one in axis.series if one.label]
     if labelled:
         handles = [_handle(one) for one in labelled]
-        columns = min(4, len(labelled))
+        columns = max(1, min(4, len(labelled), 150 // (8 + max(len(one.label) for one in labelled))))
+        figure.set_figheight(7.6 + 0.2 * (-(-len(labelled) // columns)))
         figure.legend(
             handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL
         )
@@ -90,7 +91,8 @@ def _nll(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     _against(axes, axis, "val_nll_few", "nats", dotted=True)
     _against(axes, axis, "val_nll_final", "nats")
     words = f"solid: −L at {yardstick.final_num_samples:,} samples, dotted: at {yardstick.few_num_samples:,}"
-    axes.text(0.97, 0.95, words, transform=axes.transAxes, color=MUTED, fontsize=8, va="top", ha="right")
+    axes.margins(y=0.12)
+    axes.text(0.97, 0.97, words, transform=axes.transAxes, color=MUTED, fontsize=8, va="top", ha="right")
 
 
 def _against(
@@ -151,6 +153,7 @@ def _front(axes: Axes, analysis: Analysis) -> None:
                 f"K={row.num_samples}", (x, y.mean), xytext=(6, 5), textcoords="offset points",
                 fontsize=8, color=MUTED,
             )  # fmt: skip
+    axes.margins(x=0.08)
     axes.set(xlabel="training seconds", ylabel="nats")
 
 

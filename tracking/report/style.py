@@ -35,6 +35,7 @@ th, td { padding:6px 12px; vertical-align:top; }
 td { border-top:1px solid #eef0f3; white-space:nowrap; }
 th.n, td.n { text-align:right; }
 td small { color:var(--muted); }
+td.n small { display:block; font-size:11.5px; line-height:1.25; }
 tr.best td { background:#eef5fc; }
 tbody tr:hover td { background:#f6f9fc; }
 .tag { display:inline-block; border-radius:9px; padding:0 8px; font-size:12px;
@@ -55,7 +56,9 @@ SCRIPT = """
 document.querySelectorAll('script[data-chart]').forEach(function (source) {
   var figure = JSON.parse(source.textContent);
   Plotly.newPlot(source.previousElementSibling, figure.data, figure.layout,
-    {responsive: true, displaylogo: false, modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d']});
+    {responsive: true, displaylogo: false,
+      modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d', 'sendChartToCloud',
+      'sendDataToCloud', 'editInChartStudio'], showSendToCloud: false, plotlyServerURL: ''});
 });
 document.querySelectorAll('th').forEach(function (head) {
   head.addEventListener('click', function () {

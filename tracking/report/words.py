@@ -26,11 +26,6 @@ def minus(shown: str) -> str:
     return "−" + shown[1:] if shown.strip("-0.,+") else shown[1:]
 
 
-def seconds(value: float) -> str:
-    """Seconds with their unit."""
-    return f"{number(value)} s"
-
-
 def nats(value: float) -> str:
     """Nats to the hundredth, without the unit."""
     return minus(f"{value:,.2f}")
@@ -42,15 +37,25 @@ def signed(value: float) -> str:
 
 
 def between(ends: Ends, show: str = "nats") -> str:
-    """An interval in brackets; empty where there is none."""
+    """An interval in brackets, in nats or to its second significant digit; empty where there is none."""
     if ends is None:
         return ""
     low, high = ends
     if show == "nats":
         return f"[{nats(low)}, {nats(high)}]"
-    # both ends to the same decimal place, which the interval's width decides
-    places = max(0, 2 - _exponent(high - low)) if high > low else 3
-    return f"[{minus(f'{low:,.{places}f}')}, {minus(f'{high:,.{places}f}')}]"
+    return measured(low, ends)[1]
+
+
+def measured(value: float, ends: Ends, digits: int = 3) -> tuple[str, str]:
+    """A value and its interval, to the same decimal place: the interval's second significant digit."""
+    if ends is None:
+        return number(value, digits), ""
+    low, high = ends
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
+        return number(value, digits), f"[{number(low, digits)}, {number(high, digits)}]"
+    places = min(9, max(0, 2 - _exponent(high - low)))
+    shown = [minus(f"{x:,.{places}f}") for x in (value, low, high)]
+    return shown[0], f"[{shown[1]}, {shown[2]}]"
 
 
 def ends(estimate: Estimate | Difference | None) -> Ends:
@@ -93,4 +98,5 @@ def plural(count: int, word: str) -> str:
 
 
 def _exponent(value: float) -> int:
+    """Digits before the decimal point; of .05 it is −1."""
     return int(f"{value:e}".partition("e")[2]) + 1
