@@ -6,7 +6,7 @@ import numpy as np
 
 from tracking.report.analysis import Analysis
 from tracking.report.axes import Axis, Series
-from tracking.report.palette import MUTED, faint
+from tracking.report.palette import INK, MUTED, faint
 from tracking.report.plots import Chart, Trace, across, layout, panels, points, scale
 from tracking.report.timing import TimeFit
 from tracking.report.words import nats
@@ -19,6 +19,8 @@ def time_against_k(analysis: Analysis, axis: Axis) -> Chart:
     for fit in analysis.fits if axis.by_k else ():
         if fit.label in drawn:
             data += _line(fit, drawn[fit.label])
+    if not data and analysis.adjusted is not None:
+        data += _line(analysis.adjusted, Series("", (), INK))
     for one in axis.series:
         trace = points(axis, one, "train_seconds", mode="markers")
         if trace is not None:
@@ -104,4 +106,12 @@ def gradients(analysis: Analysis, axis: Axis) -> Chart | None:
                 "y0": max(floors), "y1": max(floors), "line": {"color": MUTED, "width": 1, "dash": "dash"},
             })  # fmt: skip
     chart.layout["shapes"] = lines
+    return chart
+
+
+def memory(axis: Axis) -> Chart | None:
+    """Peak memory in MiB, from zero."""
+    chart = side_by_side(axis, ("peak_memory_bytes",), ("Peak memory",), ("MiB",), unit=2.0**20)
+    if chart is not None:
+        chart.layout["yaxis"]["rangemode"] = "tozero"
     return chart

@@ -5,7 +5,7 @@ from html import escape
 from tracking.report.analysis import Analysis
 from tracking.report.budgets import Budget, curve
 from tracking.report.gains import Gain
-from tracking.report.palette import GRID, HUES, MUTED, faint, k_colours
+from tracking.report.palette import GRID, HUES, MUTED, faint, k_colours, k_legend
 from tracking.report.plots import Chart, Trace, layout, scale
 from tracking.report.words import number
 
@@ -52,7 +52,7 @@ def _step(gain: Gain) -> str:
 
 def curves(analysis: Analysis, found: Budget) -> Chart:
     """Validation curves against epochs and against training seconds, with the common time."""
-    colours = k_colours(analysis.table.num_samples)
+    colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     data: list[Trace] = []
     seen: set[int] = set()
     trials = [trial for row in found.rows for trial in row.configuration.trials][:MOST_CURVES]
@@ -63,7 +63,7 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
                 "type": "scatter", "mode": "lines", "x": [point[column] for point in points],
                 "y": [point[2] for point in points], "xaxis": f"x{panel}", "yaxis": f"y{panel}",
                 "line": {"color": colours[k], "width": 1.4, "shape": "hv"}, "legendgroup": str(k),
-                "name": f"K = {k}", "showlegend": k not in seen and not panel,
+                "name": f"K = {k}", "showlegend": k in named - seen and not panel,
                 "hovertemplate": f"{escape(trial.plan.name)}<br>%{{x}}: %{{y:.2f}} nats<extra></extra>",
             })  # fmt: skip
         seen.add(k)

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from tracking.report.analysis import Analysis
-from tracking.report.palette import HUES, MUTED, colour_scale, faint, k_colours
+from tracking.report.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
 from tracking.report.plots import Chart, Trace, hover, layout, scale
 from tracking.report.strata import short_path
 from tracking.report.tables import K_PATH, Configuration, text
@@ -14,7 +14,7 @@ from tracking.report.words import nats, number
 
 def pareto(analysis: Analysis) -> Chart:
     """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
-    colours = k_colours(analysis.table.num_samples)
+    colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     data: list[Trace] = []
     front = [_place(row) for row in analysis.front]
     if len(front) > 1:
@@ -30,7 +30,7 @@ def pareto(analysis: Analysis) -> Chart:
         places = [_place(row) for row in rows]
         on_front = [any(row is other for other in analysis.front) for row in rows]
         data.append({
-            "type": "scatter", "mode": "markers", "name": f"K = {k}", "x": [x for x, _ in places],
+            "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named, "x": [x for x, _ in places],
             "y": [y for _, y in places], "error_x": _error(rows, "train_seconds", colours[k]),
             "error_y": _error(rows, "val_nll_final", colours[k]),
             "marker": {

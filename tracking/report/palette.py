@@ -12,6 +12,15 @@ def k_colours(num_samples: tuple[int, ...]) -> dict[int, str]:
     return {k: sequential(rank / last) for rank, k in enumerate(sorted(num_samples))}
 
 
+def k_legend(num_samples: tuple[int, ...], most: int = 9) -> set[int]:
+    """The K's that the legend names: all, or as many as it has room for, the smallest and largest among"
+    " them."""
+    if len(num_samples) <= most:
+        return set(num_samples)
+    ordered, last = sorted(num_samples), len(num_samples) - 1
+    return {ordered[round(step * last / (most - 1))] for step in range(most)}
+
+
 def sequential(share: float) -> str:
     """The colour at ``share`` in [0, 1] of the sequence, as ``#rrggbb``."""
     place = share * (len(_SEQUENCE) - 1)
