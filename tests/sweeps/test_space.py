@@ -1,0 +1,309 @@
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iwae.config import TrainConfig
+from iwae.errors import ConfigError
+from sweeps.plan import Point
+from sweeps.space import Space, merge, parse_space, paths
+from sweeps.spec import SweepSpec
+
+CONDITIONAL = {
+    "objective.num_samples": {"int": [1, 64], "log": True},
+    "optimizer.lr": {"loguniform": [1e-4, 1e-2]},
+    "annealing": {
+        "choice": [
+            {"name": "none"},
+            {"name": "linear", "warmup_epochs": {"int": [5, 20]}, "start": {"uniform": [0.0, 0.5]}},
+            {"name": "cyclical", "cycles": {"grid": [2, 4]}},
+        ]
+    },
+    "model.hidden_dims": {"choice": [[400], [200, 200]]},
+}
+
+
+def space_of(raw: dict[str, Any], **base: Any) -> Space:
+    return parse_space(raw, TrainConfig.parse(base))
+
+
+def refused(raw: dict[str, Any], line: str, **base: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        space_of(raw, **base)
+    assert str(caught.value) == line
+
+
+def point(space: Space, numbers: list[float]) -> dict[str, Any]:
+    names = list(space.choices)
+    return space.draw(Point({name: numbers[i % len(numbers)] for i, name in enumerate(names)}))
+
+
+def test_a_grid_is_every_combination_with_the_first_path_slowest() -> None:
+    space = space_of({"objective.num_samples": {"grid": [1, 5]}, "model.latent_dim": {"choice": [2, 3]}})
+    assert [tuple(found.values()) for found in space.points()] == [(1, 2), (1, 3), (5, 2), (5, 3)]
+    assert space.size == 4
+
+
+def test_parameters_of_a_part_are_combined_below_their_own_option_only() -> None:
+    space = space_of(
+        {"annealing": {"grid": [{"name": "none"}, {"name": "linear", "warmup_epochs": {"grid": [5, 10]}}]}}
+    )
+    assert [found["annealing"] for found in space.points()] == [
+        {"name": "none"},
+        {"name": "linear", "warmup_epochs": 5},
+        {"name": "linear", "warmup_epochs": 10},
+    ]
+    assert space.size == 3
+
+
+def test_whole_numbers_can_be_enumerated() -> None:
+    space = space_of({"model.latent_dim": {"int": [2, 11], "step": 4}})
+    assert [found["model.latent_dim"] for found in space.points()] == [2, 6, 10]
+    assert space.size == 3
+
+
+def test_a_range_of_reals_has_no_size() -> None:
+    space = space_of({"optimizer.lr": {"uniform": [0.1, 0.2]}, "model.latent_dim": {"grid": [1, 2]}})
+    assert space.size is None
+    assert space.ranges == ("search.space.optimizer.lr.uniform",)
+
+
+def test_an_empty_space_is_one_point() -> None:
+    assert list(space_of({}).points()) == [{}]
+    assert space_of({}).size == 1
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=8, max_size=8))
+def test_a_drawn_point_is_valid_and_lies_where_it_was_drawn(numbers: list[float]) -> None:
+    space = space_of(CONDITIONAL)
+    drawn = point(space, numbers)
+    config = TrainConfig.parse(merge({}, drawn))
+    assert 1 <= config.objective.num_samples <= 64
+    assert 1e-4 <= config.optimizer.lr <= 1e-2
+    found = space.locate(drawn)
+    assert found is not None
+    assert set(found) <= set(space.choices)
+    assert found["optimizer.lr"] == drawn["optimizer.lr"]
+    option = {"none": 0, "linear": 1, "cyclical": 2}[drawn["annealing"]["name"]]
+    assert found["annealing"] == option
+    assert ("annealing[1].warmup_epochs" in found) == (option == 1)
+
+
+def test_the_ends_of_the_cube_are_the_ends_of_the_ranges() -> None:
+    space = space_of(
+        {
+            "model.latent_dim": {"int": [3, 10], "step": 2},
+            "objective.num_samples": {"int": [1, 50], "log": True},
+            "objective.beta": {"uniform": [0.5, 2.0]},
+            "optimizer.lr": {"loguniform": [1e-5, 1e-1]},
+        }
+    )
+    low, high = point(space, [0.0]), point(space, [1 - 1e-12])
+    assert list(low.values()) == [3, 1, 0.5, 1e-5]
+    assert list(high.values()) == [9, 50, pytest.approx(2.0), pytest.approx(1e-1)]
+
+
+def test_logarithmic_whole_numbers_favour_small_ones() -> None:
+    space = space_of({"objective.num_samples": {"int": [1, 100], "log": True}})
+    drawn = [point(space, [(i + 0.5) / 1000])["objective.num_samples"] for i in range(1000)]
+    # A number k stands for [k − ½, k + ½]; the logarithm is uniform on [½, 100½].
+    share = math.log(7.5 / 0.5) / math.log(100.5 / 0.5)
+    assert sum(k <= 7 for k in drawn) == pytest.approx(1000 * share, abs=1)
+    assert set(drawn) >= {1, 2, 3, 50, 100}
+
+
+def test_a_point_of_another_space_is_not_located() -> None:
+    space = space_of(CONDITIONAL)
+    inside = point(space, [0.5])
+    assert space.locate(inside) is not None
+    assert space.locate({**inside, "objective.num_samples": 65}) is None
+    assert space.locate({**inside, "objective.num_samples": True}) is None
+    assert space.locate({**inside, "annealing": {"name": "cosine"}}) is None
+    assert space.locate({**inside, "model.latent_dim": 3}) is None
+    assert space.locate({k: v for k, v in inside.items() if k != "annealing"}) is None
+
+
+def test_a_part_replaces_the_part_of_the_base_and_a_leaf_only_itself() -> None:
+    spec = SweepSpec.parse(
+        {
+            "name": "a",
+            "base": {
+                "annealing": {"name": "linear", "warmup_epochs": 3},
+                "optimizer": {"lr": 0.1, "eps": 0.5},
+            },
+            "search": {
+                "space": {
+                    "annealing": {"grid": [{"name": "linear", "start": 0.5}]},
+                    "optimizer.lr": {"grid": [0.2]},
+                }
+            },
+        }
+    )
+    config = spec.configuration({"annealing": {"name": "linear", "start": 0.5}, "optimizer.lr": 0.2})
+    assert config.annealing.model_dump() == {
+        "name": "linear", "target": "beta", "warmup_epochs": 10, "start": 0.5,
+    }  # fmt: skip
+    assert (config.optimizer.lr, config.optimizer.eps) == (0.2, 0.5)
+
+
+def test_merging_changes_neither_base_nor_overrides() -> None:
+    base, overrides = {"model": {"latent_dim": 1}}, {"model.hidden_dims": [1], "annealing": {"name": "none"}}
+    merged = merge(base, overrides)
+    merged["model"]["hidden_dims"].append(2)
+    merged["annealing"]["name"] = "linear"
+    assert base == {"model": {"latent_dim": 1}}
+    assert overrides == {"model.hidden_dims": [1], "annealing": {"name": "none"}}
+
+
+def test_every_leaf_of_a_configuration_but_the_refused_ones_can_be_varied() -> None:
+    leaves = {path for path in TrainConfig().flat() if not path.startswith("evaluation.")}
+    assert leaves - set(paths()) == {"seed", "device", "threads", "annealing.name", "optimizer.schedule.name"}
+
+
+K = "search.space.objective.num_samples"
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"grid": [1, 5, 0]}, f"{K}.grid[2]: 0 is not allowed: must be >= 1"),
+        ({"choice": [1, "many"]}, f"{K}.choice[1]: 'many' is not allowed: must be a whole number"),
+        ({"grid": [True]}, f"{K}.grid[0]: true is not allowed: must be a whole number"),
+        ({"grid": [1.5]}, f"{K}.grid[0]: 1.5 is not allowed: must be a whole number"),
+        ({"grid": [float("nan")]}, f"{K}.grid[0]: nan is not allowed: must be a whole number"),
+        ({"grid": []}, f"{K}.grid: [] is not allowed: must be a list with at least one value"),
+        ({"grid": 5}, f"{K}.grid: 5 is not allowed: must be a list"),
+        ({"grid": [1, 5, 1]}, f"{K}.grid[2]: 1 is not allowed: must differ from {K}.grid[0]"),
+        ({"int": [0, 5]}, f"{K}.int[0]: 0 is not allowed: must be >= 1"),
+        ({"int": [5, 5]}, f"{K}.int: [5, 5] is not allowed: must be [low, high] with low < high"),
+        ({"int": [1]}, f"{K}.int: [1] is not allowed: must be [low, high]"),
+        ({"int": [1, 2.5]}, f"{K}.int[1]: 2.5 is not allowed: must be a whole number"),
+        ({"int": [1, True]}, f"{K}.int[1]: true is not allowed: must be a number"),
+        ({"int": [1, 9], "step": 0}, f"{K}.step: 0 is not allowed: must be a whole number >= 1"),
+        ({"int": [1, 9], "log": 1}, f"{K}.log: 1 is not allowed: must be true or false"),
+        (
+            {"int": [1, 9], "log": True, "step": 2},
+            f"{K}.step: 2 is not allowed: must be left out when log is true",
+        ),
+        ({"int": [0, 9], "log": True}, f"{K}.int[0]: 0 is not allowed: must be >= 1 when log is true"),
+        (
+            {"uniform": [1, 5]},
+            f"{K}.uniform[0]: 1.0 is not allowed: must be a whole number"
+            " (int: [low, high] draws whole numbers)",
+        ),
+        ({"grid": [1], "log": True}, f"{K}.log: unknown key beside grid"),
+        ({"gird": [1]}, f"{K}.gird: unknown key: did you mean grid?"),
+    ],
+)
+def test_a_wrong_entry_gets_one_line(entry: Any, line: str) -> None:
+    refused({"objective.num_samples": entry}, line)
+
+
+@pytest.mark.parametrize("entry", [5, [1, 5], {}, None, {"grid": [1], "int": [1, 2]}])
+def test_what_is_no_entry_is_told_the_kinds_there_are(entry: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"^{K}: .*must be one of \{{grid: .*int: \[low, high\]\}}$"):
+        space_of({"objective.num_samples": entry})
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"loguniform": [0, 1]}, "loguniform[0]: 0 is not allowed: must be > 0"),
+        ({"uniform": [-1, 1]}, "uniform[0]: -1.0 is not allowed: must be > 0.0"),
+        ({"uniform": [0.1, float("inf")]}, "uniform[1]: inf is not allowed: must be a finite number"),
+        ({"uniform": [float("nan"), 1]}, "uniform[0]: nan is not allowed: must be a finite number"),
+        ({"uniform": ["a", 1]}, "uniform[0]: a is not allowed: must be a number"),
+        (
+            {"grid": [1, 1.0]},
+            "grid[1]: 1 is not allowed: must differ from search.space.optimizer.lr.grid[0]",
+        ),
+    ],
+)
+def test_a_wrong_range_of_reals_gets_one_line(entry: Any, line: str) -> None:
+    refused({"optimizer.lr": entry}, f"search.space.optimizer.lr.{line}")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("objective.num_sample", "unknown path: did you mean objective.num_samples?"),
+        ("num_samples", "unknown path: did you mean objective.num_samples?"),
+        ("zzz", "unknown path: must be a path of the configuration (`sweeps schema`)"),
+        ("objective.num_samples.x", "unknown path: did you mean objective.num_samples?"),
+        ("annealing.warmup_epochs", "unknown path: base.annealing is none, which has no warmup_epochs"),
+        (
+            "annealing.name",
+            "not allowed: must vary the whole part, as in annealing: {grid: [{name: ...}, {name: ...}]}",
+        ),
+        (
+            "seed",
+            "not allowed in the space: seeds are replicates, not a parameter: must be set in search.seeds",
+        ),
+        (
+            "device",
+            "not allowed in the space: where a trial runs is not a parameter: must be set in resources.gpus",
+        ),
+        (
+            "threads",
+            "not allowed in the space: where a trial runs is not a parameter: must be set in resources.cpus",
+        ),
+        (
+            "evaluation.every",
+            "not allowed in the space: every trial is measured with the same yardstick:"
+            " must be set in base.evaluation",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_varied_gets_one_line(path: str, line: str) -> None:
+    refused({path: {"grid": [1]}}, f"search.space.{path}: {line}")
+
+
+def test_overlapping_paths_are_refused_whichever_comes_first() -> None:
+    part, leaf = {"grid": [{"name": "none"}]}, {"grid": [3]}
+    base = {"annealing": {"name": "linear"}}
+    line = "search.space.{}: overlaps search.space.{}: must be varied in one of them"
+    names = ("annealing", "annealing.warmup_epochs")
+    refused({"annealing": part, "annealing.warmup_epochs": leaf}, line.format(*names[::-1]), **base)
+    refused({"annealing.warmup_epochs": leaf, "annealing": part}, line.format(*names), **base)
+
+
+def test_paths_that_only_begin_alike_do_not_overlap() -> None:
+    space_of({"model.hidden_dims": {"grid": [[1]]}, "model.latent_dim": {"grid": [1]}})
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ({"name": "liner"}, ".name: liner is not allowed: must be one of none, linear, cosine, sigmoid"),
+        ({"name": "linear", "cycles": 3}, ".cycles: unknown key: must be one of name, target, warmup_epochs"),
+        (
+            {"name": "linear", "warmup_epochs": {"int": [0, 5]}},
+            ".warmup_epochs.int[0]: 0 is not allowed: must be >= 1",
+        ),
+        (
+            {"name": "linear", "start": {"uniform": [0, 1]}},
+            ".start.uniform[1]: 1.0 is not allowed: must be < 1.0",
+        ),
+        (
+            {"name": "linear", "warmup_epochs": {"grid": []}},
+            ".warmup_epochs.grid: [] is not allowed: must be",
+        ),
+        ({}, ".name: missing"),
+        ("none", ": 'none' is not allowed: must be a mapping"),
+        ({"name": "none"}, ": {name: none} is not allowed: must differ from search.space.annealing.grid[0]"),
+    ],
+)
+def test_a_wrong_part_is_named_where_it_was_written(option: Any, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        space_of({"annealing": {"grid": [{"name": "none"}, option]}})
+    assert str(caught.value).startswith(f"search.space.annealing.grid[1]{line}")
+
+
+def test_equal_parts_are_found_behind_their_defaults() -> None:
+    refused(
+        {"annealing": {"grid": [{"name": "linear"}, {"name": "linear", "warmup_epochs": 10}]}},
+        "search.space.annealing.grid[1]: {name: linear, warmup_epochs: 10} is not allowed:"
+        " must differ from search.space.annealing.grid[0]",
+    )
