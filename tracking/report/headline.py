@@ -6,14 +6,26 @@ from tracking.report.analysis import Analysis
 from tracking.report.gains import Gain
 from tracking.report.tables import Configuration
 from tracking.report.timing import TimeFit
-from tracking.report.words import Ends, between, corrected, ends, measured, nats, number, plural, verdict
+from tracking.report.words import (
+    Ends,
+    between,
+    corrected,
+    ends,
+    listing,
+    measured,
+    nats,
+    number,
+    plural,
+    verdict,
+)
 
 
 def headline(analysis: Analysis) -> list[str]:
     """Sentences with numbers and intervals, the most important first."""
     chosen = analysis.chosen
     if chosen is None:
-        return [_no_pair(analysis), *_best(analysis)]
+        lines = [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted)]
+        return [_no_pair(analysis), *lines, *_best(analysis)]
     steps = [gain for gain in analysis.gains if gain.stratum == chosen.label]
     whole = next((gain for gain in steps if gain.whole), steps[0])
     sentences = [_whole(analysis, whole), *_on_test(whole)]
@@ -28,7 +40,8 @@ def fit_sentence(fit: TimeFit) -> str:
     """The line t = a + b K in words."""
     a, b = fit.fit.interval("intercept"), fit.fit.interval("slope")
     (intercept, a_shown), (slope, b_shown) = measured(fit.fit.intercept, a), measured(fit.fit.slope, b)
-    words = f"Training time fits t = {intercept} s + {slope} s · K"
+    adjusted = f", adjusted for {listing(fit.adjusted_for)}," if fit.adjusted_for else ""
+    words = f"Training time{adjusted} fits t = {intercept} s + {slope} s · K"
     if a is not None and b is not None:
         words += f" (95 % intervals: {a_shown} s and {b_shown} s per sample)"
     else:

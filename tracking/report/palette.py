@@ -13,8 +13,7 @@ def k_colours(num_samples: tuple[int, ...]) -> dict[int, str]:
 
 
 def k_legend(num_samples: tuple[int, ...], most: int = 9) -> set[int]:
-    """The K's that the legend names: all, or as many as it has room for, the smallest and largest among"
-    " them."""
+    """The K's that the legend names: all, or ``most`` of them, smallest and largest included."""
     if len(num_samples) <= most:
         return set(num_samples)
     ordered, last = sorted(num_samples), len(num_samples) - 1

@@ -8,6 +8,7 @@ import numpy as np
 from tracking.report.fits import Floats, LineFit, fit_line
 from tracking.report.strata import Stratum, short_path
 from tracking.report.tables import K_PATH, Configuration, Table, text
+from tracking.report.words import listing
 
 MOST_LEVELS = 6
 
@@ -71,7 +72,7 @@ def adjusted_fit(table: Table) -> TimeFit | None:
     found = _fit("", rows, columns[0])
     if found is None or found.fit.degrees < 1:
         return None
-    label = f"all configurations, adjusted for {', '.join(used)}"
+    label = f"all configurations, adjusted for {listing(used)}"
     return TimeFit(
         label, found.fit, found.num_samples, found.seconds, found.epochs, found.steps_per_epoch,
         tuple(used), tuple(left_out),
