@@ -5,7 +5,6 @@ flatter small K, so early stopping over K prefers small K at the margin; what su
 ``val/nll_final``.
 """
 
-import math
 from typing import Any
 
 from ray.tune.schedulers import (
@@ -38,6 +37,6 @@ def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
         return MedianStoppingRule(
             time_attr=TIME, grace_period=spec.grace_epochs, min_samples_required=scheduler.min_trials,
             # While there are too few to compare with, Ray's rule would pause and swap trials at every epoch.
-            min_time_slice=math.inf,
+            min_time_slice=2**31,
         )  # fmt: skip
     return FIFOScheduler()  # type: ignore[no-untyped-call]

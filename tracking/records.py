@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from iwae.config import TrainConfig, flatten
+from iwae.validation import Part
 
 
 class TrialState(StrEnum):
@@ -74,10 +76,14 @@ class PlannedTrial:
             words.append(config.objective.name)
         if config.annealing.name != "none" or "annealing" in self.overrides:
             words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
-        named = {"objective.num_samples", "objective.name", "model.latent_dim", "annealing.name", "annealing"}
-        for path, value in flatten(self.overrides).items():
-            if path not in named:
-                words.append(f"{path.rpartition('.')[2]}={_short(value)}")
+        named = {"objective.num_samples", "objective.name", "model.latent_dim", "annealing.name"}
+        for path, value in self.overrides.items():
+            part = attrgetter(path)(config)
+            # Of a whole part only what differs from the part's own defaults: `linear`, or `linear start=0.1`.
+            chosen = part.model_dump(exclude_defaults=True) if isinstance(part, Part) else value
+            for leaf, shown in flatten({path: chosen}).items():
+                if leaf not in named:
+                    words.append(f"{leaf.rpartition('.')[2]}={_short(shown)}")
         return " ".join(words)
 
     def to_json(self) -> str:

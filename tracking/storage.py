@@ -20,11 +20,13 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlparse
+
+import numpy as np
 
 from iwae import yaml
 from iwae.errors import RecordError
@@ -319,3 +321,26 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return values
+
+
+class StoredPictures(Mapping[str, Mapping[str, np.ndarray]]):
+    """The image grids of a sweep's complete trials by key, each read when it is asked for."""
+
+    def __init__(self, storage: SweepStorage, keys: Iterable[str]) -> None:
+        self._storage = storage
+        self._keys = list(keys)
+
+    def __getitem__(self, key: str) -> Mapping[str, np.ndarray]:
+        if key not in self._keys:
+            raise KeyError(key)
+        unit = self._storage.newest(key)
+        if unit is None or unit.pictures is None:
+            return {}
+        with np.load(io.BytesIO(unit.pictures), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

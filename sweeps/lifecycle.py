@@ -1,0 +1,144 @@
+"""What is done to a sweep as a whole: resume, extend, fork, stop, delete."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from iwae.errors import ConfigError, RecordError
+from sweeps.assignments import assign
+from sweeps.plan import extend_plan
+from sweeps.runner import SweepResult, resume_sweep, run_sweep
+from sweeps.spec import SweepSpec, differences
+from tracking.sessions import live_session, refuse_if_live
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+STOP_PATIENCE_SECONDS = 60.0
+
+
+def resume(
+    storage: SweepStorage, store: RunStore, assignments: Sequence[str], *, console: Console,
+    address: str | None = None, retry_failed: bool = False,
+) -> SweepResult:  # fmt: skip
+    """Go on with a sweep; budget, resources and tracking may change, the rest of the spec may not.
+
+    Raises:
+        ConfigError: an assignment changes what may not change.
+    """
+    old = SweepSpec.parse(storage.spec())
+    new = SweepSpec.parse(assign(storage.spec(), assignments))
+    if changed := differences(old, new):
+        raise ConfigError(
+            changed[0],
+            f"cannot change on resume: must be as the sweep began (`sweeps extend {storage.name}` adds seeds,"
+            " grid values and trials; another --name starts a new sweep)",
+        )
+    return resume_sweep(new, storage, store, console=console, address=address, retry_failed=retry_failed)
+
+
+def extend(
+    storage: SweepStorage, store: RunStore, assignments: Sequence[str], *, console: Console,
+    address: str | None = None,
+) -> SweepResult:  # fmt: skip
+    """Add seeds, grid values or trials to a sweep and run them; what is done stays done.
+
+    Raises:
+        ConfigError: the extended spec is wrong, or would lose a trial.
+    """
+    refuse_if_live(storage)
+    new = SweepSpec.parse(assign(storage.spec(), assignments))
+    if new.name != storage.name:
+        raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
+    plan = extend_plan(storage.plan(), new)
+    storage.write_plan(plan)
+    return resume_sweep(new, storage, store, console=console, address=address)
+
+
+def fork(
+    run_id: str, store: RunStore, root: Path, assignments: Sequence[str], *, name: str | None,
+    console: Console, address: str | None = None,
+) -> SweepResult:  # fmt: skip
+    """A new one-trial sweep from a run's configuration.
+
+    Args:
+        run_id: of a trial's run.
+        store: the tracking store that has it.
+        root: the storage folder of the new sweep.
+        assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``.
+        name: of the new sweep; by default the old one's with ``-fork`` and a number.
+        console: where progress is shown.
+        address: of a Ray cluster; None starts Ray on this machine.
+    """
+    origin, key, where = store.find_trial(run_id)
+    storage = SweepStorage(Path(where), origin)
+    planned = next((trial for trial in storage.plan() if trial.key == key), None)
+    if planned is None:
+        raise RecordError(
+            f"run {run_id} is trial {key[:12]} of {origin}, which {storage.folder} does not hold"
+        )
+    config = assign({"base": planned.config.to_dict()}, [f"base.{item}" for item in assignments])["base"]
+    for field in ("device", "threads"):
+        config.pop(field, None)
+    seed = config.pop("seed")
+    old = storage.spec()
+    document: dict[str, Any] = {
+        "name": name or _free_name(f"{origin}-fork", root, store),
+        "base": config,
+        "search": {"metric": "val/nll_final", "space": {}, "sampler": {"name": "grid"}, "seeds": [seed]},
+        **{part: old[part] for part in ("resources", "tracking", "checkpoint_every") if part in old},
+    }
+    return run_sweep(SweepSpec.parse(document), root, store, console=console, address=address)
+
+
+def _free_name(stem: str, root: Path, store: RunStore) -> str:
+    number = 1
+    while SweepStorage(root, f"{stem}-{number}").exists or store.find_sweep(f"{stem}-{number}"):
+        number += 1
+    return f"{stem}-{number}"
+
+
+def stop(storage: SweepStorage, console: Console) -> bool:
+    """Ask a running sweep to stop, through storage, and wait until it has.
+
+    Returns:
+        Whether it stopped; False when nobody was running it.
+
+    Raises:
+        RecordError: no such sweep, or the driver does not answer.
+    """
+    storage.spec()
+    if live_session(storage) is None:
+        return False
+    storage.request_stop("stopped by `sweeps stop`")
+    console.print(f"asked {storage.name} to stop: every trial writes a checkpoint first")
+    deadline = time.monotonic() + STOP_PATIENCE_SECONDS
+    while live_session(storage) is not None:
+        if time.monotonic() > deadline:
+            session = live_session(storage) or {}
+            raise RecordError(
+                f"{storage.name} did not stop in {STOP_PATIENCE_SECONDS:.0f} s:"
+                f" end process {session.get('pid')} on {session.get('hostname')}, then `sweeps resume`"
+            )
+        time.sleep(0.5)
+    return True
+
+
+def delete(storage: SweepStorage, store: RunStore | None) -> None:
+    """Remove a sweep's runs and its folder.
+
+    Raises:
+        RecordError: a driver works on it, or there is no such sweep in either place.
+    """
+    recorded = store is not None and store.find_sweep(storage.name) is not None
+    if not storage.exists and not recorded:
+        storage.spec()
+    if storage.exists:
+        refuse_if_live(storage)
+    if store is not None and recorded:
+        store.delete_sweep(storage.name)
+    if storage.folder.exists():
+        shutil.rmtree(storage.folder)

@@ -1,0 +1,61 @@
+"""Finds the record of a run, trains it again and writes down what came of it."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from iwae.errors import RecordError
+from sweeps.output import trial_of
+from tracking.records import SweepRecord, TrialRecord
+from tracking.report.tables import best
+from tracking.reproduction import Reproduction, reproduce
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+def reproduce_run(
+    store: RunStore, root: Path, *, run_id: str | None, best_of: str | None, console: Console
+) -> Reproduction:
+    """Train a recorded trial again.
+
+    Args:
+        store: the tracking store, open.
+        root: the storage folder, used with ``best_of``, and where the run's own is gone.
+        run_id: a trial's run, or
+        best_of: the name of a sweep, whose best configuration's median run is taken.
+        console: where progress is shown.
+
+    Raises:
+        RecordError: no such run or sweep, or its record or data are gone.
+    """
+    record, trial, original = _find(store, root, run_id, best_of)
+    console.print(f"reproducing {trial.plan.name} of {record.name}", highlight=False)
+    with console.status("training") as status:
+
+        def show(epoch: int, same: bool) -> None:
+            word = "the same" if same else "different"
+            status.update(f"epoch {epoch} of {trial.config.num_epochs}: {word}")
+
+        result = reproduce(record, trial, on_epoch=show)
+    return store.log_reproduction(record, trial, original, result)
+
+
+def _find(
+    store: RunStore, root: Path, run_id: str | None, best_of: str | None
+) -> tuple[SweepRecord, TrialRecord, str]:
+    if best_of is not None:
+        record = SweepStorage(root, best_of).record()
+        choice = best(record)
+        if choice is None:
+            raise RecordError(f"{best_of} has no complete trial yet: see `sweeps status {best_of}`")
+        runs = store.trial_run_ids(best_of)
+        if choice.trial.key not in runs:
+            raise RecordError(
+                f"{store.tracking_uri} has no run of the best trial: `sweeps verify {best_of} --repair`"
+            )
+        return record, choice.trial, runs[choice.trial.key]
+    assert run_id is not None
+    name, key, where = store.find_trial(run_id)
+    storage = SweepStorage(Path(where), name)
+    record = (storage if storage.exists else SweepStorage(root, name)).record()
+    return record, trial_of(record, key), run_id

@@ -1,0 +1,99 @@
+"""PlanSearcher: hands Tune the trials of the plan, one by one, and hears how each ended."""
+
+from typing import Any, Protocol
+
+from ray.tune.search import Searcher
+
+from sweeps.board import Board
+from tracking.records import PlannedTrial, SweepRecord, TrialState
+from tracking.storage import SweepStorage
+
+
+class Source(Protocol):
+    """Where trials come from when the plan is used up: a model-based sampler."""
+
+    def ask(self) -> list[PlannedTrial] | None:
+        """The trials of one more configuration; None when it wants to hear results first, [] at the end."""
+        ...
+
+    def tell(self, record: SweepRecord) -> None:
+        """Hear the results of every configuration whose trials have all ended."""
+        ...
+
+
+class PlanSearcher(Searcher):
+    """Tune's view of the plan.
+
+    Args:
+        storage: the sweep; its plan grows when the source suggests more.
+        pending: planned trials that are to be run, in order.
+        source: the model-based sampler, or None when the plan was drawn before the start.
+        options: what every trial gets beside its line of the plan (see `IwaeTrial`).
+        max_concurrent: how many trials may run at once, or None.
+        board: what the display shows.
+    """
+
+    def __init__(
+        self,
+        storage: SweepStorage,
+        pending: list[PlannedTrial],
+        source: Source | None,
+        options: dict[str, Any],
+        max_concurrent: int | None,
+        board: Board,
+    ) -> None:
+        super().__init__(metric="val/nll", mode="min")
+        self._storage = storage
+        self._pending = pending[::-1]
+        self._source = source
+        self._options = options
+        self._max_concurrent = max_concurrent
+        self._board = board
+        self._live: dict[str, PlannedTrial] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """The next trial's config, None to wait, or FINISHED."""
+        if self._storage.stop_requested() is not None:
+            return str(Searcher.FINISHED)
+        if self._max_concurrent is not None and len(self._live) >= self._max_concurrent:
+            return None
+        if not self._pending and self._source is not None:
+            suggested = self._source.ask()
+            if suggested is None:
+                return None if self._live else str(Searcher.FINISHED)
+            if suggested:
+                self._storage.write_plan([*self._storage.plan(), *suggested])
+                self._board.add(suggested)
+                self._pending = suggested[::-1]
+        if not self._pending:
+            return str(Searcher.FINISHED)
+        planned = self._pending.pop()
+        self._live[trial_id] = planned
+        return {**self._options, "planned": planned.to_json()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Write the outcome that the worker could not, and pass results on to the sampler."""
+        planned = self._live.pop(trial_id, None)
+        if planned is None:
+            return
+        state = self._storage.trial(planned).state
+        if error and not state.ended:
+            cause = f"the worker died {self._options['retries'] + 1} times; see the attempts in the record"
+            self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
+        elif not error and state is TrialState.RUNNING and self._storage.stop_requested() is None:
+            self._storage.write_outcome(planned.key, TrialState.PRUNED)
+        self._board.update(self._storage.trial(planned))
+        if self._source is not None:
+            self._source.tell(self._storage.record())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tuner pickles its searcher for a `restore` that is never used."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the plan is in storage."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the plan is in storage."""

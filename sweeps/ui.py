@@ -1,0 +1,140 @@
+"""Serves the MLflow UI on loopback and prints the link that opens on the sweep."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import IO
+
+from rich.console import Console
+
+from iwae.errors import RecordError, SweepError
+from tracking.store import RunStore
+from tracking.uris import is_server
+
+START_SECONDS = 90.0
+
+
+def serve(store: RunStore, name: str | None, port: int, err: Console, out: Console) -> None:
+    """Serve the UI until Ctrl-C, and print the link that opens on a sweep.
+
+    Args:
+        store: the tracking store, open.
+        name: the sweep to open on; None opens on the newest.
+        port: where the server listens; 0 takes a free one.
+        err: where people are told what happens.
+        out: where the link goes, alone on its line.
+
+    Raises:
+        RecordError: there is no such sweep.
+    """
+    names = [sweep["name"] for sweep in store.list_sweeps()]
+    if name is None and names:
+        name = names[-1]
+    if name is None or name not in names:
+        known = ", ".join(names) or "none yet: `sweeps run quickstart`"
+        raise RecordError(f"no sweep {name or ''} in {store.tracking_uri} (there: {known})")
+    if is_server(store.tracking_uri):
+        _print_links(store, name, store.tracking_uri, err, out)
+        return
+    err.print(f"starting the MLflow UI on {store.tracking_uri} ...", soft_wrap=True, highlight=False)
+    with mlflow_server(store.tracking_uri, port) as address:
+        _print_links(store, name, address, err, out)
+        err.print("Ctrl-C ends it", highlight=False)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.pause()
+
+
+def _print_links(store: RunStore, name: str, address: str, err: Console, out: Console) -> None:
+    parent = store.find_sweep(name)
+    assert parent is not None
+    err.print(
+        f"{name} (its trials side by side: {store.compare_url(name, address)})",
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(store.run_url(parent, address), soft_wrap=True, highlight=False)
+    out.file.flush()
+
+
+@contextlib.contextmanager
+def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
+    """An MLflow server on 127.0.0.1 over a database store, ended with the context.
+
+    Args:
+        tracking_uri: a database URI, for example ``sqlite:////home/me/mlflow.db``.
+        port: where it listens; 0 takes a free one.
+
+    Yields:
+        The server's address.
+
+    Raises:
+        RecordError: the port is taken.
+        SweepError: the server did not start.
+    """
+    port = _free_port(port)
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri,
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    environment = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true", **os.environ,
+    }  # fmt: skip
+    # A session of its own: Ctrl-C reaches us, and we end the server with all its workers.
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_healthy(process, address, log)
+            yield address
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise RecordError(
+                f"port: {port} is not allowed: must be free (it is in use; try --port 0)"
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            log.seek(0)
+            last = log.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise SweepError(f"the MLflow server ended at once: {' '.join(last)}")
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{address}/health", timeout=2),
+        ):
+            return
+        time.sleep(0.2)
+    raise SweepError(f"the MLflow server did not answer at {address} in {START_SECONDS:.0f} s")

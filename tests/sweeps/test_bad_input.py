@@ -1,0 +1,134 @@
+"""Everything under "What bad input gets", from the command line: exit code 2, one line, nothing started."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeps.cli import main
+
+GOOD = {
+    "name": "name: bad",
+    "base": "base: {data: {name: digits}, num_epochs: 5}",
+    "space": "search: {space: {objective.num_samples: {grid: [1, 5]}}, seeds: [0]}",
+}
+
+
+def spec_of(tmp_path: Path, **changed: str) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text("\n".join({**GOOD, **changed}.values()))
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: object) -> str:
+    """The one error line of a command that must be refused."""
+    monkeypatch.setattr(sys, "argv", ["sweeps", *map(str, words)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    shown = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert shown.err.count("\n") == 1
+    return shown.err
+
+
+CASES = {
+    "unknown key": (
+        {"base": "base: {data: {name: digits}, modle: {}}"},
+        "base.modle: unknown key: did you mean model?",
+    ),
+    "unknown key of the spec": ({"x": "schedular: {name: none}"}, "schedular: unknown key: did you mean scheduler?"),
+    "wrong type": ({"base": "base: {batch_size: many}"}, "base.batch_size: 'many' is not allowed: must be a whole"),
+    "true is no number": ({"base": "base: {num_epochs: true}"}, "base.num_epochs: true is not allowed"),
+    "out of range": ({"base": "base: {optimizer: {lr: 0}}"}, "base.optimizer.lr: 0 is not allowed: must be > 0"),
+    "nan": ({"base": "base: {optimizer: {lr: .nan}}"}, "base.optimizer.lr: nan is not allowed: must be a finite"),
+    "value of the space": (
+        {"space": "search: {space: {objective.num_samples: {grid: [1, 5, 0]}}}"},
+        "search.space.objective.num_samples.grid[2]: 0 is not allowed: must be >= 1",
+    ),
+    "empty grid": ({"space": "search: {space: {objective.num_samples: {grid: []}}}"}, "objective.num_samples.grid"),
+    "duplicate values": (
+        {"space": "search: {space: {objective.num_samples: {grid: [5, 1, 5]}}}"},
+        "search.space.objective.num_samples.grid[2]: 5 is not allowed",
+    ),
+    "path that does not exist": (
+        {"space": "search: {space: {objective.num_sample: {grid: [1]}}}"},
+        "search.space.objective.num_sample: unknown path: did you mean objective.num_samples?",
+    ),
+    "K > 1 with free bits": (
+        {"base": "base: {objective: {name: vae, num_samples: 5, free_bits: 0.5}}", "space": "search: {space: {}}"},
+        "base.objective.free_bits: 0.5 is not allowed: must be 0 when num_samples > 1",
+    ),
+    "Gaussian likelihood on binary data": (
+        {"base": "base: {data: {name: digits}, model: {likelihood: gaussian}}"},
+        "base.model.likelihood: gaussian is not allowed",
+    ),
+    "gray pixels into a Bernoulli likelihood": (
+        {"base": "base: {data: {name: digits, binarization: none}}"},
+        "base.data.binarization: none is not allowed",
+    ),
+    "training bound as the metric": (
+        {"space": "search: {metric: train/bound, space: {objective.num_samples: {grid: [1, 5]}}}"},
+        "search.metric: train/bound is not allowed",
+    ),
+    "more CPUs than there are": ({"x": "resources: {cpus: 4096}"}, "resources.cpus: 4096 is not allowed: must be <="),
+    "more GPUs than there are": ({"x": "resources: {gpus: 512}"}, "resources.gpus: 512 is not allowed: must be <="),
+    "tag that runs code": ({"base": "base: !!python/object/apply:os.system [id]"}, "the tag tag:yaml.org,2002:python"),
+    "not YAML": ({"base": "base: {"}, "not valid YAML"),
+    "key that stands twice": ({"x": "name: again"}, "the key 'name' stands twice"),
+    "early stopping with cyclical annealing": (
+        {
+            "base": "base: {data: {name: digits}, num_epochs: 9, annealing: {name: cyclical}}",
+            "x": "scheduler: {name: asha}",
+        },
+        "scheduler.name: asha is not allowed",
+    ),
+    "cmaes without a number to move": (
+        {"space": "search: {space: {objective.num_samples: {choice: [1, 5]}}, num_trials: 3, sampler: {name: cmaes}}"},
+        "search.sampler.name: cmaes is not allowed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_spec_is_one_line_and_starts_nothing(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed, line = CASES[case]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shown = refused(capsys, monkeypatch, "run", spec_of(tmp_path, **changed), "--json")
+    assert line in shown
+    assert {path.name for path in tmp_path.iterdir()} <= {"spec.yaml", "mlflow.db", "mlartifacts"}
+
+
+def test_a_spec_that_is_no_file_names_the_ready_ones(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "quickstart" in refused(capsys, monkeypatch, "run", "quickstat")
+
+
+def test_an_unreachable_tracking_server_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, monkeypatch, "run", spec_of(tmp_path), "--tracking-uri", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9" in line
+
+
+def test_missing_data_name_the_folder_in_which_they_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "missing.npz"
+    path = spec_of(tmp_path, base=f"base: {{data: {{name: npz, path: '{file}'}}}}")
+    assert str(file) in refused(capsys, monkeypatch, "run", path)
+
+
+def test_a_sweep_that_is_not_there_names_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("status", "resume", "stop", "verify", "report", "best"):
+        assert "no sweep nothing in" in refused(capsys, monkeypatch, command, "nothing")

@@ -1,0 +1,304 @@
+"""The commands as a user types them, on real small sweeps: Ray, MLflow on SQLite, digits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking.storage import SweepStorage
+
+SPEC = """
+name: small
+base:
+  data: {name: digits, num_train: 200}
+  model: {hidden_dims: [16], latent_dim: 2}
+  batch_size: 50
+  num_epochs: 4
+  evaluation:
+    {num_samples: 5, num_images: 50, final_num_samples: 20, final_num_images: 50, few_num_samples: 5}
+search:
+  space:
+    objective.num_samples: {grid: [1, 5]}
+  seeds: [0, 1]
+checkpoint_every: 0s
+"""
+
+K_GRID = "objective.num_samples: {grid: [1, 5]}"
+
+
+class Workplace:
+    """A folder with a tracking store and a storage of its own, as a user's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spec = folder / "spec.yaml"
+        self.spec.write_text(SPEC)
+
+    def start(self, *words: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE")
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "sweeps", *map(str, words)], cwd=cwd or self.folder, text=True,
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def sweeps(
+        self, *words: object, cwd: Path | None = None, code: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words, cwd=cwd)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def json(self, *words: object, cwd: Path | None = None, code: int = 0) -> Any:
+        return json.loads(self.sweeps(*words, "--json", cwd=cwd, code=code).stdout)
+
+    def storage(self, name: str = "small") -> SweepStorage:
+        return SweepStorage(self.folder / "sweeps-storage", name)
+
+    def table(self, name: str = "small") -> dict[str, Any]:
+        """Everything that must be the same however often a sweep was interrupted."""
+        return {
+            trial.key: (
+                trial.state,
+                [(e.epoch, deterministic(e.metrics)) for e in trial.history],
+                None if trial.final is None else deterministic(trial.final),
+                weights(self.storage(name), trial.key),
+            )
+            for trial in self.storage(name).record().trials
+        }
+
+
+def deterministic(metrics: Any) -> dict[str, float]:
+    return {k: v for k, v in metrics.items() if not k.startswith(("time/", "throughput/", "system/"))}
+
+
+def weights(storage: SweepStorage, key: str) -> bytes | None:
+    unit = storage.newest(key)
+    return None if unit is None else unit.weights
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, dict[str, Any]]:
+    """A sweep that ran to its end, and what `run --json` said."""
+    place = Workplace(tmp_path_factory.mktemp("finished"))
+    return place, place.json("run", place.spec)
+
+
+def test_run_prints_one_json_object_with_the_best_run(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    place, result = finished
+    assert set(result) == {"name", "parent_run_id", "tracking_uri", "storage", "seconds", "trials", "best"}
+    assert result["trials"] == {"COMPLETE": 4}
+    assert set(result["best"]) == {"run_id", "trial_key", "config", "val_nll_final", "test_nll"}
+    assert result["tracking_uri"] == f"sqlite:///{place.folder}/mlflow.db"
+    assert result["storage"] == str(place.folder / "sweeps-storage")
+
+
+def test_every_trial_is_recorded_exactly_once(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    assert finished[0].json("verify", "small") == {"ok": True, "faults": []}
+
+
+def test_the_best_run_reproduces_to_the_bit_from_another_folder(
+    finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
+) -> None:
+    place, result = finished
+    values = place.json(
+        "reproduce", "--best", "small", "--tracking-uri", result["tracking_uri"],
+        "--storage", result["storage"], cwd=tmp_path,
+    )  # fmt: skip
+    assert values["verdict"] == "BITWISE"
+    assert values["original_run_id"] == result["best"]["run_id"] != values["run_id"]
+    assert values["first_different_epoch"] is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_altered_in_epoch_3_diverges_at_3(
+    finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
+) -> None:
+    place, result = finished
+    unit = place.storage().trial_folder(result["best"]["trial_key"]) / "final.zip"
+    untouched = unit.read_bytes()
+    try:
+        with zipfile.ZipFile(unit) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        record = json.loads(members["record.json"])
+        record["history"][2][2]["train/bound"] += 1e-9
+        members["record.json"] = json.dumps(record).encode()
+        with zipfile.ZipFile(unit, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        values = place.json("reproduce", result["best"]["run_id"], code=1)
+    finally:
+        unit.write_bytes(untouched)
+    assert values["verdict"] == "DIVERGED"
+    assert values["first_different_epoch"] == 3
+
+
+def test_best_is_the_lowest_mean_over_seeds(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    place, result = finished
+    by_k: dict[int, list[float]] = {}
+    for trial in place.storage().record().trials:
+        assert trial.final is not None
+        by_k.setdefault(trial.config.objective.num_samples, []).append(trial.final["val/nll_final"])
+    lowest = min(sum(values) / len(values) for values in by_k.values())
+    assert place.json("best", "small")["val_nll_final"] == pytest.approx(lowest, rel=1e-12)
+    assert result["best"]["val_nll_final"] == pytest.approx(lowest, rel=1e-12)
+
+
+def test_resuming_a_finished_sweep_runs_nothing_again(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    place, _ = finished
+    before = place.table()
+    place.sweeps("resume", "small")
+    assert place.table() == before
+    assert all(len(trial.attempts) == 1 for trial in place.storage().record().trials)
+
+
+def test_a_used_name_is_refused_with_the_ways_to_go_on(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    place, _ = finished
+    refused = place.sweeps("run", place.spec, code=2)
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1
+    for word in ("sweeps resume small", "sweeps extend small", "--name"):
+        assert word in refused.stderr
+
+
+def test_list_and_status_show_the_sweep(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    place, result = finished
+    assert result["parent_run_id"] in place.sweeps("list").stdout
+    status = place.json("status", "small")
+    assert status["trials"] == {"COMPLETE": 4}
+    assert not status["live"]
+
+
+def test_report_answers_from_storage(finished: tuple[Workplace, dict[str, Any]], tmp_path: Path) -> None:
+    place, _ = finished
+    place.sweeps("report", "small", "--output", tmp_path / "copy")
+    names = {path.name for path in (tmp_path / "copy").iterdir()}
+    assert {"index.html", "tradeoff.csv", "tradeoff.json", "tradeoff.png"} <= names
+
+
+def test_reading_commands_never_create_a_store(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    for words in (
+        ["list"],
+        ["status", "x"],
+        ["verify", "x"],
+        ["best", "x"],
+        ["reproduce", "--best", "x"],
+        ["ui"],
+    ):
+        place.start(*words).communicate(timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+def test_an_interrupted_sweep_resumes_to_the_same_bits(
+    finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
+) -> None:
+    """SIGTERM while trials run: exit 130, the way to go on, and afterwards the uninterrupted table."""
+    place = Workplace(tmp_path)
+    # The same trials, made long enough to be interrupted inside one by evaluating more.
+    process = place.start("run", place.spec, "--json")
+    _wait_for(lambda: any(place.storage().folder.glob("trials/*/attempt-*.json")))
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "sweeps resume small" in err
+    assert json.loads(out)["trials"].get("COMPLETE", 0) < 4
+    assert place.json("resume", "small")["trials"] == {"COMPLETE": 4}
+    assert place.table() == finished[0].table()
+    assert place.json("verify", "small")["ok"]
+
+
+def test_a_trial_with_nan_fails_alone(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.spec.write_text(SPEC.replace(K_GRID, "optimizer.lr: {grid: [1e-3, 1e30]}"))
+    result = place.json("run", place.spec, code=1)
+    assert result["trials"] == {"COMPLETE": 2, "FAILED": 2}
+    errors = [trial.error for trial in place.storage().record().trials if trial.error]
+    assert all("NonFiniteError" in error and "epoch 1" in error.splitlines()[0] for error in errors)
+    assert place.json("verify", "small")["ok"]
+    place.sweeps("resume", "small", code=1)
+    assert [len(t.attempts) for t in place.storage().record().trials if t.error] == [1, 1]
+    place.sweeps("resume", "small", "--retry-failed", code=1)
+    assert [len(t.attempts) for t in place.storage().record().trials if t.error] == [2, 2]
+
+
+def test_a_budget_ends_the_sweep_and_resume_goes_on(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    ended = place.sweeps("run", place.spec, "--set", "budget.wall_clock=1s")
+    assert "the budget ended it" in ended.stdout
+    assert "sweeps resume small" in ended.stdout
+    assert place.json("resume", "small", "--set", "budget.wall_clock=null")["trials"] == {"COMPLETE": 4}
+
+
+def test_extend_adds_seeds_and_keeps_what_is_done(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.sweeps("run", place.spec, "--set", "search.seeds=[0]")
+    before = place.table()
+    assert place.json("extend", "small", "--set", "search.seeds=[0, 1]")["trials"] == {"COMPLETE": 4}
+    after = place.table()
+    assert {key: after[key] for key in before} == before
+    assert place.json("verify", "small")["ok"]
+    refused = place.sweeps("resume", "small", "--set", "base.num_epochs=5", code=2)
+    assert "base.num_epochs" in refused.stderr
+
+
+def test_fork_starts_a_one_trial_sweep_and_delete_removes_it(
+    finished: tuple[Workplace, dict[str, Any]],
+) -> None:
+    place, result = finished
+    forked = place.json("fork", result["best"]["run_id"], "--set", "model.latent_dim=3", "--name", "forked")
+    assert forked["trials"] == {"COMPLETE": 1}
+    assert forked["best"]["config"]["model"]["latent_dim"] == 3
+    place.sweeps("delete", "forked", "--yes")
+    assert not place.storage("forked").folder.exists()
+    assert "forked" not in place.sweeps("list").stdout
+
+
+def test_an_early_stopped_sweep_keeps_its_winners_final_evaluation(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    space = "objective.num_samples: {grid: [1, 2, 5, 10]}"
+    place.spec.write_text(
+        SPEC.replace(K_GRID, space) + "scheduler: {name: asha, grace_epochs: 1, reduction_factor: 2}\n"
+    )
+    result = place.json("run", place.spec)
+    assert result["trials"]["COMPLETE"] >= 1
+    assert result["trials"]["PRUNED"] >= 1
+    assert result["best"]["val_nll_final"] > 0
+    assert place.json("verify", "small")["ok"]
+
+
+def test_a_model_based_sampler_hears_the_mean_over_seeds(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.spec.write_text(
+        SPEC.replace(
+            "objective.num_samples: {grid: [1, 5]}", "optimizer.lr: {loguniform: [1e-4, 1e-2]}"
+        ).replace("seeds: [0, 1]", "seeds: [0, 1]\n  num_trials: 4\n  sampler: {name: tpe, seed: 1}")
+    )
+    assert place.json("run", place.spec)["trials"] == {"COMPLETE": 8}
+    rates = {trial.config.optimizer.lr for trial in place.storage().record().trials}
+    assert len(rates) == 4
+    assert place.json("verify", "small")["ok"]
+
+
+def test_a_worker_imports_neither_mlflow_nor_plotting() -> None:
+    code = (
+        "import sweeps.trial, sys; print([m for m in ('mlflow', 'matplotlib', 'plotly') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def _wait_for(condition: Any, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

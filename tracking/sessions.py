@@ -1,0 +1,117 @@
+"""Who works on a sweep right now: one driver at a time, and proof of life for everybody else."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from iwae.errors import RecordError
+from tracking.storage import SweepStorage
+
+HEARTBEAT_SECONDS = 5.0
+# A driver on another machine is only known by its heartbeat; three lost ones may be a slow file system.
+SILENT_SECONDS = 60.0
+
+
+def live_session(storage: SweepStorage) -> dict[str, Any] | None:
+    """The driver that works on the sweep now, or None.
+
+    On this machine its process must exist; from another machine it must have written in the last minute.
+    """
+    for session in reversed(storage.sessions()):
+        if session.get("ended") is None and session and is_alive(session):
+            return session
+    return None
+
+
+def refuse_if_live(storage: SweepStorage) -> None:
+    """Check that no driver works on the sweep.
+
+    Raises:
+        RecordError: one does.
+    """
+    if (other := live_session(storage)) is not None:
+        raise RecordError(
+            f"{storage.name} is being run by process {other['pid']} on {other['hostname']}:"
+            f" wait for it, or `sweeps stop {storage.name}`"
+        )
+
+
+def is_alive(session: Mapping[str, Any]) -> bool:
+    """Whether the driver that wrote this session file still lives."""
+    if session["hostname"] != socket.gethostname():
+        return bool(time.time() - session["heartbeat"] < SILENT_SECONDS)
+    try:
+        process = psutil.Process(session["pid"])
+        # A process id is used again; its moment of birth is not.
+        return bool(abs(process.create_time() - session["process_started"]) < 1.0)
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Session:
+    """A driver's own entry in the sweep's sessions, kept alive until it closes.
+
+    Args:
+        storage: the sweep.
+        command: what the driver runs, for people who read the record.
+
+    Raises:
+        RecordError: another driver works on the sweep.
+    """
+
+    def __init__(self, storage: SweepStorage, command: str) -> None:
+        refuse_if_live(storage)
+        self.storage = storage
+        self.number = len(storage.sessions()) + 1
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._entry: dict[str, Any] = {
+            "command": command,
+            "hostname": socket.gethostname(),
+            "pid": os.getpid(),
+            "process_started": psutil.Process().create_time(),
+            "started": time.time(),
+            "heartbeat": time.time(),
+            "ended": None,
+            "outcome": None,
+        }
+        self._write()
+        self._thread = threading.Thread(target=self._beat, name="session-heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._entry["ended"] is None:
+            self.close("failed" if kind is None or issubclass(kind, Exception) else "interrupted")
+
+    @property
+    def started(self) -> float:
+        """When the driver began, seconds since 1970."""
+        return float(self._entry["started"])
+
+    def close(self, outcome: str) -> None:
+        """Say how it ended: ``finished``, ``budget``, ``interrupted`` or ``failed``."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._entry.update(ended=time.time(), outcome=outcome)
+        self._write()
+
+    def _beat(self) -> None:
+        while not self._closing.wait(HEARTBEAT_SECONDS):
+            self._entry["heartbeat"] = time.time()
+            self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            self.storage.write_session(self.number, self._entry)
