@@ -31,7 +31,8 @@ def pareto(analysis: Analysis) -> Chart:
         on_front = [any(row is other for other in analysis.front) for row in rows]
         data.append({
             "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named,
-            "x": [x for x, _ in places], "y": [y for _, y in places], "error_x": _error(rows, "train_seconds", colours[k]),
+            "x": [x for x, _ in places], "y": [y for _, y in places],
+            "error_x": _error(rows, "train_seconds", colours[k]),
             "error_y": _error(rows, "val_nll_final", colours[k]),
             "marker": {
                 "color": colours[k], "size": [12 if on else 8 for on in on_front],

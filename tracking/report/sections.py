@@ -95,10 +95,9 @@ def _time(analysis: Analysis) -> str:
     if len(fits) > 1 or analysis.adjusted:
         parts.append(_fit_table(fits))
     if analysis.adjusted:
-        words = (
-            f"The adjusted line takes one slope for all and lets {listing(analysis.adjusted.adjusted_for)}"
-        )
-        words += " add to the time (numbers linearly, the rest by level); a holds at their means."
+        words = "" if analysis.fits else "The line drawn is the adjusted one. "
+        words += f"The adjusted line takes one slope for all; {listing(analysis.adjusted.adjusted_for)} add"
+        words += " to the time (numbers linearly, the rest by level); a holds at their means."
         if analysis.adjusted.not_adjusted_for:
             words += f" Not adjusted for: {listing(analysis.adjusted.not_adjusted_for)}."
         parts.append(paragraph(words, "note"))
