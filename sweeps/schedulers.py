@@ -5,6 +5,7 @@ flatter small K, so early stopping over K prefers small K at the margin; what su
 ``val/nll_final``.
 """
 
+import math
 from typing import Any
 
 from ray.tune.schedulers import (
@@ -18,6 +19,9 @@ from sweeps.sections import AshaScheduler, MedianScheduler
 from sweeps.spec import SweepSpec
 
 TIME = "epoch"
+
+# While there are too few trials to compare with, Ray's median rule would pause and swap them at every epoch.
+_NEVER: Any = math.inf
 
 
 def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
@@ -36,7 +40,6 @@ def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
     if isinstance(scheduler, MedianScheduler):
         return MedianStoppingRule(
             time_attr=TIME, grace_period=spec.grace_epochs, min_samples_required=scheduler.min_trials,
-            # While there are too few to compare with, Ray's rule would pause and swap trials at every epoch.
-            min_time_slice=2**31,
+            min_time_slice=_NEVER,
         )  # fmt: skip
     return FIFOScheduler()  # type: ignore[no-untyped-call]
