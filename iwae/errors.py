@@ -5,8 +5,9 @@ SweepError
 │   ├── ConfigError             a value of a configuration or a spec
 │   ├── DataError               a data set that is missing or malformed
 │   └── RecordError             a sweep, run, store or storage that is not as asked for
-└── TrainingError               the work itself failed: the trial is FAILED
-    └── NonFiniteError          NaN or infinity, with its epoch and term
+├── TrainingError               the work itself failed: the trial is FAILED
+│   └── NonFiniteError          NaN or infinity, with its epoch and term
+└── Stopped                     no failure: somebody asked the work to end early
 """
 
 
@@ -36,6 +37,10 @@ class DataError(UserError):
 
 class RecordError(UserError):
     """A sweep, run, tracking store or storage that is not what the command needs."""
+
+
+class Stopped(SweepError):  # noqa: N818 (not an error)
+    """The work was asked to stop before its end; what it did so far can be resumed."""
 
 
 class TrainingError(SweepError):

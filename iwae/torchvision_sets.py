@@ -1,0 +1,54 @@
+"""MNIST, Fashion-MNIST and Omniglot as torchvision stores them. Imported only where one of them is asked for."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iwae.errors import DataError
+
+FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw", "omniglot": "omniglot-py"}
+OMNIGLOT_SIZE = 28
+
+
+def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
+    """Train and test images of ``name`` under ``root``: uint8 ``[N, 28, 28]``, ink bright.
+
+    Omniglot's are torchvision's background and evaluation alphabets, 105×105, shrunk to 28×28: another
+    split and another size than those of Burda et al. 2016.
+
+    Raises:
+        DataError: the set is not there and is not, or cannot be, downloaded; or its files are damaged.
+    """
+    folder = root / FOLDERS[name]
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return _read(name, root, download)
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        if not download and "not found" in reason.lower():
+            reason = "it is not there"
+        fix = "put its files there, or let it be downloaded" if not download else "put its files there"
+        raise DataError(
+            f"data.name: {name} cannot be read from {folder} ({reason}): {fix};"
+            " IWAE_DATA_DIR names another folder"
+        ) from None
+
+
+def _read(name: str, root: Path, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
+    from torchvision import datasets
+
+    if name == "omniglot":
+        parts = [datasets.Omniglot(str(root), background=b, download=download) for b in (True, False)]
+        return _shrink(parts[0]), None, _shrink(parts[1])
+    kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[name]
+    train, test = (kind(str(root), train=t, download=download).data.numpy() for t in (True, False))
+    return train, None, test
+
+
+def _shrink(images: Any) -> np.ndarray:
+    size = (OMNIGLOT_SIZE, OMNIGLOT_SIZE)
+    shrunk = [255 - np.asarray(image.convert("L").resize(size, resample=4)) for image, _ in images]
+    return np.stack(shrunk).astype(np.uint8)
