@@ -22,10 +22,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import numpy as np
-from mlflow import MlflowClient, artifacts
+from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -75,6 +76,7 @@ class Client:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.mlflow: MlflowClient = self.call(MlflowClient, uri)
+        self._repositories: dict[str, ArtifactRepository] = {}
 
     def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call MLflow; wait while another process holds the lock of an SQLite database."""
@@ -174,29 +176,31 @@ class Client:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            self.call(self.mlflow.log_artifacts, run_id, folder)
+            self.call(self._repository(run_id).log_artifacts, folder)
 
     def files(self, run_id: str, folder: str | None = None) -> list[str]:
         """Paths of the run's artifacts, folders opened."""
         names: list[str] = []
-        for item in self.call(self.mlflow.list_artifacts, run_id, folder):
+        for item in self.call(self._repository(run_id).list_artifacts, folder):
             names += self.files(run_id, item.path) if item.is_dir else [item.path]
         return names
 
     def read(self, run_id: str, path: str) -> bytes:
         """The content of an artifact."""
         with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
-            uri = f"runs:/{run_id}/{path}"
-            local = self.call(
-                artifacts.download_artifacts, uri, dst_path=folder, tracking_uri=self.uri
-            )  # fmt: skip
+            local = self.call(self._repository(run_id).download_artifacts, path, dst_path=folder)
             return Path(local).read_bytes()
 
     def remove(self, run_id: str, path: str) -> None:
         """Remove an artifact; one that is not there is no error."""
-        uri = self.call(self.mlflow.get_run, run_id).info.artifact_uri
-        repository = self.call(get_artifact_repository, uri, tracking_uri=self.uri)
-        self.call(repository.delete_artifacts, path)
+        self.call(self._repository(run_id).delete_artifacts, path)
+
+    def _repository(self, run_id: str) -> ArtifactRepository:
+        """Where a run's artifacts lie; `runs:/` addresses ask the store several times for each file."""
+        if run_id not in self._repositories:
+            uri = self.call(self.mlflow.get_run, run_id).info.artifact_uri
+            self._repositories[run_id] = self.call(get_artifact_repository, uri, tracking_uri=self.uri)
+        return self._repositories[run_id]
 
     def end(self, run_id: str, status: str, end: int) -> None:
         """Close a run."""

@@ -86,7 +86,7 @@ class Recorder:
                 self._store.sync(record)
                 newest = self._reader.newest
                 self._reader.done()
-                self.lag = max(self.lag, time.time() - newest)
+                self.lag = max(self.lag, time.time() - newest if newest else 0.0)
         except Exception as error:
             expected = isinstance(error, SweepError)
             if not self._away:

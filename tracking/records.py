@@ -161,7 +161,7 @@ class TrialRecord:
     @property
     def provenance(self) -> Mapping[str, Any]:
         """The environment of the newest attempt; empty before the first."""
-        return self.attempts[-1]["provenance"] if self.attempts else {}
+        return self.attempts[-1].get("provenance", {}) if self.attempts else {}
 
     @property
     def train_seconds(self) -> float:

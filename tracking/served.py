@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from iwae.trainer import load
 from torch import Tensor
+
+from iwae.trainer import load
 
 DEFAULT_SAMPLES = 100
 OUTPUTS = ("nll", "reconstruction")

@@ -122,7 +122,7 @@ def final_points(trial: TrialRecord) -> list[Point]:
 def sweep_start(record: SweepRecord) -> int:
     """When its first driver began, else its first trial, in milliseconds since 1970."""
     moments = [session["started"] for session in record.sessions if session]
-    moments += [attempt["started"] for trial in record.trials for attempt in trial.attempts]
+    moments += [trial_start(trial) / 1000 for trial in record.trials if trial.attempts]
     return milliseconds(min(moments, default=time.time()))
 
 
@@ -134,7 +134,9 @@ def trial_end(trial: TrialRecord) -> int:
 
 def trial_start(trial: TrialRecord) -> int:
     """When its first attempt began, in milliseconds since 1970."""
-    return milliseconds(trial.attempts[0]["started"] if trial.attempts else trial.history[0].time)
+    moments = [attempt["started"] for attempt in trial.attempts if attempt]  # a torn file says nothing
+    moments += [epoch.time for epoch in trial.history[:1]] + [trial.ended] * (trial.ended is not None)
+    return milliseconds(min(moments, default=time.time()))
 
 
 def trial_files(trial: TrialRecord) -> dict[str, bytes]:

@@ -1,0 +1,68 @@
+"""A sweep that the real trainer trained: two configurations of two seeds on scikit-learn's digits."""
+
+import socket
+import time
+from pathlib import Path
+
+import torch
+
+from iwae.config import TrainConfig
+from iwae.data import load_dataset
+from iwae.trainer import Trainer
+from tracking.provenance import code, environment
+from tracking.records import EpochRecord, PlannedTrial
+from tracking.storage import Checkpoint, SweepStorage
+
+BASE = {
+    "data": {"name": "digits", "num_train": 300},
+    "model": {"hidden_dims": [16], "latent_dim": 4},
+    "num_epochs": 4,
+    "evaluation": {
+        "every": 2,
+        "num_samples": 5,
+        "final_num_samples": 20,
+        "snr_num_draws": 0,
+        "num_images": 100,
+    },
+}
+
+
+def plan() -> list[PlannedTrial]:
+    points = [(k, seed) for k in (1, 5) for seed in (0, 1)]
+    return [
+        PlannedTrial(
+            index, {"objective.num_samples": k},
+            TrainConfig.parse({**BASE, "objective": {"num_samples": k}, "seed": seed}),
+        )
+        for index, (k, seed) in enumerate(points)
+    ]  # fmt: skip
+
+
+def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
+    storage = SweepStorage(root, name)
+    trials = plan()
+    storage.create({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code())
+    storage.write_session(
+        1, {"hostname": "elsewhere", "pid": 1, "started": time.time(), "heartbeat": 0.0,
+            "ended": time.time(), "outcome": "finished"},
+    )  # fmt: skip
+    for trial in trials:
+        train(storage, trial)
+    return storage
+
+
+def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
+    before = torch.get_num_threads()
+    dataset = load_dataset(trial.config.data)
+    torch.set_num_threads(threads)
+    trainer = Trainer(trial.config, dataset)
+    provenance = environment("cpu", threads, dataset.content_hash, trial.config.seed)
+    storage.begin_attempt(
+        trial.key, {"started": time.time(), "hostname": socket.gethostname(), "pid": 1, "from_epoch": 0,
+                    "provenance": provenance},
+    )  # fmt: skip
+    history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
+    final = trainer.finish()
+    torch.set_num_threads(before)
+    steps = trainer.num_steps
+    storage.write_checkpoint(trial.key, Checkpoint(steps, history, final=final, weights=trainer.weights()))
