@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tracking.report.analysis import Analysis
 from tracking.report.palette import HUES, SYMBOLS
-from tracking.report.tables import Configuration
+from tracking.report.tables import K_PATH, Configuration, Table
 
 MOST_LINES = 12
+MOST_BARS = 40
 MOST_CATEGORIES = 60
 
 
@@ -35,52 +36,80 @@ class Axis:
     """The horizontal axis of everything that is drawn against K, and the series on it.
 
     Attributes:
-        by_k: whether it is K; else it is the configurations themselves, best first.
+        path: the parameter on it; None stands for the configurations themselves, best first.
         series: what is drawn.
         hidden: configurations left out because the axis has no room for them.
     """
 
-    by_k: bool
+    path: str | None
     series: tuple[Series, ...]
     hidden: int = 0
 
     @property
     def title(self) -> str:
         """The axis's title."""
-        return "K, importance samples of a training step" if self.by_k else ""
-
-    def x(self, row: Configuration) -> int | str:
-        """Where a configuration stands."""
-        return row.num_samples if self.by_k else row.name
+        if self.path is None:
+            return ""
+        return "K, importance samples of a training step" if self.by_k else self.path
 
     @property
-    def ticks(self) -> list[int]:
-        """The K's that get a tick: those that do not run into the one before on a logarithmic axis."""
-        found = sorted({row.num_samples for one in self.series for row in one.rows}) if self.by_k else []
-        kept: list[int] = []
-        for k in found:
-            if not kept or k >= kept[-1] * 1.25:
-                kept.append(k)
+    def by_k(self) -> bool:
+        """Whether it is K."""
+        return self.path == K_PATH
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether it is best seen on a logarithmic scale: K always, anything else if it spans a decade."""
+        values = [self.x(row) for one in self.series for row in one.rows]
+        numbers = [value for value in values if not isinstance(value, str)]
+        return self.by_k or (bool(numbers) and min(numbers) > 0 and max(numbers) >= 10 * min(numbers))
+
+    def x(self, row: Configuration) -> float | str:
+        """Where a configuration stands."""
+        if self.path is None:
+            return row.name
+        return row.num_samples if self.by_k else float(row.parameters[self.path])
+
+    @property
+    def ticks(self) -> list[float]:
+        """The values that get a tick: those that do not run into the one before on a logarithmic axis."""
+        values = {self.x(row) for one in self.series for row in one.rows}
+        kept: list[float] = []
+        for value in sorted(value for value in values if not isinstance(value, str)):
+            if not kept or value >= kept[-1] * 1.25:
+                kept.append(value)
         return kept
 
 
 def axis_of(analysis: Analysis) -> Axis:
-    """K if two K's or more are complete, else the configurations."""
+    """K if two K's or more are complete, else the one number that is varied, else the configurations."""
     table = analysis.table
     if len(table.num_samples) < 2:
-        ranked = sorted(table.configurations, key=lambda row: row.mean("val_nll_final") or 0.0)
-        shown = tuple(ranked[:MOST_CATEGORIES])
-        return Axis(False, (Series("", shown, HUES[0], joined=False),), len(ranked) - len(shown))
+        return _without_k(table)
     lines = [stratum for stratum in analysis.strata if len(stratum.configurations) > 1]
     if not lines or len(lines) > MOST_LINES:
-        return Axis(True, _too_many(analysis))
+        return Axis(K_PATH, _too_many(analysis))
     loose = tuple(row for s in analysis.strata if len(s.configurations) == 1 for row in s.configurations)
     series = [
         Series(stratum.label, stratum.configurations, *_style(index)) for index, stratum in enumerate(lines)
     ]
     if loose:
         series.append(Series("alone in what it varies", loose, "#9aa3af", "circle-open", joined=False))
-    return Axis(True, tuple(series))
+    return Axis(K_PATH, tuple(series))
+
+
+def _without_k(table: Table) -> Axis:
+    rows, paths = table.configurations, table.distinct_paths
+    if len(paths) == 1 and all(_is_number(row.parameters.get(paths[0])) for row in rows):
+        ordered = tuple(sorted(rows, key=lambda row: float(row.parameters[paths[0]])))
+        return Axis(paths[0], (Series("", ordered, HUES[0]),))
+    ranked = sorted(rows, key=lambda row: row.mean("val_nll_final") or 0.0)
+    shown = tuple(ranked[:MOST_CATEGORIES])
+    return Axis(None, (Series("", shown, HUES[0], joined=False),), len(ranked) - len(shown))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _too_many(analysis: Analysis) -> tuple[Series, ...]:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from tracking.report.analysis import Analysis
+from tracking.report.axes import MOST_BARS
 from tracking.report.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
 from tracking.report.plots import Chart, Trace, hover, layout, scale
 from tracking.report.strata import short_path
@@ -15,6 +16,7 @@ from tracking.report.words import nats, number
 def pareto(analysis: Analysis) -> Chart:
     """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
     colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
+    crowded = len(analysis.table.configurations) > MOST_BARS
     data: list[Trace] = []
     front = [_place(row) for row in analysis.front]
     if len(front) > 1:
@@ -32,8 +34,8 @@ def pareto(analysis: Analysis) -> Chart:
         data.append({
             "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named,
             "x": [x for x, _ in places], "y": [y for _, y in places],
-            "error_x": _error(rows, "train_seconds", colours[k]),
-            "error_y": _error(rows, "val_nll_final", colours[k]),
+            "error_x": _error(rows, "train_seconds", colours[k], crowded),
+            "error_y": _error(rows, "val_nll_final", colours[k], crowded),
             "marker": {
                 "color": colours[k], "size": [12 if on else 8 for on in on_front],
                 "line": {"color": "#1c2430", "width": [1.5 if on else 0 for on in on_front]},
@@ -55,11 +57,11 @@ def _pareto_hover(row: Configuration) -> str:
     return f"{hover(row, estimate, nats)}<br>{number(row.mean('train_seconds') or 0.0)} s"
 
 
-def _error(rows: Sequence[Configuration], column: str, colour: str) -> dict[str, Any]:
+def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:
     found = [row.estimate(column) for row in rows]
     half = [0.0 if e is None or e.high is None else e.high - e.mean for e in found]
     return {
-        "type": "data", "array": half, "visible": any(half), "thickness": 1, "width": 3,
+        "type": "data", "array": half, "visible": any(half) and not crowded, "thickness": 1, "width": 3,
         "color": faint(colour, 0.45),
     }  # fmt: skip
 

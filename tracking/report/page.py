@@ -10,7 +10,6 @@ from tracking.report.analysis import Analysis
 from tracking.report.html import bullets, paragraph, section
 from tracking.report.sections import sections
 from tracking.report.style import CSS, SCRIPT
-from tracking.report.words import plural
 
 # The browser itself refuses every request; plotly's parallel coordinates compile their drawing with eval.
 POLICY = (
@@ -47,7 +46,7 @@ def page(
             title = f"Group {index}: {analysis.table.yardstick.description}"
             contents.append((f"{prefix}answer", f"Group {index}"))
             body.append(f'<h1 id="{prefix}answer" style="margin-top:70px">{escape(title)}</h1>')
-            body.append(_answer(words))
+            body.append(_answer(words, "The answer of this group"))
         made = sections(analysis, prefix, grids)
         contents += [(anchor, title) for anchor, title, _ in made]
         body += [markup for _, _, markup in made]
@@ -69,18 +68,26 @@ def _head(record: SweepRecord, analyses: Sequence[Analysis]) -> str:
     boxes = "".join(f"<div><b>{count:,}</b><span>{escape(name)}</span></div>" for count, name in counted)
     sub = "How much training time is a larger K (importance samples of a training step) worth?"
     return f"<h1>{escape(record.name)}</h1>{paragraph(sub, 'sub')}<div class='counts'>{boxes}</div>" + (
-        paragraph(f"The sweep has {plural(len(analyses), 'yardstick')}.", "note") if len(analyses) > 1 else ""
+        paragraph(
+            f"Data, likelihood or final evaluation vary: {len(analyses)} groups, never compared.", "note"
+        )
+        if len(analyses) > 1
+        else ""
     )
 
 
-def _answer(sentences: Sequence[str]) -> str:
+def _answer(sentences: Sequence[str], title: str = "The answer of this sweep") -> str:
     inner = "".join(paragraph(sentence) for sentence in sentences)
-    return f'<div class="answer"><h2>The answer of this sweep</h2>{inner}</div>'
+    return f'<div class="answer"><h2>{title}</h2>{inner}</div>'
 
 
 def _contents(entries: Sequence[tuple[str, str]]) -> str:
-    links = "".join(f'<a href="#{anchor}">{escape(title)}</a>' for anchor, title in entries)
-    return f"<nav>{links}</nav>"
+    rows: list[list[str]] = [[]]
+    for anchor, title in entries:
+        if anchor.endswith("-answer") or anchor == "limits":  # a group starts a row of its own
+            rows.append([])
+        rows[-1].append(f'<a href="#{anchor}">{escape(title)}</a>')
+    return "".join(f"<nav>{''.join(row)}</nav>" for row in rows if row)
 
 
 def _document(name: str, body: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from tracking.report.axes import Axis, Series
+from tracking.report.axes import MOST_BARS, Axis, Series
 from tracking.report.palette import GRID, INK, MUTED, faint
 from tracking.report.statistics import Estimate
 from tracking.report.tables import Configuration
@@ -66,14 +66,15 @@ def scale(title: str, **extra: Any) -> dict[str, Any]:
 
 def across(axis: Axis, logarithmic: bool = True, **extra: Any) -> dict[str, Any]:
     """The horizontal axis."""
-    if not axis.by_k:
+    if axis.path is None:
         names = [escape(str(axis.x(row))) for one in axis.series for row in one.rows]
         small = {"tickangle": -35, "tickfont": {"size": 10}} if len(names) > 4 else {}
         return scale("", type="category", categoryorder="array", categoryarray=names, **small, **extra)
     ticks = axis.ticks
-    if logarithmic:
-        return scale(axis.title, type="log", tickvals=ticks, ticktext=[str(k) for k in ticks], **extra)
-    return scale(axis.title, rangemode="tozero", **extra)
+    if logarithmic and axis.logarithmic:
+        shown = [f"{tick:g}" for tick in ticks]
+        return scale(axis.title, type="log", tickvals=ticks, ticktext=shown, **extra)
+    return scale(axis.title, rangemode="tozero" if axis.by_k else "normal", **extra)
 
 
 def panels(titles: Sequence[str], axis: Axis, units: Sequence[str], **extra: Any) -> dict[str, Any]:
@@ -112,14 +113,15 @@ def points(
         return None
     low = [0 if e.low is None else (e.mean - e.low) / unit for _, e in found]
     high = [0 if e.high is None else (e.high - e.mean) / unit for _, e in found]
+    crowded = not one.joined and len(found) > MOST_BARS
     name = "x" if panel == 1 else f"x{panel}", "y" if panel == 1 else f"y{panel}"
     trace: Trace = {
-        "type": "scatter", "mode": "lines+markers" if one.joined and axis.by_k else "markers",
-        "x": [axis.x(r) if axis.by_k else escape(str(axis.x(r))) for r, _ in found],
+        "type": "scatter", "mode": "lines+markers" if one.joined and axis.path else "markers",
+        "x": [axis.x(r) if axis.path else escape(str(axis.x(r))) for r, _ in found],
         "y": [e.mean / unit for _, e in found],
         "error_y": {
             "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
-            "width": 3, "color": faint(one.colour, 0.55), "visible": any(high),
+            "width": 3, "color": faint(one.colour, 0.55), "visible": any(high) and not crowded,
         },
         "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},

@@ -32,10 +32,11 @@ def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, 
         prefix: stands before every anchor, so that two tables do not share any.
         pictures: markup of the image grids; empty where there are none.
     """
+    against = " against K" if len(analysis.table.num_samples) > 1 else ""
     made = [
         ("table", "All configurations", configuration_table(analysis)),
-        ("time", "Training time against K", _time(analysis)),
-        ("nll", "Likelihood against K", _likelihood(analysis)),
+        ("time", f"Training time{against}", _time(analysis)),
+        ("nll", f"Likelihood{against}", _likelihood(analysis)),
         ("units", "Active units and effective sample size", _units(analysis)),
         ("snr", "Gradient signal-to-noise ratio", _gradients(analysis)),
         ("memory", "Memory", _memory(analysis)),
@@ -52,7 +53,7 @@ def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, 
 def configuration_table(analysis: Analysis) -> str:
     """The table of configurations, the best one tinted."""
     found = analysis.table
-    paths = found.paths
+    paths = found.distinct_paths or found.paths
     head = [*(short_path(path) for path in paths), "seeds", *(name for name, *_ in MEASURES)]
     if not paths:
         head.insert(0, "configuration")
@@ -83,7 +84,7 @@ def _parameter(row: Configuration, path: str) -> Cell:
 
 def _time(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    caption = "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds."
+    caption = "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds, left out where points crowd."
     if axis.by_k:
         caption += " Lines are least squares through these means, a configuration counted once whatever its"
         caption += " seeds; bands are pointwise 95 % confidence bands of the line."
@@ -130,8 +131,8 @@ def _hidden(count: int) -> str:
 def _likelihood(analysis: Analysis) -> str:
     yardstick = analysis.table.yardstick
     caption = (
-        f"Solid: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
-        f" ranked. Dotted: at {yardstick.few_num_samples:,}. Few samples flatter small K. Bars are 95 %"
+        f"Filled: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
+        f" ranked. Hollow: at {yardstick.few_num_samples:,}. Few samples flatter small K. Bars are 95 %"
         " t-intervals over seeds; overlapping bars are not a test."
     )
     return chart(likelihood(analysis, axis_of(analysis)), caption)

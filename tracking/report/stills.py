@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tracking.report.analysis import Analysis
-from tracking.report.axes import Axis, Series, axis_of
+from tracking.report.axes import MOST_BARS, Axis, Series, axis_of
 from tracking.report.palette import GRID, INK, MUTED, k_colours
 from tracking.report.tables import Configuration
 from tracking.report.words import number
@@ -108,21 +108,22 @@ def _against(
     order = {id(row): place for place, row in enumerate(row for one in axis.series for row in one.rows)}
     for one in axis.series:
         found = [(row, e) for row in one.rows if (e := row.estimate(column)) is not None]
-        x = [row.num_samples if axis.by_k else order[id(row)] for row, _ in found]
+        x = [order[id(row)] if axis.path is None else float(axis.x(row)) for row, _ in found]
         half = [0.0 if e.high is None else e.high - e.mean for _, e in found]
-        style = (":" if dotted else "-") if joined and one.joined and axis.by_k else ""
+        style = (":" if dotted else "-") if joined and one.joined and axis.path else ""
+        bars = any(half) and (one.joined or len(found) <= MOST_BARS)
         axes.errorbar(
-            x, [e.mean for _, e in found], yerr=half if any(half) else None, color=one.colour, linewidth=1.5,
+            x, [e.mean for _, e in found], yerr=half if bars else None, color=one.colour, linewidth=1.5,
             marker=_marker(one), markersize=4.5, markerfacecolor="white" if dotted else one.colour,
             elinewidth=1, capsize=2, linestyle=style,
         )  # fmt: skip
-    if not axis.by_k:
+    if axis.path is None:
         _name_ticks(axes, [row for one in axis.series for row in one.rows])
-    elif logarithmic:
+    elif logarithmic and axis.logarithmic:
         axes.set_xscale("log")
-        axes.set_xticks(axis.ticks, labels=[str(k) for k in axis.ticks])
+        axes.set_xticks(axis.ticks, labels=[f"{tick:g}" for tick in axis.ticks])
         axes.minorticks_off()
-    axes.set(xlabel="K" if axis.by_k else "", ylabel=unit)
+    axes.set(xlabel="K" if axis.by_k else axis.title, ylabel=unit)
 
 
 def _name_ticks(axes: Axes, rows: list[Configuration]) -> None:
@@ -142,7 +143,8 @@ def _front(axes: Axes, analysis: Analysis) -> None:
         if x is None or y is None:
             continue
         ringed = any(row is other for other in analysis.front)
-        half = None if y.high is None else y.high - y.mean
+        crowded = len(analysis.table.configurations) > MOST_BARS
+        half = None if y.high is None or crowded else y.high - y.mean
         axes.errorbar(
             [x], [y.mean], yerr=half, color=colours[row.num_samples], marker="o",
             markersize=7 if ringed else 5,

@@ -31,7 +31,7 @@ a { color:var(--accent); text-decoration:none; } a:hover { text-decoration:under
 table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums; }
 th { position:sticky; top:0; background:var(--soft); text-align:left; font-weight:600; white-space:nowrap;
   cursor:pointer; user-select:none; z-index:1; box-shadow:inset 0 -1px var(--line); }
-th, td { padding:6px 12px; vertical-align:top; }
+th, td { padding:6px 9px; vertical-align:top; }
 td { border-top:1px solid #eef0f3; white-space:nowrap; }
 th.n, td.n { text-align:right; }
 td small { color:var(--muted); }
