@@ -84,7 +84,10 @@ def _parameter(row: Configuration, path: str) -> Cell:
 
 def _time(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    caption = "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds, left out where points crowd."
+    caption = (
+        "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds, left out where"
+    )
+    caption += " points crowd."
     if axis.by_k:
         caption += " Lines are least squares through these means, a configuration counted once whatever its"
         caption += " seeds; bands are pointwise 95 % confidence bands of the line."

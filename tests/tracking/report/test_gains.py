@@ -1,0 +1,126 @@
+from statistics import fmean
+
+import pytest
+from scipy import stats
+
+from tracking.report.analysis import analyse
+from tracking.report.gains import against_best, gains
+from tracking.report.headline import headline
+from tracking.report.strata import strata
+from tracking.report.tables import tables
+from tracking.report.timing import adjusted_fit, stratum_fit
+
+
+def test_successive_ks_and_the_whole_range_are_one_family(make):
+    (table,) = tables(make.sweep(make.ks(50, 1, 5)))
+    found = gains(table, strata(table))
+    assert [(g.first.num_samples, g.second.num_samples, g.whole) for g in found] == [
+        (1, 5, False),
+        (5, 50, False),
+        (1, 50, True),
+    ]
+    raw = sorted(g.validation.p for g in found)
+    assert min(g.validation.holm_p for g in found) == pytest.approx(min(1, 3 * raw[0]))
+
+
+def test_rate_is_nats_over_extra_seconds(make):
+    (table,) = tables(make.sweep(make.ks(1, 50)))
+    (gain,) = gains(table, strata(table))
+    means = [(row.mean("val_nll_final"), row.mean("train_seconds")) for row in table.configurations]
+    assert gain.rate == pytest.approx((means[0][0] - means[1][0]) / (means[1][1] - means[0][1]))
+    low, high = gain.rate_interval
+    assert low < gain.rate < high
+
+
+def test_one_seed_has_a_rate_without_an_interval(make):
+    (table,) = tables(make.sweep(make.ks(1, 50), seeds=(0,)))
+    (gain,) = gains(table, strata(table))
+    assert gain.rate > 0
+    assert (gain.rate_interval, gain.validation.separable) == (None, None)
+
+
+def test_a_larger_k_that_trained_no_longer_has_no_rate(make):
+    trials = [
+        make.trial({"objective.num_samples": k, "num_epochs": epochs}) for k, epochs in ((1, 10), (50, 2))
+    ]
+    (table,) = tables(make.record(trials))
+    assert [gain.rate for gain in gains(table, [type(strata(table)[0])("", table.configurations)])] == [None]
+
+
+def test_pairs_never_mix_what_else_is_varied(make):
+    points = [{"objective.num_samples": k, "model.latent_dim": d} for k in (1, 50) for d in (10, 20)]
+    (table,) = tables(make.sweep(points))
+    for gain in gains(table, strata(table)):
+        assert gain.first.parameters["model.latent_dim"] == gain.second.parameters["model.latent_dim"]
+
+
+def test_every_other_configuration_is_compared_with_the_best(make):
+    (table,) = tables(make.sweep(make.ks(1, 5, 50)))
+    found = against_best(table, table.configurations[2])
+    assert [row.num_samples for row, _ in found] == [5, 1]
+    seeds = [row.values("val_nll_final") for row in table.configurations]
+    pooled = fmean([stats.tvar(values) for values in seeds])  # equal sizes: the mean of the variances
+    error = (pooled * 2 / 3) ** 0.5
+    assert found[0][1].p == pytest.approx(2 * stats.t.sf(found[0][1].value / error, 6))
+
+
+def test_line_is_drawn_through_means_so_seeds_do_not_count_twice(make):
+    unequal = [
+        *make.sweep(make.ks(1), seeds=range(5)).trials,
+        *make.sweep(make.ks(20, 50, 100), seeds=(0,)).trials,
+    ]
+    (table,) = tables(make.record(unequal))
+    fit = stratum_fit(strata(table)[0])
+    means = [row.mean("train_seconds") for row in table.configurations]
+    outside = stats.linregress([1, 20, 50, 100], means)
+    assert (fit.fit.intercept, fit.fit.slope) == pytest.approx((outside.intercept, outside.slope))
+    assert fit.fit.degrees == 2
+
+
+def test_seconds_per_step_and_sample_divide_by_all_steps(make):
+    make.noise = 0.0
+    (table,) = tables(make.sweep(make.ks(1, 20, 50), seeds=(0,)))
+    fit = stratum_fit(strata(table)[0])
+    # .024 s an epoch and sample over 50,000 / 100 steps
+    assert (fit.fit.intercept, fit.fit.slope) == pytest.approx((86.0, 0.24))
+    assert (fit.steps_per_epoch, fit.per_step) == (500, pytest.approx(0.024 / 500))
+
+
+def test_random_designs_get_one_adjusted_line(make):
+    points = [
+        {
+            "objective.num_samples": 3 * i + 1,
+            "model.latent_dim": 5 + (7 * i) % 11,
+            "optimizer.lr": 1e-3 * (1 + i % 5),
+        }
+        for i in range(12)
+    ]
+    (table,) = tables(make.sweep(points, seeds=(0,)))
+    fit = adjusted_fit(table)
+    assert fit.adjusted_for == ("D", "lr")
+    assert fit.fit.slope == pytest.approx(0.24, abs=0.02)
+    assert headline(analyse(table))[0].startswith("No two configurations differ in K alone")
+
+
+def test_headline_says_separable_gains_with_their_interval(make):
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 50))))
+    first = headline(analysis)[0]
+    assert first.startswith("Going from K = 1 to K = 50 cost ")
+    assert "lowered validation NLL by" in first
+    assert "nats for each extra second [" in first
+
+
+def test_headline_does_not_sell_a_difference_that_seeds_do_not_show(make):
+    make.noise = 8.0
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(50, 100))))
+    assert "not separable from zero, so these seeds do not show" in headline(analysis)[0]
+
+
+def test_headline_with_one_seed_says_that_there_is_no_interval(make):
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 50), seeds=(0,))))
+    assert "With one seed there is no interval" in headline(analysis)[0]
+
+
+def test_headline_with_one_k_declines_the_question(make):
+    (analysis,) = map(analyse, tables(make.sweep([{"model.latent_dim": d} for d in (5, 10)])))
+    assert headline(analysis)[0].startswith("All complete trials have K = 1")
