@@ -53,7 +53,6 @@ def refuse_gray(images: Tensor, name: str) -> None:
     gray = (images != 0) & (images != 255)
     if bool(gray.any()):
         raise DataError(
-            f"data.binarization: none is not allowed: must be dynamic, fixed or threshold,"
-            f" {name} has gray pixels (such as {int(images[gray][0])} of 255) and a Bernoulli likelihood needs"
-            " 0 or 1"
+            "data.binarization: none is not allowed: must be dynamic, fixed or threshold,"
+            f" {name} has gray pixels ({int(images[gray][0])} of 255) and a Bernoulli likelihood needs 0 or 1"
         )

@@ -90,16 +90,17 @@ def load_dataset(config: DataConfig, *, root: Path | None = None, download: bool
         "digits": _digits,
         "npz": lambda: RawSplits(*read_npz(Path(config.path or "").expanduser())),
     }
-    default = lambda: RawSplits(*read_torchvision(config.name, root or data_root(), download=download))  # noqa: E731
-    raw = readers.get(config.name, default)()
+    if config.name in readers:
+        raw = readers[config.name]()
+    else:
+        raw = RawSplits(*read_torchvision(config.name, root or data_root(), download=download))
     train, validation, test = _split(raw, config)
     for name, images in (("train", train), ("validation", validation), ("test", test)):
         if name != "train" and len(images) < 2:
             raise DataError(f"{config.name}: {name} has {len(images)} images: must be >= 2 to have a spread")
     height, width = train.shape[1:]
-    tensors = [torch.from_numpy(np.ascontiguousarray(part).reshape(len(part), -1)) for part in
-               (train, validation, test)]  # fmt: skip
-    return Dataset(*tensors, (height, width), config.name, content_hash(tensors))
+    parts = [torch.from_numpy(part.reshape(len(part), -1).copy()) for part in (train, validation, test)]
+    return Dataset(parts[0], parts[1], parts[2], (height, width), config.name, content_hash(parts))
 
 
 def content_hash(splits: list[Tensor]) -> str:
@@ -116,7 +117,7 @@ def _split(raw: RawSplits, config: DataConfig) -> tuple[np.ndarray, np.ndarray, 
     if validation is not None and config.num_validation is not None:
         raise ConfigError(
             "data.num_validation",
-            f"{config.num_validation} is not allowed: must be left out, the file has its own validation images",
+            f"{config.num_validation} is not allowed: must be left out, the file has validation images",
         )
     if validation is None:
         held_out = config.num_validation or DEFAULT_NUM_VALIDATION.get(config.name, len(train) // 6)
@@ -129,7 +130,7 @@ def _split(raw: RawSplits, config: DataConfig) -> tuple[np.ndarray, np.ndarray, 
     if config.num_train is not None and config.num_train > len(train):
         raise ConfigError(
             "data.num_train",
-            f"{config.num_train} is not allowed: must be <= {len(train)}, the training images of {config.name}",
+            f"{config.num_train} is not allowed: must be <= {len(train)}: {config.name} has no more",
         )
     return train[: config.num_train], validation, raw.test
 

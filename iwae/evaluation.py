@@ -6,8 +6,9 @@ images are blocked.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from iwae.binarization import intensities
 from iwae.errors import NonFiniteError, Stopped
 from iwae.generators import derive
-from iwae.model import VAE
+from iwae.model import VAE, Posterior
 from iwae.objectives import log_weights
 
 # Draws from one seed. Part of what a number means: another value gives other noise.
@@ -27,6 +28,7 @@ TEMPORARIES = 4
 # Variance of E[z_d|x] over images, or mean KL_d, above which latent d is active (Burda et al. 2016, §4).
 ACTIVE_THRESHOLD = 0.01
 # Spreads the seeds of (image, chunk) over 32 bits; odd, so that no two share a seed.
+MAX_CHUNKS = 4096
 SEED_STRIDE = 2_654_435_761
 
 
@@ -92,7 +94,10 @@ def evaluate(
         means.append(posterior.mean)
         kls.append(posterior.kl())
         sums = _Streams(len(x), few, x.device)
-        for log_w in _log_weight_chunks(model, x, posterior, num_samples, start, seed, stopped):
+        seeds = partial(_block_seed, seed, start)
+        for log_w in _log_weight_chunks(model, x, posterior, num_samples, seeds):
+            if stopped():
+                raise Stopped
             sums.add(log_w)
             progress((start + len(x) * sums.count / num_samples) / len(images))
         part = slice(start, start + len(x))
@@ -101,8 +106,8 @@ def evaluate(
         elbo[part] = (sums.total / num_samples).cpu()
         ess[part] = torch.exp(2 * sums.log_sum - sums.log_sum_squares).cpu()
     if not bool(torch.isfinite(log_p).all() and torch.isfinite(elbo).all()):
-        wrong = log_p[~torch.isfinite(log_p)] if not torch.isfinite(log_p).all() else elbo[~torch.isfinite(elbo)]
-        raise NonFiniteError(0, "log-weight of the evaluation", float(wrong[0]))
+        wrong = next(value for value in (*log_p.tolist(), *elbo.tolist()) if not math.isfinite(value))
+        raise NonFiniteError(0, "log-weight of the evaluation", wrong)
     nll = -float(log_p.mean())
     return Evaluation(
         nll=nll,
@@ -122,7 +127,7 @@ def active_units(means: Tensor) -> int:
 
 
 def active_units_kl(kl: Tensor) -> int:
-    """Number of d with mean_x KL_d > .01, from KLs ``[N, D]``. Not Burda's measure: it counts constant units."""
+    """Number of d with mean_x KL_d > .01, from KLs ``[N, D]``; unlike Burda's it counts constant units."""
     return int((kl.double().mean(0) > ACTIVE_THRESHOLD).sum())
 
 
@@ -149,22 +154,27 @@ class _Streams:
         self.count += log_w.shape[0]
 
 
-def _log_weight_chunks(model, x, posterior, num_samples, first_image, seed, stopped):  # type: ignore[no-untyped-def]
+def _log_weight_chunks(
+    model: VAE,
+    x: Tensor,
+    posterior: Posterior,
+    num_samples: int,
+    noise_seeds: Callable[[int, int], int],
+) -> Iterator[Tensor]:
+    """Log-weights ``[k, B]`` of the next k samples, with noise seeded by (image in block, chunk)."""
     chunk = SAMPLES_PER_CHUNK[x.device.type]
     source = torch.Generator(x.device)
     for index, done in enumerate(range(0, num_samples, chunk)):
-        if stopped():
-            raise Stopped
         size = min(chunk, num_samples - done)
         noise = torch.empty(len(x), size, posterior.mean.shape[-1], device=x.device)
         for i, row in enumerate(noise):
-            row.normal_(generator=source.manual_seed(noise_seed(seed, first_image + i, index)))
+            row.normal_(generator=source.manual_seed(noise_seeds(i, index)))
         yield log_weights(model.log_densities(x, size, noise=noise.transpose(0, 1), posterior=posterior))
 
 
-def noise_seed(seed: int, image: int, chunk: int) -> int:
-    """The 32-bit seed of the noise of an image's chunk of samples."""
-    return (seed + SEED_STRIDE * (image * 4096 + chunk)) % 2**32
+def _block_seed(seed: int, first_image: int, image: int, chunk: int) -> int:
+    """The 32-bit seed of the noise of a chunk of samples of an image, counted within its block."""
+    return (seed + SEED_STRIDE * ((first_image + image) * MAX_CHUNKS + chunk)) % 2**32
 
 
 def _images_per_block(model: VAE, device: str) -> int:

@@ -4,6 +4,7 @@ Nothing here keeps state between calls: what comes out depends on parameters, pi
 many models can be trained in one call by ``torch.func`` over stacked parameters.
 """
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -144,7 +145,8 @@ class VAE(nn.Module):
 
 def _layers(dims: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(dims[:-1], dims[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(dims):
         # skip_init: the layer's own initialization would draw from torch's global generator.
-        layers += [nn.utils.skip_init(nn.Linear, inputs, outputs), activation()]
+        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+        layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])

@@ -9,7 +9,7 @@ from iwae.errors import DataError
 
 
 def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Train, validation (or None) and test of the file, each uint8 ``[N, H, W]``; flat images are one row high.
+    """Train, validation (or None) and test, each uint8 ``[N, H, W]``; flat images are one row high.
 
     ``bool`` arrays are binary pixels (0 or 255), ``uint8`` arrays intensities 0 … 255. Nothing is unpickled.
 
@@ -32,14 +32,15 @@ def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     for name, array in (("test", test), ("validation", validation)):
         if array is not None and array.shape[1:] != train.shape[1:]:
             raise DataError(
-                f"{path}: {name} has images of {array.shape[1:]} pixels: must be {train.shape[1:]} as in train"
+                f"{path}: {name} has images of {array.shape[1:]}: must be {train.shape[1:]} as in train"
             )
     return train, validation, test
 
 
 def _array(file: np.lib.npyio.NpzFile, path: Path, name: str) -> np.ndarray:
     if name not in file.files:
-        raise DataError(f"{path}: the array {name} is missing: the file has {', '.join(file.files) or 'none'}")
+        names = ", ".join(file.files) or "none"
+        raise DataError(f"{path}: the array {name} is missing: the file has {names}")
     try:
         array = file[name]
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:

@@ -1,10 +1,11 @@
-"""What a model makes of images, as arrays for somebody else to draw. Test images are shown, never measured."""
+"""What a model makes of images, as arrays for others to draw. Test images are shown, never measured."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from iwae.binarization import evaluation_pixels, intensities
+from iwae.config import Binarization
 from iwae.data import Dataset
 from iwae.generators import generator
 from iwae.model import VAE
@@ -23,13 +24,13 @@ def pictures(model: VAE, dataset: Dataset) -> dict[str, np.ndarray]:
     """uint8 arrays ``[rows, columns, height, width]``, the same every time for the same model.
 
     Returns:
-        ``samples``: means of p(x|z) at draws from the prior. ``reconstructions``: columns of test images (even
-        rows) above their reconstructions (odd rows). ``interpolation``: from one test image to another, in
-        the posterior means. ``traversals``: the most active latents, one a row, from −3 to 3 around a test image.
+        ``samples``: means of p(x|z) at draws from the prior. ``reconstructions``: rows of test images,
+        each above the row of its reconstructions. ``interpolation``: from one test image to another, in
+        the posterior means. ``traversals``: the most active latents, one a row, from −3 to 3.
     """
     device = next(model.parameters()).device
     number = max(IMAGES_FOR_ACTIVITY, ROWS // 2 * COLUMNS, 2 * ROWS)
-    kind = "none" if model.config.likelihood == "gaussian" else "fixed"
+    kind: Binarization = "none" if model.config.likelihood == "gaussian" else "fixed"
     x = intensities(evaluation_pixels(dataset.test[:number].to(device), kind, "pictures"))
     mean = model.encode(x).mean
     grids = {

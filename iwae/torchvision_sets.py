@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and Omniglot as torchvision stores them. Imported only where one of them is asked for."""
+"""MNIST, Fashion-MNIST and Omniglot as torchvision stores them; torchvision is imported only here."""
 
 import contextlib
 import sys
