@@ -142,17 +142,23 @@ def _timing(record: SweepRecord) -> list[str]:
             f"{len(shared)} of {plural(len(trials), 'complete trial')} shared their device or cores while"
             f" they trained ({listing(reasons, 3)}): their seconds are not those of an idle machine."
         )
-    hosts = {_host(trial) for trial in trials} - {""}
-    if len(hosts) > 1:
-        sentences.append(f"Training seconds come from {len(hosts)} machines ({listing(sorted(hosts), 4)}).")
+    machines = {_machine(trial) for trial in trials} - {""}
+    if len(machines) > 1:
+        sentences.append(
+            f"Training seconds come from {len(machines)} machines or devices"
+            f" ({listing(sorted(machines), 4)}): differences between them stand in every fit and rate."
+        )
     again = sum(len(trial.attempts) > 1 for trial in trials)
     if again:
         sentences.append(f"{plural(again, 'complete trial')} resumed from a checkpoint at least once.")
     return sentences
 
 
-def _host(trial: TrialRecord) -> str:
-    return str(trial.attempts[-1].get("hostname", "")) if trial.attempts else ""
+def _machine(trial: TrialRecord) -> str:
+    host = str(trial.attempts[-1].get("hostname", "")) if trial.attempts else ""
+    return " ".join(
+        filter(None, [host, str(trial.provenance.get("gpu") or trial.provenance.get("cpu") or "")])
+    )
 
 
 def _sampler(record: SweepRecord) -> list[str]:

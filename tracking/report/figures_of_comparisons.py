@@ -108,6 +108,6 @@ def forest(analysis: Analysis) -> Chart | None:
     }  # fmt: skip
     axes = {
         "xaxis": scale("final validation NLL above the best, nats", gridcolor=GRID),
-        "yaxis": scale("", type="category", tickfont={"size": 11}),
+        "yaxis": scale("", type="category", tickfont={"size": 11}, range=[-0.7, len(pairs) - 0.3]),
     }
     return Chart([trace], layout(**axes, shapes=[zero], height=130 + 24 * len(pairs)))

@@ -15,7 +15,8 @@ MOST_CURVE_FIGURES = 6
 METHOD = (
     "Each interval is that of a difference of means, with the variance between seeds pooled over all"
     " configurations and the level widened by Holm's correction over the rows of this table. Separable"
-    " means that it leaves out zero. Overlap of two configurations' own intervals is not a test."
+    " means that it leaves out zero. Pooling takes seeds to vary alike everywhere. Overlap of two"
+    " configurations' own intervals is not a test."
 )
 ONE_SEED = "One seed a configuration: no difference here has an interval, and none can be called separable."
 

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from functools import cache
+from statistics import fmean
 
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -70,9 +71,16 @@ class Difference:
         return None if self.holm_p is None else self.holm_p < 1 - CONFIDENCE
 
 
+@cache
 def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
     """The two-sided quantile of Student's t."""
-    return float(stats.t.ppf((1 + confidence) / 2, degrees))
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))
+
+
+def variance(values: Sequence[float]) -> float:
+    """Unbiased sample variance of two values or more."""
+    mean = fmean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
@@ -157,7 +165,7 @@ def _p_value(value: float, error: float, degrees: int, scale: float) -> float:
     rounding = 1e-12 * scale  # below it, means of equal values differ by rounding only
     if error <= rounding:
         return 1.0 if abs(value) <= rounding else 0.0
-    return float(2 * stats.t.sf(abs(value) / error, degrees))
+    return float(2 * special.stdtr(degrees, -abs(value) / error))
 
 
 def ratio_interval(

@@ -60,6 +60,12 @@ document.querySelectorAll('script[data-chart]').forEach(function (source) {
       modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d', 'sendChartToCloud',
       'sendDataToCloud', 'editInChartStudio'], showSendToCloud: false, plotlyServerURL: ''});
 });
+document.querySelectorAll('nav a').forEach(function (link) {  // an iframe's own address need not resolve anchors
+  link.addEventListener('click', function (event) {
+    event.preventDefault();
+    document.getElementById(link.getAttribute('href').slice(1)).scrollIntoView();
+  });
+});
 document.querySelectorAll('th').forEach(function (head) {
   head.addEventListener('click', function () {
     var body = head.closest('table').tBodies[0], column = head.cellIndex, up = head.dataset.up !== 'yes';

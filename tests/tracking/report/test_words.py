@@ -1,0 +1,42 @@
+import pytest
+
+from tracking.report.words import listing, measured, nats, number, p_value, signed
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (551.4, "551"), (12_345.6, "12,346"), (1.2, "1.20"), (0.0620, "0.062"), (-3.14159, "−3.14")],
+)
+def test_numbers_keep_three_digits_and_all_whole_ones(value, shown):
+    assert number(value) == shown
+
+
+def test_nats_have_two_places_and_a_real_minus():
+    assert (nats(86.756), nats(-31.2), nats(-0.001)) == ("86.76", "−31.20", "0.00")
+    assert (signed(0.18), signed(-0.18)) == ("+0.18", "−0.18")
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "shown"),
+    [
+        (23.6, (23.2, 24.0), ("23.60", "[23.20, 24.00]")),
+        (432.1, (420.0, 444.2), ("432", "[420, 444]")),
+        (0.0625, (0.0431, 0.0819), ("0.062", "[0.043, 0.082]")),
+        (0.1, (-1.26, 1.46), ("0.1", "[−1.3, 1.5]")),
+        (18.0, (18.0, 18.0), ("18.0", "[18.0, 18.0]")),
+        (5.0, None, ("5.00", "")),
+    ],
+)
+def test_a_value_has_the_decimals_of_its_interval(value, ends, shown):
+    assert measured(value, ends) == shown
+
+
+def test_lists_end_with_and_or_with_how_many_are_left_out():
+    assert listing([]) == ""
+    assert listing(["a"]) == "a"
+    assert listing(["a", "b", "c"]) == "a, b and c"
+    assert listing(list("abcdef"), 4) == "a, b, c, d and 2 more"
+
+
+def test_p_values_do_not_pretend_to_be_zero():
+    assert (p_value(0.0), p_value(0.0124), p_value(1.0), p_value(None)) == ("< .001", ".012", "1.000", "")
