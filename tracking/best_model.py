@@ -1,5 +1,6 @@
 """The best configuration's model as an MLflow model: one a sweep, replaced when the best changes."""
 
+import hashlib
 import importlib.metadata
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from tracking.storage import SweepStorage
 
 _REQUIREMENTS = ("numpy", "pydantic", "pyyaml", "safetensors", "scikit-learn", "torch", "torchvision")
 _LOADER = "tracking.served"
+_DIGEST = "sweeps.weights_sha256"
 
 
 def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, trial: TrialRecord) -> str:
@@ -24,9 +26,13 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     Raises:
         RecordError: storage has no weights of the trial.
     """
+    unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
+    if unit is None or unit.weights is None:
+        raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
+    digest = hashlib.sha256(unit.weights).hexdigest()
     known = client.models({"sweeps.name": record.name})
-    same = [model for model, tags in known.items() if tags.get("sweeps.trial_key") == trial.key]
-    kept = same[0] if same else _log(client, run_id, record, trial)
+    same = [model for model, tags in known.items() if tags.get(_DIGEST) == digest]
+    kept = same[0] if same else _log(client, run_id, record, trial, unit.weights, digest)
     for model in known:
         if model != kept:
             client.delete_model(model)
@@ -35,19 +41,18 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     return uri
 
 
-def _log(client: Client, run_id: str, record: SweepRecord, trial: TrialRecord) -> str:
-    unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
-    if unit is None or unit.weights is None:
-        raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
+def _log(
+    client: Client, run_id: str, record: SweepRecord, trial: TrialRecord, weights: bytes, digest: str
+) -> str:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         folder = Path(name)
-        weights = folder / "model.safetensors"
-        weights.write_bytes(unit.weights)
+        data = folder / "model.safetensors"
+        data.write_bytes(weights)
         tags = {"sweeps.name": record.name, "sweeps.trial_key": trial.key}
         requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
         return client.log_model(
-            run_id, _model_name(record.name), tags, len(trial.history),
-            loader=_LOADER, data=weights, code=_code(folder / "code"), requirements=requirements,
+            run_id, _model_name(record.name), len(trial.history), tags, {_DIGEST: digest},
+            loader=_LOADER, data=data, code=_code(folder / "code"), requirements=requirements,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,28 +225,24 @@ class Client:
         return {model.model_id: model.tags for model in found}
 
     def log_model(
-        self, run_id: str, name: str, tags: Mapping[str, str], step: int, *,
+        self, run_id: str, name: str, step: int, first: Mapping[str, str], last: Mapping[str, str], *,
         loader: str, data: Path, code: Sequence[Path], requirements: Sequence[str],
     ) -> str:  # fmt: skip
-        """Log a model that images ``[N, X]`` go into, any N; returns its id."""
-        from mlflow import pyfunc, types
-        from mlflow.models import ModelSignature
+        """Log a model that images ``[N, X]`` go into, any N; returns its id.
 
-        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, -1))])
-        choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
-        signature = ModelSignature(inputs=pixels, params=types.ParamSchema(choices))
+        It has the tags ``first`` from the beginning and ``last`` when everything else has arrived.
+        """
         experiment_id = self.run(run_id).experiment_id
-        model = self.call(self.mlflow.create_logged_model, experiment_id, name, run_id, dict(tags))
-        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
-            self.call(
-                pyfunc.save_model, Path(folder, "model"), loader_module=loader, data_path=str(data),
-                code_paths=[str(path) for path in code], signature=signature,
-                pip_requirements=list(requirements),
-            )  # fmt: skip
-            self.call(self.mlflow.log_model_artifacts, model.model_id, str(Path(folder, "model")))
-        self.call(self.mlflow.finalize_logged_model, model.model_id, "READY")
-        self.call(self.mlflow.log_outputs, run_id, [LoggedModelOutput(model.model_id, step)])
-        return str(model.model_id)
+        model = self.call(self.mlflow.create_logged_model, experiment_id, name, run_id, dict(first))
+        identity = str(model.model_id)
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as temporary:
+            folder = Path(temporary, "model")
+            self.call(_save_model, folder, loader, data, code, requirements)
+            self.call(self.mlflow.log_model_artifacts, identity, str(folder))
+        self.call(self.mlflow.finalize_logged_model, identity, "READY")
+        self.call(self.mlflow.log_outputs, run_id, [LoggedModelOutput(identity, step)])
+        self.call(self.mlflow.set_logged_model_tags, identity, dict(last))
+        return identity
 
     def delete_model(self, model_id: str) -> None:
         """Move a logged model to MLflow's trash."""
@@ -259,6 +256,23 @@ class Client:
             yield from found
             if not (token := found.token):
                 return
+
+
+def _save_model(
+    folder: Path, loader: str, data: Path, code: Sequence[Path], requirements: Sequence[str]
+) -> None:
+    # It warns of its own type hints, and of a missing example: an example would fix the number of images.
+    with warnings.catch_warnings(action="ignore"):
+        from mlflow import pyfunc, types
+        from mlflow.models import ModelSignature
+
+        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, -1))])
+        choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
+        pyfunc.save_model(
+            folder, loader_module=loader, data_path=str(data), code_paths=[str(path) for path in code],
+            signature=ModelSignature(inputs=pixels, params=types.ParamSchema(choices)),
+            pip_requirements=list(requirements),
+        )  # fmt: skip
 
 
 def _quoted(value: str) -> str:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 from hand_made import Sweep
+from trained import train_sweep
 
+from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
 
@@ -34,3 +36,9 @@ def sweep(tmp_path: Path) -> Sweep:
 def finished(sweep: Sweep) -> Sweep:
     sweep.finish()
     return sweep
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> SweepStorage:
+    """A sweep of two configurations and two seeds; tests read it and leave it as it is."""
+    return train_sweep(tmp_path_factory.mktemp("trained"))

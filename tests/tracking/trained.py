@@ -14,7 +14,7 @@ from tracking.records import EpochRecord, PlannedTrial
 from tracking.storage import Checkpoint, SweepStorage
 
 BASE = {
-    "data": {"name": "digits", "num_train": 300},
+    "data": {"name": "digits", "num_train": 200},
     "model": {"hidden_dims": [16], "latent_dim": 4},
     "num_epochs": 4,
     "evaluation": {
@@ -64,5 +64,6 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
     history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
     final = trainer.finish()
     torch.set_num_threads(before)
-    steps = trainer.num_steps
-    storage.write_checkpoint(trial.key, Checkpoint(steps, history, final=final, weights=trainer.weights()))
+    storage.write_checkpoint(
+        trial.key, Checkpoint(len(history), history, final=final, weights=trainer.weights())
+    )

@@ -1,0 +1,88 @@
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+
+from iwae.errors import RecordError
+from iwae.trainer import load
+from tracking.records import SweepRecord
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+@pytest.fixture
+def record(trained: SweepStorage, store: RunStore) -> SweepRecord:
+    record = trained.record()
+    store.sync(record)
+    return record
+
+
+def images(count: int) -> np.ndarray:
+    return (np.random.default_rng(0).random((count, 64)) < 0.3).astype(np.float32)
+
+
+def test_the_best_model_is_loaded_and_called(
+    record: SweepRecord, store: RunStore, trained: SweepStorage, tmp_path: Path
+):
+    trial = record.trials[3]
+    uri = store.log_best_model(record, trial)
+    mlflow.set_tracking_uri(store.tracking_uri)
+    model = mlflow.pyfunc.load_model(uri)
+    x = images(7)
+    nll = model.predict(x, params={"num_samples": 2000})
+    assert nll.shape == (7,)
+    assert model.predict(images(1)).shape == (1,)
+    np.testing.assert_array_equal(model.predict(x), model.predict(x))
+
+    unit = trained.newest(trial.key)
+    assert unit is not None
+    (tmp_path / "model.safetensors").write_bytes(unit.weights or b"")
+    vae = load(tmp_path)
+    terms = vae.log_densities(torch.from_numpy(x), 20_000, generator=torch.Generator().manual_seed(3))
+    log_w = terms.log_p_x_given_z + terms.log_p_z - terms.log_q_z_given_x
+    expected = math.log(20_000) - torch.logsumexp(log_w, 0)
+    np.testing.assert_allclose(nll, expected.detach().numpy(), atol=0.5)
+    means = model.predict(x, params={"output": "reconstruction"})
+    np.testing.assert_allclose(means, vae.reconstruct(torch.from_numpy(x)).detach().numpy(), rtol=1e-6)
+
+
+def test_another_best_replaces_the_model_and_the_same_changes_nothing(record: SweepRecord, store: RunStore):
+    first = store.log_best_model(record, record.trials[0])
+    assert store.log_best_model(record, record.trials[0]) == first
+    second = store.log_best_model(record, record.trials[1])
+    assert second != first
+    assert list(store.client.models({"sweeps.name": record.name})) == [second.removeprefix("models:/")]
+    parent = store.client.run(store.find_sweep(record.name) or "")
+    assert parent.tags["sweeps.best_model"] == second
+    assert parent.tags["sweeps.best_run_id"] == store.trial_run_ids(record.name)[record.trials[1].key]
+
+
+def test_the_model_loads_where_the_project_is_not_installed(
+    record: SweepRecord, store: RunStore, tmp_path: Path
+):
+    uri = store.log_best_model(record, record.trials[0])
+    code = (
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
+        "sys.path = [p for p in sys.path if 'editable' not in p]\n"
+        "import importlib.util; assert importlib.util.find_spec('tracking') is None\n"
+        "import mlflow, numpy as np\n"
+        f"mlflow.set_tracking_uri({store.tracking_uri!r})\n"
+        f"print(mlflow.pyfunc.load_model({uri!r}).predict(np.zeros((3, 64), dtype=np.float32)).shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(3,)"
+
+
+def test_a_trial_without_weights_has_no_model(record: SweepRecord, store: RunStore, tmp_path: Path):
+    from dataclasses import replace
+
+    with pytest.raises(RecordError, match="storage has no weights of K=1 D=4 s0"):
+        store.log_best_model(replace(record, storage=str(tmp_path)), record.trials[0])

@@ -1,0 +1,206 @@
+import dataclasses
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from scipy import stats
+from trained import plan
+
+from iwae.errors import RecordError
+from tracking.comparison import compare, seed_noise
+from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.reproduction import judge, reproduce
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+@pytest.fixture
+def record(trained: SweepStorage) -> SweepRecord:
+    return trained.record()
+
+
+def altered(trial: TrialRecord, epoch: int, metric: str, change: float) -> TrialRecord:
+    epochs = list(trial.history)
+    metrics = dict(epochs[epoch - 1].metrics)
+    metrics[metric] += change
+    epochs[epoch - 1] = dataclasses.replace(epochs[epoch - 1], metrics=metrics)
+    return dataclasses.replace(trial, history=tuple(epochs))
+
+
+def drifted(
+    trial: TrialRecord, first: int, change: float
+) -> tuple[tuple[EpochRecord, ...], Mapping[str, float]]:
+    """What a second training on another machine gives: different from some epoch on."""
+    history = tuple(
+        dataclasses.replace(e, metrics={k: v + change * (e.epoch >= first) for k, v in e.metrics.items()})
+        for e in trial.history
+    )
+    return history, {key: value + change for key, value in (trial.final or {}).items()}
+
+
+def test_a_trial_trained_again_is_the_same_to_the_bit(record: SweepRecord):
+    heard: list[tuple[int, bool]] = []
+    trial = record.trials[3]
+    threads = torch.get_num_threads()
+    result = reproduce(record, trial, on_epoch=lambda epoch, same: heard.append((epoch, same)))
+    assert result.verdict == "BITWISE"
+    assert result.first_different_epoch is None
+    assert result.differences == ()
+    assert heard == [(1, True), (2, True), (3, True), (4, True)]
+    assert [e.metrics["train/bound"] for e in result.history] == [
+        e.metrics["train/bound"] for e in trial.history
+    ]
+    assert torch.get_num_threads() == threads
+
+
+def test_a_stopped_trial_is_reproduced_up_to_its_last_epoch(record: SweepRecord):
+    trial = record.trials[0]
+    stopped = dataclasses.replace(trial, state=TrialState.STOPPED, history=trial.history[:2], final=None)
+    result = reproduce(record, stopped)
+    assert result.verdict == "BITWISE"
+    assert len(result.history) == 2
+    assert result.final is None
+
+
+def test_an_altered_epoch_is_named_with_both_values(record: SweepRecord):
+    trial = altered(record.trials[0], 2, "val/nll", 1e-12)
+    result = reproduce(record, trial)
+    assert result.verdict == "DIVERGED"
+    assert result.first_different_epoch == 2
+    (difference,) = result.differences
+    assert difference.metric == "val/nll"
+    assert difference.original == trial.history[1].metrics["val/nll"]
+    assert difference.reproduced == record.trials[0].history[1].metrics["val/nll"]
+    assert "the record was altered" in result.explanation
+
+
+def test_altered_final_numbers_are_not_noise(record: SweepRecord):
+    trial = record.trials[0]
+    final = {**(trial.final or {}), "val/nll_final": (trial.final or {})["val/nll_final"] + 1e-9}
+    result = judge(record, dataclasses.replace(trial, final=final), trial.history, trial.final, {}, {})
+    assert result.verdict == "DIVERGED"
+    assert "the record was altered" in result.explanation
+    assert [d.metric for d in result.differences] == ["val/nll_final"]
+
+
+def test_an_altered_last_epoch_before_the_same_end_is_no_drift(record: SweepRecord):
+    trial = record.trials[0]
+    result = judge(record, altered(trial, 4, "train/bound", 1e-9), trial.history, trial.final, {}, {})
+    assert (result.verdict, result.first_different_epoch) == ("DIVERGED", 4)
+    assert "the end is the same to the bit again" in result.explanation
+
+
+def test_an_epoch_that_measures_less_does_not_count_as_the_same_again(record: SweepRecord):
+    # Epochs 1 and 3 have no val/nll: that they agree says nothing about how it is evaluated.
+    trial = record.trials[0]
+    history = tuple(
+        dataclasses.replace(e, metrics={k: v + 1e-9 * (k == "val/nll") for k, v in e.metrics.items()})
+        for e in trial.history
+    )
+    final = {key: value + 1e-9 for key, value in (trial.final or {}).items()}
+    assert judge(record, trial, history, final, {}, {}).verdict == "WITHIN_NOISE"
+
+
+def spread(record: SweepRecord, metric: str) -> float:
+    """t(.975, 2) · s · √2 with s² over two configurations of two seeds, by scipy."""
+    a, b, c, d = ((trial.final or {})[metric] for trial in record.trials)
+    pooled = ((a - b) ** 2 / 2 + (c - d) ** 2 / 2) / 2
+    return float(stats.t.ppf(0.975, 2)) * math.sqrt(2 * pooled)
+
+
+def test_noise_is_what_two_seeds_of_a_configuration_differ_by(record: SweepRecord):
+    trial = record.trials[0]
+    value = (trial.final or {})["val/nll_final"]
+    assert seed_noise(record, trial, "val/nll_final", value) == pytest.approx(spread(record, "val/nll_final"))
+
+
+def test_a_drift_below_the_spread_of_seeds_is_within_noise(record: SweepRecord):
+    trial = record.trials[0]
+    history, final = drifted(trial, 2, 1e-4)
+    result = judge(record, trial, history, final, {}, {"cpu": ["old", "new"]})
+    assert result.verdict == "WITHIN_NOISE"
+    assert result.first_different_epoch == 2
+    assert result.to_dict()["environment"] == {"changed": {"cpu": ["old", "new"]}}
+
+
+def test_a_drift_beyond_the_spread_of_seeds_diverges(record: SweepRecord):
+    trial = record.trials[0]
+    history, final = drifted(trial, 3, 100.0)
+    result = judge(record, trial, history, final, {}, {})
+    assert (result.verdict, result.first_different_epoch) == ("DIVERGED", 3)
+    assert "val/nll_final moved by 100 nats" in result.explanation
+
+
+def test_a_wrong_record_does_not_widen_its_own_tolerance(record: SweepRecord):
+    trial = record.trials[0]
+    history, final = drifted(trial, 1, 100.0)
+    wrong = dataclasses.replace(trial, history=history, final=final)
+    others = dataclasses.replace(record, trials=(wrong, *record.trials[1:]))
+    assert judge(others, wrong, trial.history, trial.final, {}, {}).verdict == "DIVERGED"
+
+
+def test_without_a_second_seed_nothing_is_within_noise(record: SweepRecord):
+    trial = record.trials[0]
+    alone = dataclasses.replace(record, trials=(trial, record.trials[2]))
+    history, final = drifted(trial, 1, 1e-9)
+    result = judge(alone, trial, history, final, {}, {})
+    assert result.verdict == "DIVERGED"
+    assert "no configuration of the sweep has two complete seeds" in result.explanation
+
+
+def test_other_data_are_refused_before_training(record: SweepRecord):
+    trial = record.trials[0]
+    attempt = {**trial.attempts[0], "provenance": {**trial.provenance, "dataset_hash": "00" * 32}}
+    with pytest.raises(RecordError, match="data: digits is not what the run was trained on"):
+        reproduce(record, dataclasses.replace(trial, attempts=(attempt,)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_here_is_named(record: SweepRecord):
+    trial = record.trials[0]
+    attempt = {**trial.attempts[0], "provenance": {**trial.provenance, "device": "cuda", "gpu": "H200"}}
+    with pytest.raises(RecordError, match="was trained on H200: this machine has none"):
+        reproduce(record, dataclasses.replace(trial, attempts=(attempt,)))
+
+
+def test_a_trial_without_an_epoch_cannot_be_reproduced(record: SweepRecord):
+    with pytest.raises(RecordError, match="has no recorded epoch to compare with"):
+        reproduce(record, TrialRecord(plan()[0], TrialState.WAITING))
+
+
+def test_time_and_memory_are_not_compared_and_a_zero_has_a_sign():
+    old = {"time/train_seconds": 1.0, "throughput/examples_per_second": 2.0, "system/peak_memory_bytes": 3.0}
+    assert compare({**old, "train/kl": 0.0}, {"train/kl": 0.0}, 1) == []
+    (difference,) = compare({"train/kl": 0.0}, {"train/kl": -0.0}, 1)
+    assert difference.metric == "train/kl"
+    assert [d.reproduced for d in compare({"val/ess": 1.0}, {}, 7)] == [None]
+
+
+def test_a_reproduction_is_a_run_that_names_the_original(
+    record: SweepRecord, store: RunStore, database: Path
+):
+    store.sync(record)
+    trial = record.trials[1]
+    original = store.trial_run_ids(record.name)[trial.key]
+    result = store.log_reproduction(record, trial, original, reproduce(record, trial))
+    assert result.original_run_id == original
+    run = store.client.run(result.run_id or "")
+    assert run.tags["sweeps.kind"] == "reproduction"
+    assert run.tags["sweeps.verdict"] == "BITWISE"
+    assert run.tags["sweeps.original_run_id"] == original
+    assert run.status == "FINISHED"
+    assert run.metrics["val/nll_final"] == (trial.final or {})["val/nll_final"]
+    with sqlite3.connect(database) as connection:
+        query = "SELECT step FROM metrics WHERE run_uuid=? AND key='train/bound' ORDER BY step"
+        assert connection.execute(query, (result.run_id,)).fetchall() == [(1,), (2,), (3,), (4,)]
+    stored = json.loads(store.client.read(run.id, "differences.json"))
+    assert stored == json.loads(json.dumps(result.to_dict()))
+    assert set(stored) >= {
+        "run_id", "original_run_id", "verdict", "first_different_epoch", "differences", "environment"
+    }  # fmt: skip
+    assert store.find_trial(run.id) == (record.name, trial.key, record.storage)
+    assert original in store.trial_run_ids(record.name).values()
