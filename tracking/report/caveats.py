@@ -21,10 +21,10 @@ ADAPTIVE = ("tpe", "gp", "cmaes")
 
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
     """Sentences about the whole sweep, then about each table; the most limiting first."""
-    sentences = [*_left_out(record), *_yardsticks(record, analyses)]
+    sentences = [*_left_out(record), *_yardsticks(analyses), *_timing(record)]
     for analysis in analyses:
         sentences += [*_seeds(analysis), *_pairs(analysis), *_cut(analysis), *_noise(analysis)]
-    sentences += [*_timing(record), *_sampler(record)]
+    sentences += _sampler(record)
     for analysis in analyses:
         sentences += _measure(analysis.table.yardstick)
     if analyses:
@@ -53,7 +53,7 @@ def _left_out(record: SweepRecord) -> list[str]:
     return sentences
 
 
-def _yardsticks(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
+def _yardsticks(analyses: Sequence[Analysis]) -> list[str]:
     if len(analyses) < 2:
         return []
     return [
@@ -124,8 +124,9 @@ def _noise(analysis: Analysis) -> list[str]:
         return []
     words = f"The images alone give a validation NLL a standard error of {nats(fmean(images))} nats"
     pooled = pooled_variance(row.values("val_nll_final") for row in rows)
-    if pooled is not None:
-        words += f"; seeds differ with a standard deviation of {number(pooled.variance**0.5, 2)} nats"
+    if pooled is None:
+        return [f"{words}."]
+    words += f"; seeds differ with a standard deviation of {number(pooled.variance**0.5, 2)} nats"
     return [
         f"{words}. Intervals are over seeds on the same images: they say what training again would give, not"
         " what other images would."

@@ -14,7 +14,7 @@ from tracking.report.analysis import Analysis
 from tracking.report.axes import MOST_BARS, Axis, Series, axis_of
 from tracking.report.palette import GRID, INK, MUTED, k_colours
 from tracking.report.tables import Configuration
-from tracking.report.words import number
+from tracking.report.words import listing, number
 
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "cross": "P", "x": "X"}
 SMALL = 8.5
@@ -70,27 +70,31 @@ def _handle(one: Series) -> object:
 
 def _time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     colours = {one.label: one.colour for one in axis.series}
-    for fit in analysis.fits if axis.by_k else ():
-        if fit.label not in colours:
-            continue
+    fits = [fit for fit in analysis.fits if fit.label in colours] if axis.by_k else []
+    if not fits and analysis.adjusted is not None:
+        fits = [analysis.adjusted]
+    for fit in fits:
+        colour = colours.get(fit.label, INK)
         grid = np.linspace(0, max(fit.num_samples), 41).tolist()
-        axes.plot(grid, fit.fit.at(grid), color=colours[fit.label], linewidth=1.3)
+        axes.plot(grid, fit.fit.at(grid), color=colour, linewidth=1.3, zorder=3)
         band = fit.fit.band(grid)
         if band is not None:
-            axes.fill_between(grid, *band, color=colours[fit.label], alpha=0.13, linewidth=0)
+            axes.fill_between(grid, *band, color=colour, alpha=0.13, linewidth=0)
     _against(axes, axis, "train_seconds", "seconds", joined=False, logarithmic=False)
-    if len(analysis.fits) == 1:
-        line = analysis.fits[0].fit
+    if len(fits) == 1:
+        line = fits[0].fit
         words = f"t = {number(line.intercept)} s + {number(line.slope)} s · K"
-        axes.text(0.03, 0.93, words, transform=axes.transAxes, color=INK, fontsize=9, va="top")
+        words += f", adjusted for {listing(fits[0].adjusted_for, 3)}" if fits[0].adjusted_for else ""
+        axes.text(0.03, 0.06, _literal(words), transform=axes.transAxes, color=INK, fontsize=9)
     axes.set_ylim(bottom=0)
+    axes.margins(y=0.12)
 
 
 def _nll(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     yardstick = analysis.table.yardstick
     _against(axes, axis, "val_nll_few", "nats", dotted=True)
     _against(axes, axis, "val_nll_final", "nats")
-    words = f"solid: −L at {yardstick.final_num_samples:,} samples, dotted: at {yardstick.few_num_samples:,}"
+    words = f"filled: −L at {yardstick.final_num_samples:,} samples, hollow: at {yardstick.few_num_samples:,}"
     axes.margins(y=0.12)
     axes.text(0.97, 0.97, words, transform=axes.transAxes, color=MUTED, fontsize=8, va="top", ha="right")
 

@@ -60,7 +60,8 @@ document.querySelectorAll('script[data-chart]').forEach(function (source) {
       modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d', 'sendChartToCloud',
       'sendDataToCloud', 'editInChartStudio'], showSendToCloud: false, plotlyServerURL: ''});
 });
-document.querySelectorAll('nav a').forEach(function (link) {  // an iframe's own address need not resolve anchors
+document.querySelectorAll('nav a').forEach(function (link) {
+  // the address of an iframe need not resolve anchors
   link.addEventListener('click', function (event) {
     event.preventDefault();
     document.getElementById(link.getAttribute('href').slice(1)).scrollIntoView();
