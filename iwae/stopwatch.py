@@ -1,10 +1,13 @@
 """Training seconds and what the machine gave for them."""
 
+import contextlib
+import ctypes
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -63,10 +66,28 @@ class Stopwatch:
         self.cpu_seconds = state["cpu_seconds"]
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Begins a new measurement: a process may train one configuration after another.
+
+    Where the system cannot forget a peak (anything but Linux), a later one shows the largest so far.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        # What earlier work freed but the allocator kept is not this run's.
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            libc.malloc_trim(0)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory allocated on the CUDA device, or resident in this process, since it started."""
+    """Most memory allocated on the CUDA device, or resident in this process, since ``reset_peak_memory``."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

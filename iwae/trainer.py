@@ -19,7 +19,7 @@ from iwae.generators import generator
 from iwae.gradient_snr import GradientSnr, gradient_snr
 from iwae.model import VAE
 from iwae.optimization import Optimization
-from iwae.stopwatch import Stopwatch, peak_memory_bytes
+from iwae.stopwatch import Stopwatch, peak_memory_bytes, reset_peak_memory
 from iwae.weights import load, weights_bytes
 
 __all__ = ["EpochMetrics", "Progress", "Stopped", "Trainer", "load"]
@@ -64,6 +64,7 @@ class Trainer:
         self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
         self._optimization = Optimization(config, self.model, train)
         self._stopwatch = Stopwatch(self.device)
+        reset_peak_memory(self.device)
         self._stop = threading.Event()
         self._phase, self._evaluated = "training", 0.0
 

@@ -277,10 +277,7 @@ def report(
     sweep = _sweep(storage, name)
     record = sweep.record()
     store = _open_store(tracking_uri, _experiment(sweep), create=False)
-    if publish(record, sweep, store) is None:
-        raise UserError(
-            f"{store.tracking_uri} has no sweep {name}: run `sweeps verify {name} --repair` first"
-        )
+    publish(record, sweep, store)
     folder = sweep.folder / "report"
     if output is not None:
         folder = make_report(record, sweep, output.absolute()).folder

@@ -71,8 +71,11 @@ class Display:
             return
         rows = self._board.rows()
         ended = sum(row.state.ended for row in rows)
-        for row in self._board.take_changed():
-            self._console.print(_line(row, ended, len(rows)), soft_wrap=True, highlight=False)
+        changed = self._board.take_changed()
+        before = ended - sum(row.state.ended for row in changed)
+        for row in changed:
+            before += row.state.ended
+            self._console.print(_line(row, before, len(rows)), soft_wrap=True, highlight=False)
         if summary and not last:
             running = ", ".join(_doing(row) for row in rows if row.state is TrialState.RUNNING)
             left = self._board.seconds_left()

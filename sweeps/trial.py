@@ -21,6 +21,7 @@ from ray import tune
 
 from iwae.config import DataConfig, TrainConfig
 from iwae.data import Dataset, load_dataset
+from iwae.pictures import pictures
 from iwae.trainer import EpochMetrics, Stopped, Trainer
 from tracking.provenance import environment
 from tracking.records import EpochRecord, PlannedTrial, TrialState
@@ -116,9 +117,6 @@ class IwaeTrial(tune.Trainable):
             final = trainer.finish()
         except Stopped:
             return self._stopped()
-        if self._options["figures"]:
-            from iwae.pictures import pictures
-
         images = pictures(trainer.model, trainer.dataset) if self._options["figures"] else None
         unit = Checkpoint(
             trainer.steps, tuple(self._history), self._timing(), final=final,

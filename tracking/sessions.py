@@ -23,10 +23,8 @@ def live_session(storage: SweepStorage) -> dict[str, Any] | None:
 
     On this machine its process must exist; from another machine it must have written in the last minute.
     """
-    for session in reversed(storage.sessions()):
-        if session.get("ended") is None and session and is_alive(session):
-            return session
-    return None
+    sessions = reversed(storage.sessions())
+    return next((s for s in sessions if s and s["ended"] is None and is_alive(s)), None)
 
 
 def refuse_if_live(storage: SweepStorage) -> None:

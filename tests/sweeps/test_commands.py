@@ -27,7 +27,7 @@ search:
   space:
     objective.num_samples: {grid: [1, 5]}
   seeds: [0, 1]
-checkpoint_every: 0s
+checkpoint_every: 0.001
 """
 
 K_GRID = "objective.num_samples: {grid: [1, 5]}"
