@@ -91,7 +91,7 @@ def comparison_section(analysis: Analysis) -> str:
     parts.append(table(["configuration", "above the best, nats", "Holm p", "verdict"], rows))
     parts.append(
         paragraph(
-            METHOD
+            (METHOD if analysis.replicated else "")
             + " The best was chosen by these same numbers, which makes its lead look larger than it is.",
             "note",
         )
