@@ -59,7 +59,7 @@ def test_a_line_of_the_plan_gives_the_trial_again() -> None:
     number=st.integers(1, 40),
     seeds=st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_drawn_plan_is_complete_unique_and_the_same_every_time(
     sampler: str, seed: int, number: int, seeds: list[int]
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_drawn_plan_is_complete_unique_and_the_same_every_time(
 
 
 @given(sampler=st.sampled_from(["random", "qmc"]), few=st.integers(1, 30), more=st.integers(1, 100))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_more_trials_begin_with_the_fewer_ones(sampler: str, few: int, more: int) -> None:
     short = draw_plan(spec_of(SPACE, sampler, num_trials=few))
     long = draw_plan(spec_of(SPACE, sampler, num_trials=few + more))
