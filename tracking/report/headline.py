@@ -30,6 +30,7 @@ def headline(analysis: Analysis) -> list[str]:
     whole = next((gain for gain in steps if gain.whole), steps[0])
     sentences = [_whole(analysis, whole), *_on_test(whole)]
     sentences += _steps([gain for gain in steps if not gain.whole], analysis.replicated)
+    sentences += _equal_seconds(analysis, chosen.label)
     fit = analysis.fit_of(chosen)
     if fit is not None:
         sentences.append(fit_sentence(fit))
@@ -140,6 +141,27 @@ def _steps(steps: Sequence[Gain], replicated: bool) -> list[str]:
         else:
             sentences.append("No single step up in K shows a gain that is separable from zero.")
     return sentences
+
+
+def _equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
+    found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
+    if found is None:
+        return []
+    rows = [(row, at) for row in found.rows if (at := row.at_seconds) is not None]
+    if len(rows) < 2:
+        return []
+    lowest, at = min(rows, key=lambda pair: pair[1].mean)
+    interval = ends(at)
+    words = (
+        f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
+    )
+    words += (
+        f" the lowest validation curve ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats,"
+    )
+    words += " at fewer samples and images than the final NLL)"
+    if any(row.cut for row in found.rows):
+        words += "; that time breaks off schedules, as named below"
+    return [f"{words}."]
 
 
 def _others(analysis: Analysis, chosen: str) -> list[str]:

@@ -105,7 +105,8 @@ def _time(analysis: Analysis) -> str:
         if analysis.adjusted.not_adjusted_for:
             words += f" Not adjusted for: {listing(analysis.adjusted.not_adjusted_for)}."
         parts.append(paragraph(words, "note"))
-    parts.append(_hidden(axis.hidden))
+    if axis.hidden:
+        parts.append(paragraph(f"{plural(axis.hidden, 'configuration')} more in the table only.", "note"))
     return "".join(parts)
 
 
@@ -123,12 +124,6 @@ def _fit_table(fits: list[TimeFit]) -> str:
             Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
         ])  # fmt: skip
     return table(head, rows)
-
-
-def _hidden(count: int) -> str:
-    return (
-        paragraph(f"{plural(count, 'further configuration')} are in the table only.", "note") if count else ""
-    )
 
 
 def _likelihood(analysis: Analysis) -> str:

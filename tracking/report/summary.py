@@ -32,7 +32,7 @@ def summary(
                 closing,
             ]
         )
-    for rows, sentences, bullets in ((MOST_ROWS, 5, MOST_WARNINGS), (8, 2, 4), (3, 1, 3), (1, 1, 1)):
+    for rows, sentences, bullets in ((MOST_ROWS, 6, MOST_WARNINGS), (8, 2, 4), (3, 1, 3), (1, 1, 1)):
         parts = []
         for analysis, words in zip(analyses, headlines, strict=True):
             if len(analyses) > 1:

@@ -124,3 +124,11 @@ def test_headline_with_one_seed_says_that_there_is_no_interval(make):
 def test_headline_with_one_k_declines_the_question(make):
     (analysis,) = map(analyse, tables(make.sweep([{"model.latent_dim": d} for d in (5, 10)])))
     assert headline(analysis)[0].startswith("All complete trials have K = 1")
+
+
+def test_headline_names_the_lowest_curve_after_equal_seconds(make):
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 500), seeds=(0,))))
+    (found,) = analysis.budgets
+    lowest = min(found.rows, key=lambda row: row.at_seconds.mean)
+    assert lowest.configuration.num_samples == 5  # K = 500 takes more than twice as long an epoch
+    assert any("of training, K = 5 has the lowest validation curve" in words for words in headline(analysis))
