@@ -179,6 +179,6 @@ def _block_seed(seed: int, first_image: int, image: int, chunk: int) -> int:
 
 def _images_per_block(model: VAE, device: str) -> int:
     config = model.config
-    widest = max(model.num_pixels, *config.hidden_dims, *(config.decoder_hidden_dims or ()))
+    widest = max((model.num_pixels, *config.hidden_dims, *(config.decoder_hidden_dims or ())))
     row_bytes = 4 * (TEMPORARIES * widest)
     return max(1, BLOCK_BYTES[device] // (row_bytes * SAMPLES_PER_CHUNK[device]))

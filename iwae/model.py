@@ -70,7 +70,9 @@ class VAE(nn.Module):
         super().__init__()
         self.config = config
         self.num_pixels = num_pixels
-        decoder_dims = config.decoder_hidden_dims or config.hidden_dims[::-1]
+        decoder_dims = config.decoder_hidden_dims
+        if decoder_dims is None:
+            decoder_dims = config.hidden_dims[::-1]
         activation = ACTIVATIONS[config.activation]
         self.encoder = _layers((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
         self.decoder = _layers((config.latent_dim, *decoder_dims, num_pixels), activation)

@@ -17,14 +17,16 @@ def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         DataError: the file is missing or not an .npz file, an array is missing, empty, of another type
             or of another image shape than ``train``.
     """
+    if not path.is_file():
+        raise DataError(f"data.path: {path} is not allowed: must be an .npz file that exists")
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"data.path: {path} cannot be read as an .npz file: must be one that numpy.savez wrote"
+        )
     try:
         file = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"data.path: {path} is not allowed: must be an .npz file that exists") from None
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"data.path: {path} cannot be read as an .npz file: {_one_line(error)}") from None
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise DataError(f"data.path: {path} is one bare array: must be an .npz file with train and test")
     with file:
         train = _array(file, path, "train")
         test = _array(file, path, "test")

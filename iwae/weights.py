@@ -16,8 +16,8 @@ FILE_NAME = "model.safetensors"
 def weights_bytes(model: VAE, config: TrainConfig) -> bytes:
     """The content of a safetensors file: parameters on the CPU, ``config`` as JSON in its metadata."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"config": json.dumps(config.to_dict()), "num_pixels": str(model.num_pixels)}
-    return safetensors.torch.save(tensors, metadata)
+    # One entry: safetensors writes several in an order of its own, and the same model must give the same bytes.
+    return safetensors.torch.save(tensors, {"config": json.dumps(config.to_dict())})
 
 
 def save_weights(model: VAE, config: TrainConfig, path: Path | str) -> None:
@@ -41,10 +41,10 @@ def load(path: Path | str) -> VAE:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
         raise RecordError(f"{file} cannot be read as a safetensors file: {error}") from None
-    if not {"config", "num_pixels"} <= metadata.keys():
+    if "config" not in metadata or "encoder.0.weight" not in tensors:
         raise RecordError(f"{file} has no configuration in its metadata: must be a file written by a trial")
     config = TrainConfig.parse(json.loads(metadata["config"]))
-    model = VAE(config.model, int(metadata["num_pixels"]))
+    model = VAE(config.model, tensors["encoder.0.weight"].shape[1])
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

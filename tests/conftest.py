@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+import torch
+
+from iwae.config import DataConfig, TrainConfig
+from iwae.data import Dataset, load_dataset
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset(DataConfig(name="digits"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def small_config(**parts: Any) -> TrainConfig:
+    """A run on the digits that takes a fraction of a second."""
+    values: dict[str, Any] = {
+        "data": {"name": "digits"},
+        "model": {"hidden_dims": [32], "latent_dim": 4},
+        "objective": {"num_samples": 3},
+        "num_epochs": 4,
+        "evaluation": {"num_samples": 10, "num_images": 50, "final_num_samples": 20, "final_num_images": 40,
+                       "few_num_samples": 5, "snr_num_draws": 4},
+        "device": "cpu",
+    }  # fmt: skip
+    for name, part in parts.items():
+        values[name] = {**values[name], **part} if isinstance(values.get(name), dict) else part
+    return TrainConfig.parse(values)
+
+
+@pytest.fixture(name="small_config")
+def _small_config() -> Any:
+    return small_config
