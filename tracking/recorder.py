@@ -15,7 +15,7 @@ from tracking.store import RunStore
 
 _log = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 5.0
+INTERVAL_SECONDS = 3.0
 # A sync under way when the sweep ends may be drawing figures; a server that is away is known sooner.
 LAST_SYNC_SECONDS = 120.0
 _WATCHED = ("final.zip", "outcome.json", "checkpoint-", "attempt-")
