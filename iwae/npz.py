@@ -20,9 +20,7 @@ def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     if not path.is_file():
         raise DataError(f"data.path: {path} is not allowed: must be an .npz file that exists")
     if not zipfile.is_zipfile(path):
-        raise DataError(
-            f"data.path: {path} cannot be read as an .npz file: must be one that numpy.savez wrote"
-        )
+        raise DataError(f"data.path: {path} cannot be read as an .npz file: must be what numpy.savez writes")
     try:
         file = np.load(path, allow_pickle=False)
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:

@@ -16,7 +16,7 @@ FILE_NAME = "model.safetensors"
 def weights_bytes(model: VAE, config: TrainConfig) -> bytes:
     """The content of a safetensors file: parameters on the CPU, ``config`` as JSON in its metadata."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    # One entry: safetensors writes several in an order of its own, and the same model must give the same bytes.
+    # One entry: several are written in no fixed order, and the same model must give the same bytes.
     return safetensors.torch.save(tensors, {"config": json.dumps(config.to_dict())})
 
 

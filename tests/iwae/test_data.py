@@ -102,13 +102,13 @@ def test_missing_or_broken_npz_file_is_one_line(tmp_path: Path) -> None:
         load_dataset(DataConfig(name="npz", path=str(tmp_path / "none.npz")))
     broken = tmp_path / "broken.npz"
     broken.write_bytes(b"PK\x03\x04 not a zip file")
-    with pytest.raises(DataError, match="cannot be read as an .npz file"):
+    with pytest.raises(DataError, match=r"cannot be read as an .npz file"):
         load_dataset(DataConfig(name="npz", path=str(broken)))
 
 
 def test_validation_size_and_own_validation_images_contradict(tmp_path: Path) -> None:
     config = npz(tmp_path, train=images(9), test=images(3), validation=images(4))
-    with pytest.raises(ConfigError, match="data.num_validation: 2 is not allowed: must be left out"):
+    with pytest.raises(ConfigError, match=r"data.num_validation: 2 is not allowed: must be left out"):
         load_dataset(config.model_copy(update={"num_validation": 2}))
 
 

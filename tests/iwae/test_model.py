@@ -38,8 +38,8 @@ def test_prior_and_posterior_densities_are_scipys() -> None:
 def test_bernoulli_likelihood_is_scipys_also_where_the_sigmoid_saturates() -> None:
     logits = torch.tensor(np.random.default_rng(0).normal(size=(3, 4, 37)) * 30, dtype=torch.float32)
     x = torch.randint(0, 2, (4, 37), generator=torch.Generator().manual_seed(0)).float()
-    l = logits.double().numpy()
-    expected = (x.numpy() * l - np.logaddexp(0, l)).sum(-1)
+    exact = logits.double().numpy()
+    expected = (x.numpy() * exact - np.logaddexp(0, exact)).sum(-1)
     np.testing.assert_allclose(bernoulli_log_likelihood(logits, x), expected, rtol=2e-6)
 
 

@@ -254,9 +254,7 @@ def test_parameter_that_overflows_in_the_last_step_is_found(small_config: Config
         list(trainer.epochs())
 
 
-def test_diverging_learning_rate_is_an_error_and_not_a_number(
-    small_config: Configure, digits: Dataset
-) -> None:
+def test_diverging_learning_rate_is_an_error(small_config: Configure, digits: Dataset) -> None:
     with pytest.raises(NonFiniteError, match="in epoch"):
         list(Trainer(small_config(optimizer={"lr": 1e30}), digits).epochs())
 
@@ -300,13 +298,11 @@ def test_gray_pixels_into_a_bernoulli_likelihood_are_refused_before_training(dig
 def test_missing_cuda_is_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(ConfigError, match="^device: cuda is not allowed: must be cpu or auto"):
+    with pytest.raises(ConfigError, match=r"^device: cuda is not allowed: must be cpu or auto"):
         Trainer(TrainConfig.parse({"data": {"name": "digits"}, "device": "cuda"}))
 
 
-def test_sum_and_mean_reduction_give_the_same_first_adam_step(
-    small_config: Configure, digits: Dataset
-) -> None:
+def test_sum_and_mean_give_the_same_first_adam_step(small_config: Configure, digits: Dataset) -> None:
     # Adam divides by the gradient's size: without ε and clipping the scale of the loss changes nothing.
     weights = []
     for reduction in ("mean", "sum"):
