@@ -74,6 +74,8 @@ class Board:
                         row.state = TrialState.RUNNING
                         row.phase, row.epoch = progress["phase"], progress["epoch"]
                         row.fraction = progress["fraction"]
+                        row.val_nll = progress.get("val/nll", row.val_nll)
+                        row.train_seconds = progress.get("time/train_seconds", row.train_seconds)
 
     def rows(self) -> list[Row]:
         """A copy of the rows, in plan order."""

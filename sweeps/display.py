@@ -15,7 +15,8 @@ from tracking.records import TrialState
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0
-TABLE_ROWS = 16
+# Lines of the terminal that are not rows of the table.
+OTHER_LINES = 6
 STYLES = {
     TrialState.COMPLETE: "green",
     TrialState.RUNNING: "cyan",
@@ -91,7 +92,7 @@ class Display:
             table.add_column(heading, no_wrap=True)
         for heading in ("val NLL", "final val NLL", "train s"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for row in _most_interesting(rows):
+        for row in _most_interesting(rows, max(4, self._console.size.height - OTHER_LINES)):
             bar = ProgressBar(total=1.0, completed=row.fraction, width=20)
             phase = row.phase if row.state is TrialState.RUNNING else ""
             table.add_row(
@@ -117,15 +118,15 @@ class Display:
         return text
 
 
-def _most_interesting(rows: list[Row]) -> list[Row]:
+def _most_interesting(rows: list[Row], number: int) -> list[Row]:
     """As many rows as fit: running and failed ones, then those just before and after them in the plan."""
-    if len(rows) <= TABLE_ROWS:
+    if len(rows) <= number:
         return rows
     first = {TrialState.RUNNING: 0, TrialState.FAILED: 1}
     active = [i for i, row in enumerate(rows) if row.state is TrialState.RUNNING] or [0]
     middle = active[0]
     order = sorted(range(len(rows)), key=lambda i: (first.get(rows[i].state, 2), abs(i - middle)))
-    return [rows[i] for i in sorted(order[:TABLE_ROWS])]
+    return [rows[i] for i in sorted(order[:number])]
 
 
 def _line(row: Row, ended: int, total: int) -> str:

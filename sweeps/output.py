@@ -61,7 +61,7 @@ def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> N
     unfinished = [t.plan.name for t in record.trials if not t.state.ended]
     if unfinished:
         why = "the budget ended it" if result.outcome == "budget" else "it was interrupted"
-        say(console, f"  {why}; not finished: {', '.join(unfinished[:12])}{_more(len(unfinished) - 12)}")
+        say(console, f"  {why}; not finished: {', '.join(unfinished[:4])}{_more(len(unfinished) - 4)}")
         say(console, f"  go on with: sweeps resume {record.name}")
     if result.best is not None:
         show_best(result.best, best_json(result.best, {result.best.trial.key: result.best_run_id}), console)

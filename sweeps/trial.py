@@ -90,7 +90,7 @@ class IwaeTrial(tune.Trainable):
         self._trainer = trainer
         self._epochs: Iterator[EpochMetrics] = trainer.epochs()
         self._saved_at = time.monotonic()
-        self._watcher.watch(self._sweep, key, trainer)
+        self._watcher.watch(self._sweep, key, trainer, self._history)
 
     def _advance(self) -> dict[str, Any]:
         trainer = self._trainer
@@ -205,12 +205,12 @@ class _Watcher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: tuple[SweepStorage, str, Trainer] | None = None
+        self._watched: tuple[SweepStorage, str, Trainer, list[EpochRecord]] | None = None
         threading.Thread(target=self._run, name="trial-watcher", daemon=True).start()
 
-    def watch(self, storage: SweepStorage, key: str, trainer: Trainer) -> None:
+    def watch(self, storage: SweepStorage, key: str, trainer: Trainer, history: list[EpochRecord]) -> None:
         with self._lock:
-            self._watched = storage, key, trainer
+            self._watched = storage, key, trainer, history
 
     def release(self) -> None:
         with self._lock:
@@ -223,10 +223,12 @@ class _Watcher:
                 watched = self._watched
             if watched is None:
                 continue
-            storage, key, trainer = watched
+            storage, key, trainer, history = watched
             try:
                 if storage.stop_requested() is not None:
                     trainer.stop()
-                storage.write_progress(key, {**trainer.progress._asdict(), "time": time.time()})
+                newest = history[-1].metrics if history else {}
+                shown = {name: newest[name] for name in ("val/nll", "time/train_seconds") if name in newest}
+                storage.write_progress(key, {**trainer.progress._asdict(), **shown, "time": time.time()})
             except OSError:
                 continue  # progress is lost without harm; the next checkpoint will say what is wrong

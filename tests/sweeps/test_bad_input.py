@@ -1,5 +1,7 @@
 """Everything under "What bad input gets", from the command line: exit code 2, one line, nothing started."""
 
+# ruff: noqa: E501  (a case stands on a line)
+
 import sys
 from pathlib import Path
 

@@ -1,7 +1,6 @@
 """The commands as a user types them, on real small sweeps: Ray, MLflow on SQLite, digits."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,86 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tracking.storage import SweepStorage
-
-SPEC = """
-name: small
-base:
-  data: {name: digits, num_train: 200}
-  model: {hidden_dims: [16], latent_dim: 2}
-  batch_size: 50
-  num_epochs: 4
-  evaluation:
-    {num_samples: 5, num_images: 50, final_num_samples: 20, final_num_images: 50, few_num_samples: 5}
-search:
-  space:
-    objective.num_samples: {grid: [1, 5]}
-  seeds: [0, 1]
-checkpoint_every: 0.001
-"""
-
-K_GRID = "objective.num_samples: {grid: [1, 5]}"
-
-
-class Workplace:
-    """A folder with a tracking store and a storage of its own, as a user's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spec = folder / "spec.yaml"
-        self.spec.write_text(SPEC)
-
-    def start(self, *words: object, cwd: Path | None = None) -> subprocess.Popen[str]:
-        environment = {
-            k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE")
-        }
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)], cwd=cwd or self.folder, text=True,
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def sweeps(
-        self, *words: object, cwd: Path | None = None, code: int = 0
-    ) -> subprocess.CompletedProcess[str]:
-        process = self.start(*words, cwd=cwd)
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-    def json(self, *words: object, cwd: Path | None = None, code: int = 0) -> Any:
-        return json.loads(self.sweeps(*words, "--json", cwd=cwd, code=code).stdout)
-
-    def storage(self, name: str = "small") -> SweepStorage:
-        return SweepStorage(self.folder / "sweeps-storage", name)
-
-    def table(self, name: str = "small") -> dict[str, Any]:
-        """Everything that must be the same however often a sweep was interrupted."""
-        return {
-            trial.key: (
-                trial.state,
-                [(e.epoch, deterministic(e.metrics)) for e in trial.history],
-                None if trial.final is None else deterministic(trial.final),
-                weights(self.storage(name), trial.key),
-            )
-            for trial in self.storage(name).record().trials
-        }
-
-
-def deterministic(metrics: Any) -> dict[str, float]:
-    return {k: v for k, v in metrics.items() if not k.startswith(("time/", "throughput/", "system/"))}
-
-
-def weights(storage: SweepStorage, key: str) -> bytes | None:
-    unit = storage.newest(key)
-    return None if unit is None else unit.weights
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, dict[str, Any]]:
-    """A sweep that ran to its end, and what `run --json` said."""
-    place = Workplace(tmp_path_factory.mktemp("finished"))
-    return place, place.json("run", place.spec)
+from workplace import K_GRID, SPEC, Workplace
 
 
 def test_run_prints_one_json_object_with_the_best_run(finished: tuple[Workplace, dict[str, Any]]) -> None:
