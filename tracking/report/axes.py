@@ -46,6 +46,11 @@ class Axis:
     hidden: int = 0
 
     @property
+    def rows(self) -> tuple[Configuration, ...]:
+        """Everything that is drawn."""
+        return tuple(row for one in self.series for row in one.rows)
+
+    @property
     def title(self) -> str:
         """The axis's title."""
         if self.path is None:
@@ -60,7 +65,7 @@ class Axis:
     @property
     def logarithmic(self) -> bool:
         """Whether it is best seen on a logarithmic scale: K always, anything else if it spans a decade."""
-        values = [self.x(row) for one in self.series for row in one.rows]
+        values = [self.x(row) for row in self.rows]
         numbers = [value for value in values if not isinstance(value, str)]
         return self.by_k or (bool(numbers) and min(numbers) > 0 and max(numbers) >= 10 * min(numbers))
 
@@ -73,7 +78,7 @@ class Axis:
     @property
     def ticks(self) -> list[float]:
         """The values that get a tick: those that do not run into the one before on a logarithmic axis."""
-        values = {self.x(row) for one in self.series for row in one.rows}
+        values = {self.x(row) for row in self.rows}
         kept: list[float] = []
         for value in sorted(value for value in values if not isinstance(value, str)):
             if not kept or value >= kept[-1] * 1.25:

@@ -1,5 +1,7 @@
 """Interactive figures of comparisons: what a step in K buys, equal budgets, everything against the best."""
 
+import math
+from collections.abc import Sequence
 from html import escape
 
 from tracking.report.analysis import Analysis
@@ -17,7 +19,7 @@ def rates(analysis: Analysis) -> Chart | None:
     """Nats gained for each extra second at each step up in K, within the stratum that answers for K."""
     chosen = analysis.chosen
     steps = [g for g in analysis.gains if not g.whole and chosen is not None and g.stratum == chosen.label]
-    steps = [gain for gain in steps if gain.rate is not None]
+    steps = [gain for gain in steps if gain.rated]
     if not steps:
         return None
     values = [gain.rate or 0.0 for gain in steps]
@@ -41,9 +43,19 @@ def rates(analysis: Analysis) -> Chart | None:
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
     }  # fmt: skip
     wide = min(values) > 0 and max(values) > 20 * min(values)
-    vertical = scale("nats for each extra second", **({"type": "log", "dtick": 1} if wide else {}))
+    reach = [math.log10(min(values) / 4), math.log10(max(values) * 4)] if wide else _reach(values, ends)
+    kind = {"type": "log", "dtick": 1} if wide else {}
+    vertical = scale("nats for each extra second", range=reach, **kind)
     axes = {"xaxis": scale("step in K", type="category"), "yaxis": vertical}
     return Chart([trace], layout(**axes, shapes=[] if wide else [zero], height=360))
+
+
+def _reach(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> list[float]:
+    """A linear axis of rates: zero, every rate, and as much of the bars as twice the largest rate."""
+    most = 2 * max(map(abs, values)) or 1.0
+    low = min(0.0, max(min(low for low, _ in ends), -most))
+    high = max(0.0, min(max(high for _, high in ends), most))
+    return [low - 0.06 * (high - low), high + 0.06 * (high - low)]
 
 
 def _step(gain: Gain) -> str:

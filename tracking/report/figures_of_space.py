@@ -6,8 +6,10 @@ from typing import Any
 
 from tracking.report.analysis import Analysis
 from tracking.report.axes import MOST_BARS
+from tracking.report.marks import hover
 from tracking.report.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
-from tracking.report.plots import Chart, Trace, hover, layout, scale
+from tracking.report.plots import Chart, Trace, layout, scale
+from tracking.report.spread import bar, dots, view
 from tracking.report.strata import short_path
 from tracking.report.tables import K_PATH, Configuration, text
 from tracking.report.words import nats, number
@@ -17,6 +19,7 @@ def pareto(analysis: Analysis) -> Chart:
     """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
     colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     crowded = len(analysis.table.configurations) > MOST_BARS
+    shown = [row for row in analysis.table.configurations if row.mean("train_seconds") is not None]
     data: list[Trace] = []
     front = [_place(row) for row in analysis.front]
     if len(front) > 1:
@@ -26,14 +29,14 @@ def pareto(analysis: Analysis) -> Chart:
             "line": steps, "name": "Pareto front", "hoverinfo": "skip",
         })  # fmt: skip
     for k in analysis.table.num_samples:
-        rows = [
-            row for row in analysis.table.configurations if row.num_samples == k and row.mean("train_seconds")
-        ]
+        rows = [row for row in shown if row.num_samples == k]
+        if not crowded:
+            data += _seeds(rows, colours[k], str(k))
         places = [_place(row) for row in rows]
         on_front = [any(row is other for other in analysis.front) for row in rows]
         data.append({
             "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named,
-            "x": [x for x, _ in places], "y": [y for _, y in places],
+            "legendgroup": str(k), "x": [x for x, _ in places], "y": [y for _, y in places],
             "error_x": _error(rows, "train_seconds", colours[k], crowded),
             "error_y": _error(rows, "val_nll_final", colours[k], crowded),
             "marker": {
@@ -42,9 +45,25 @@ def pareto(analysis: Analysis) -> Chart:
             },
             "text": [_pareto_hover(row) for row in rows], "hovertemplate": "%{text}<extra></extra>",
         })  # fmt: skip
-    return Chart(
-        data, layout(xaxis=scale("training seconds"), yaxis=scale("final validation NLL, nats"), height=440)
-    )
+    axes = {
+        "xaxis": scale("training seconds", range=view(shown, ("train_seconds",))),
+        "yaxis": scale("final validation NLL, nats", range=view(shown, ("val_nll_final",))),
+    }
+    return Chart(data, layout(**axes, height=440))
+
+
+def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace]:
+    """The single seeds of configurations with two."""
+    pairs = [
+        place
+        for row in rows
+        for place in zip(dots(row, "train_seconds"), dots(row, "val_nll_final"), strict=False)
+    ]
+    return [{
+        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False, "legendgroup": group,
+        "x": [x for x, _ in pairs], "y": [y for _, y in pairs],
+        "marker": {"color": faint(colour, 0.45), "size": 5},
+    }] if pairs else []  # fmt: skip
 
 
 def _place(row: Configuration) -> tuple[float, float]:
@@ -58,11 +77,13 @@ def _pareto_hover(row: Configuration) -> str:
 
 
 def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:
-    found = [row.estimate(column) for row in rows]
-    half = [0.0 if e is None or e.high is None else e.high - e.mean for e in found]
+    means = [row.mean(column) or 0.0 for row in rows]
+    bars = [bar(row, column, row.estimate(column)) for row in rows]
+    low = [0.0 if b is None else mean - b[0] for b, mean in zip(bars, means, strict=True)]
+    high = [0.0 if b is None else b[1] - mean for b, mean in zip(bars, means, strict=True)]
     return {
-        "type": "data", "array": half, "visible": any(half) and not crowded, "thickness": 1, "width": 3,
-        "color": faint(colour, 0.45),
+        "type": "data", "symmetric": False, "array": high, "arrayminus": low,
+        "visible": any(high) and not crowded, "thickness": 1, "width": 3, "color": faint(colour, 0.45),
     }  # fmt: skip
 
 

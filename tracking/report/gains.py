@@ -44,6 +44,11 @@ class Gain:
     rate: float | None
     rate_interval: tuple[float, float] | None
 
+    @property
+    def rated(self) -> bool:
+        """Whether the rate says anything: with replicates, only if the extra seconds differ from zero."""
+        return self.rate is not None and (self.rate_interval is not None or self.validation.p is None)
+
 
 def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
     """Successive K's of every stratum, and its smallest against its largest, corrected as one family."""

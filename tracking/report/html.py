@@ -10,6 +10,8 @@ from tracking.report.plots import Chart, with_legend
 from tracking.report.statistics import Estimate
 from tracking.report.words import between, ends, measured, nats
 
+MOST_OPEN_ROWS = 25  # a longer table scrolls
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,16 +29,16 @@ class Cell:
     sort: float | None = None
     tag: str = ""
 
-    @property
-    def html(self) -> str:
-        """The cell's markup."""
+    def html(self, numeric: bool) -> str:
+        """The cell's markup; ``numeric`` says that its column holds numbers."""
         inner = escape(self.shown)
         if self.tag:
             inner = f'<span class="tag {self.tag}">{inner}</span>'
         if self.small:
             inner += f" <small>{escape(self.small)}</small>"
-        numeric = f' class="n" data-sort="{self.sort!r}"' if self.sort is not None else ""
-        return f"<td{numeric}>{inner}</td>"
+        attributes = ' class="n"' if numeric else ""
+        attributes += f' data-sort="{self.sort!r}"' if self.sort is not None else ""
+        return f"<td{attributes}>{inner}</td>"
 
 
 def estimate_cell(found: Estimate | None, show: str = "number", unit: float = 1.0) -> Cell:
@@ -63,17 +65,21 @@ def bullets(sentences: Iterable[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], marked: int | None = None) -> str:
-    """A table that scrolls in its frame and sorts by a click; row number ``marked`` is tinted."""
+    """A table that sorts by a click; row number ``marked`` is tinted, and a long one scrolls in its frame."""
     numeric = [any(row[i].sort is not None for row in rows) for i in range(len(head))]
     heads = "".join(
-        f"<th{' class=n' if n else ''}>{escape(name)}</th>" for name, n in zip(head, numeric, strict=True)
+        f"<th{' class=n' if n else ''}>{escape(name).replace('_', '_<wbr>')}</th>"
+        for name, n in zip(head, numeric, strict=True)
     )
     lines = (
-        f"<tr{' class=best' if index == marked else ''}>{''.join(cell.html for cell in row)}</tr>"
+        f"<tr{' class=best' if index == marked else ''}>"
+        + "".join(cell.html(n) for cell, n in zip(row, numeric, strict=True))
+        + "</tr>"
         for index, row in enumerate(rows)
     )
     body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class="scroll"><table>{body}</table></div>'
+    kind = "scroll long" if len(rows) > MOST_OPEN_ROWS else "scroll"
+    return f'<div class="{kind}"><table>{body}</table></div>'
 
 
 def chart(figure: Chart | None, caption: str, absent: str = "") -> str:

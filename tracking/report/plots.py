@@ -1,15 +1,12 @@
 """What every interactive figure is made of, as plain plotly data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from tracking.report.axes import MOST_BARS, Axis, Series
-from tracking.report.palette import GRID, INK, MUTED, faint
-from tracking.report.statistics import Estimate
-from tracking.report.tables import Configuration
-from tracking.report.words import number
+from tracking.report.axes import Axis
+from tracking.report.palette import GRID, INK, MUTED
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 Trace = dict[str, Any]
@@ -94,55 +91,3 @@ def panels(titles: Sequence[str], axis: Axis, units: Sequence[str], **extra: Any
             }
         )  # fmt: skip
     return made
-
-
-def points(
-    axis: Axis,
-    one: Series,
-    column: str,
-    show: Callable[[float], str] = number,
-    *,
-    panel: int = 1,
-    suffix: str = "",
-    unit: float = 1.0,
-    **style: Any,
-) -> Trace | None:
-    """One series of means with their intervals over seeds; None where no configuration has the column."""
-    found = [(row, estimate) for row in one.rows if (estimate := row.estimate(column)) is not None]
-    if not found:
-        return None
-    low = [0 if e.low is None else (e.mean - e.low) / unit for _, e in found]
-    high = [0 if e.high is None else (e.high - e.mean) / unit for _, e in found]
-    crowded = not one.joined and len(found) > MOST_BARS
-    name = "x" if panel == 1 else f"x{panel}", "y" if panel == 1 else f"y{panel}"
-    trace: Trace = {
-        "type": "scatter", "mode": "lines+markers" if one.joined and axis.path else "markers",
-        "x": [axis.x(r) if axis.path else escape(str(axis.x(r))) for r, _ in found],
-        "y": [e.mean / unit for _, e in found],
-        "error_y": {
-            "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
-            "width": 3, "color": faint(one.colour, 0.55), "visible": any(high) and not crowded,
-        },
-        "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
-        "line": {"color": one.colour, "width": 2},
-        "name": escape(one.label + suffix), "legendgroup": one.label, "showlegend": bool(one.label + suffix),
-        "xaxis": name[0], "yaxis": name[1],
-    }  # fmt: skip
-    return {**trace, **style}
-
-
-def hover(
-    row: Configuration, estimate: Estimate, show: Callable[[float], str] = number, unit: float = 1.0
-) -> str:
-    """What a point says: configuration, mean, interval, seeds and trials."""
-    lines = [f"<b>{escape(row.name)}</b>", show(estimate.mean / unit)]
-    if estimate.low is not None and estimate.high is not None:
-        lines[1] += f" [{show(estimate.low / unit)}, {show(estimate.high / unit)}]"
-    lines.append(f"{len(row.trials)} seed{'s' * (len(row.trials) > 1)}: " + ", ".join(_trials(row)))
-    return "<br>".join(lines)
-
-
-def _trials(row: Configuration) -> list[str]:
-    shown = [f"s{trial.config.seed} {trial.key[:8]}" for trial in row.trials[:5]]
-    return [*shown, "…"] if len(row.trials) > 5 else shown

@@ -2,11 +2,12 @@
 
 from tracking.report.analysis import Analysis
 from tracking.report.axes import axis_of
-from tracking.report.figures import gradients, likelihood, side_by_side, time_against_k
+from tracking.report.figures import gradients, likelihood, memory, time_against_k, units
 from tracking.report.figures_of_space import importance_bars, parallel_coordinates, pareto
 from tracking.report.headline import fit_sentence
 from tracking.report.html import Cell, chart, estimate_cell, paragraph, section, table
 from tracking.report.sections_of_comparisons import budget_section, comparison_section, rate_section
+from tracking.report.spread import note
 from tracking.report.strata import short_path
 from tracking.report.tables import Configuration, text
 from tracking.report.timing import TimeFit
@@ -63,16 +64,19 @@ def configuration_table(analysis: Analysis) -> str:
         cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
         for _, column, show, unit in MEASURES:
             cell = estimate_cell(row.estimate(column), show, unit)
-            if column == "train_seconds" and row.shared_timing:
+            if column in ("train_seconds", "seconds_per_epoch") and row.shared_timing:
                 cell = Cell(cell.shown + "*", cell.small, cell.sort)
             cells.append(cell)
         rows.append(cells)
-    note = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, smaller is better. "
-    note += "Tinted: lowest mean validation NLL. Click a heading to sort."
+    words = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, smaller is better. "
+    words += "Tinted: lowest mean validation NLL. Click a heading to sort."
+    if any(len(row.trials) == 2 for row in found.configurations):
+        words += " The t-interval of two seeds has one degree of freedom: it is wide, and may reach beyond"
+        words += " what is possible."
     if any(row.shared_timing for row in found.configurations):
-        note += " * seconds measured beside other work."
+        words += " * Seconds measured beside other work."
     marked = next(i for i, row in enumerate(found.configurations) if row is analysis.best_row)
-    return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(note, "note")
+    return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(words, "note")
 
 
 def _parameter(row: Configuration, path: str) -> Cell:
@@ -84,13 +88,13 @@ def _parameter(row: Configuration, path: str) -> Cell:
 
 def _time(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    caption = (
-        "Mean training seconds of each configuration; bars are 95 % t-intervals over seeds, left out where"
-    )
-    caption += " points crowd."
+    caption = f"Mean training seconds of each configuration. {note(axis.rows, why=True)}"
     if axis.by_k:
-        caption += " Lines are least squares through these means, a configuration counted once whatever its"
-        caption += " seeds; bands are pointwise 95 % confidence bands of the line."
+        caption += " Lines are least squares through the means, a configuration counted once whatever its"
+        caption += " number of seeds; bands are pointwise 95 % confidence bands of the line."
+    if any(row.shared_timing for row in axis.rows):
+        shared = sum(row.shared_timing for row in axis.rows)
+        caption += f" {shared} of {plural(len(axis.rows), 'configuration')} measured beside other work."
     parts = []
     fits = [*analysis.fits, *([analysis.adjusted] if analysis.adjusted else [])]
     if len(fits) == 1:
@@ -100,8 +104,9 @@ def _time(analysis: Analysis) -> str:
         parts.append(_fit_table(fits))
     if analysis.adjusted:
         words = "" if analysis.fits else "The line drawn is the adjusted one. "
-        words += f"The adjusted line takes one slope for all; {listing(analysis.adjusted.adjusted_for)} add"
-        words += " to the time (numbers linearly, the rest by level); a holds at their means."
+        words += "The adjusted line has one slope for all configurations and lets"
+        words += f" {listing(analysis.adjusted.adjusted_for)} add to the time (numbers linearly, everything"
+        words += " else by level); a is given at their means."
         if analysis.adjusted.not_adjusted_for:
             words += f" Not adjusted for: {listing(analysis.adjusted.not_adjusted_for)}."
         parts.append(paragraph(words, "note"))
@@ -127,50 +132,49 @@ def _fit_table(fits: list[TimeFit]) -> str:
 
 
 def _likelihood(analysis: Analysis) -> str:
-    yardstick = analysis.table.yardstick
+    yardstick, axis = analysis.table.yardstick, axis_of(analysis)
     caption = (
         f"Filled: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
-        f" ranked. Hollow: at {yardstick.few_num_samples:,}. Few samples flatter small K. Bars are 95 %"
-        " t-intervals over seeds; overlapping bars are not a test."
+        f" ranked. Hollow: at {yardstick.few_num_samples:,}. {note(axis.rows)} Overlapping spreads are not a"
+        " test; what can be told apart stands below."
     )
-    return chart(likelihood(analysis, axis_of(analysis)), caption)
+    return chart(likelihood(analysis, axis), caption)
 
 
 def _units(analysis: Analysis) -> str:
-    figure = side_by_side(
-        axis_of(analysis), ("active_units", "ess"), ("Active units", "Effective sample size"), ("", "")
-    )
+    axis, many = axis_of(analysis), analysis.table.yardstick.final_num_samples
     caption = (
-        "Left: latent dimensions whose posterior mean varies by more than .01 over the test set (Burda et al."
-        " 2016). Right: effective number of importance samples at the final evaluation, on test data."
+        "Left: latent dimensions whose posterior mean has a variance above .01 over the test set (Burda et"
+        f" al. 2016). Right: effective number of the {many:,} importance samples of the final evaluation,"
+        f" mean over test images. {note(axis.rows)}"
     )
-    return chart(figure, caption, "Neither was measured.")
+    return chart(units(analysis, axis), caption, "Neither was measured.")
 
 
 def _gradients(analysis: Analysis) -> str:
-    draws = sorted(
-        {t.config.evaluation.snr_num_draws for r in analysis.table.configurations for t in r.trials}
-    )
+    axis = axis_of(analysis)
+    draws = sorted({t.config.evaluation.snr_num_draws for r in axis.rows for t in r.trials})
     caption = (
         f"Mean over parameters of |mean| / standard deviation, from {listing([f'{n:,}' for n in draws])}"
-        " gradient draws at the end of training. Dashed: the floor that this many draws show without any"
-        " signal."
+        " gradient draws at the end of training. Dashed: the floor, which this many draws show without any"
+        f" signal. {note(axis.rows)}"
     )
     absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
-    return chart(gradients(analysis, axis_of(analysis)), caption, absent)
+    return chart(gradients(analysis, axis), caption, absent)
 
 
 def _memory(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    figure = side_by_side(axis, ("peak_memory_bytes",), ("Peak memory",), ("MiB",), unit=2.0**20)
-    return chart(figure, "Largest value that the training process recorded.", "Not measured.")
+    caption = f"Largest value that the training process recorded. {note(axis.rows)}"
+    return chart(memory(axis), caption, "Not measured.")
 
 
 def _pareto(analysis: Analysis) -> str:
     caption = (
         "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
-        " front is drawn from means and from validation data; test data has no part in it. A place on it"
-        " is not a proof: whether neighbours can be told apart stands below."
+        " front is drawn from means of validation data; test data has no part in it. A place on the front is"
+        " not a proof: whether two configurations can be told apart stands below."
+        f" {note(analysis.table.configurations)}"
     )
     names = listing([row.name for row in analysis.front], 12)
     return chart(pareto(analysis), caption) + paragraph(f"On the front, fastest first: {names}.", "note")

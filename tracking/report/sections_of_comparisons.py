@@ -1,6 +1,7 @@
 """The sections that compare: steps in K, equal budgets, everything against the best."""
 
 from collections.abc import Sequence
+from html import escape
 
 from tracking.report.analysis import Analysis
 from tracking.report.budgets import Budget
@@ -38,10 +39,11 @@ def rate_section(analysis: Analysis) -> str:
     several = len(analysis.strata) > 1
     rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in analysis.gains]
     caption = (
-        "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio at"
-        " the corrected level; none where the extra seconds themselves are not separable from zero. On a"
-        " logarithmic axis a bar without a lower cap reaches down to zero or below."
+        "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio, at"
+        " the level of Holm's correction; cut where they leave the axis."
     )
+    if any(gain.rate is not None and not gain.rated for gain in analysis.gains) and analysis.replicated:
+        caption += " Steps whose extra seconds are not separable from zero have no rate."
     if analysis.chosen is not None and analysis.chosen.label:
         caption += f" Shown for {analysis.chosen.label}."
     note = METHOD if analysis.replicated else ONE_SEED
@@ -59,8 +61,14 @@ def _gain_cells(gain: Gain) -> list[Cell]:
         Cell("–") if extra is None else Cell(*measured(extra.value, ends(extra)), extra.value),
         *_difference_cells(gain.validation),
         *([Cell("–"), Cell("–")] if gain.test is None else _without_p(gain.test)),
-        Cell("–") if gain.rate is None else Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate),
+        _rate_cell(gain),
     ]
+
+
+def _rate_cell(gain: Gain) -> Cell:
+    if gain.rate is None or not gain.rated:
+        return Cell("–", "" if gain.rate is None else "extra seconds not separable from zero")
+    return Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate)
 
 
 def _difference_cells(found: Difference) -> list[Cell]:
@@ -133,7 +141,7 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:
         for row in found.rows
     ]
     head = ["configuration", f"NLL at epoch {found.epochs}", f"NLL at {number(found.seconds)} s"]
-    title = f"<h3>{Cell(found.label).html[4:-5]}</h3>" if found.label else ""
+    title = f"<h3>{escape(found.label)}</h3>" if found.label else ""
     caption = "Dashed: the largest epoch and the largest time that all of them reach. One curve a seed."
     return (
         title

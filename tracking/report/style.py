@@ -7,7 +7,7 @@ CSS = """
 html { scroll-behavior: smooth; }
 body { margin:0; background:#fff; color:var(--ink);
   font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","DejaVu Sans",sans-serif; }
-main { max-width:1100px; margin:0 auto; padding:34px 28px 80px; }
+main { max-width:1240px; margin:0 auto; padding:34px 28px 80px; }
 h1 { font-size:28px; line-height:1.2; letter-spacing:-.015em; margin:0 0 4px; }
 h2 { font-size:20px; letter-spacing:-.01em; margin:54px 0 6px;
   padding-top:18px; border-top:1px solid var(--line); }
@@ -26,13 +26,14 @@ p { margin:6px 0 12px; max-width:820px; }
 .counts span { color:var(--muted); font-size:12.5px; }
 nav { font-size:13.5px; margin:16px 0 0; display:flex; flex-wrap:wrap; gap:4px 16px; }
 a { color:var(--accent); text-decoration:none; } a:hover { text-decoration:underline; }
-.scroll { overflow:auto; max-height:520px; border:1px solid var(--line); border-radius:8px;
+.scroll { overflow:auto; border:1px solid var(--line); border-radius:8px;
   margin:10px 0 16px; }
+.scroll.long { max-height:900px; }
 table { border-collapse:collapse; width:100%; font-size:13px; font-variant-numeric:tabular-nums; }
-th { position:sticky; top:0; background:var(--soft); text-align:left; font-weight:600; white-space:nowrap;
+th { position:sticky; top:0; background:var(--soft); text-align:left; font-weight:600; vertical-align:bottom;
   cursor:pointer; user-select:none; z-index:1; box-shadow:inset 0 -1px var(--line); }
-th, td { padding:6px 9px; vertical-align:top; }
-td { border-top:1px solid #eef0f3; white-space:nowrap; }
+th, td { padding:6px 8px; }
+td { vertical-align:top; border-top:1px solid #eef0f3; white-space:nowrap; }
 th.n, td.n { text-align:right; }
 td small { color:var(--muted); }
 td.n small { display:block; font-size:11.5px; line-height:1.25; }

@@ -47,13 +47,18 @@ def between(ends: Ends, show: str = "nats") -> str:
 
 
 def measured(value: float, ends: Ends, digits: int = 3) -> tuple[str, str]:
-    """A value and its interval, to the same decimal place: the interval's second significant digit."""
+    """A value and its interval, to the same decimal place: the interval's second significant digit.
+
+    A value of which that leaves a single digit gets one place more: a lone 3 looks like a count.
+    """
     if ends is None:
         return number(value, digits), ""
     low, high = ends
     if not high - low > 1e-9 * max(abs(low), abs(high)):
         return number(value, digits), f"[{number(low, digits)}, {number(high, digits)}]"
     places = min(9, max(0, 2 - _exponent(high - low)))
+    if len(f"{abs(value):.{places}f}".replace(".", "").lstrip("0")) == 1:
+        places += 1
     shown = [minus(f"{x:,.{places}f}") for x in (value, low, high)]
     return shown[0], f"[{shown[1]}, {shown[2]}]"
 

@@ -37,7 +37,7 @@ def charts(html):
 class Balanced(HTMLParser):
     """Fails where a tag is closed that is not open, and collects what the page would load."""
 
-    VOID = frozenset({"meta", "img", "br"})
+    VOID = frozenset({"meta", "img", "br", "wbr"})
 
     def __init__(self, html):
         super().__init__()

@@ -1,0 +1,73 @@
+import math
+
+import pytest
+
+from tracking.report.spread import bar, dots, note, possible, view
+from tracking.report.tables import tables
+
+
+def configuration(make, values, column="test/active_units"):
+    trials = [
+        make.trial({"model.latent_dim": 20}, seed, final={column: value}) for seed, value in enumerate(values)
+    ]
+    return tables(make.record(trials))[0].configurations[0]
+
+
+def test_two_seeds_are_shown_themselves_and_three_as_a_bar(make):
+    two, three = configuration(make, (9.0, 15.0)), configuration(make, (9.0, 11.0, 10.0))
+    assert (dots(two, "active_units"), bar(two, "active_units", two.estimate("active_units"))) == (
+        (9.0, 15.0),
+        None,
+    )
+    half = 4.302653 / math.sqrt(3)  # t-quantile of two degrees of freedom, standard deviation 1
+    assert dots(three, "active_units") == ()
+    assert bar(three, "active_units", three.estimate("active_units")) == pytest.approx((10 - half, 10 + half))
+
+
+def test_bars_end_where_the_possible_ends(make):
+    row = configuration(make, (20.0, 2.0, 19.0))
+    assert row.estimate("active_units").high > 30
+    assert bar(row, "active_units", row.estimate("active_units")) == (0.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("column", "limits"),
+    [("active_units", (0, 20)), ("ess", (0, 5000)), ("train_seconds", (0, math.inf)),
+     ("peak_memory_bytes", (0, math.inf)), ("val_nll_final", (-math.inf, math.inf))],
+)  # fmt: skip
+def test_a_column_has_the_limits_of_what_it_measures(make, column, limits):
+    row = configuration(make, (9.0,))
+    assert row.trials[0].config.evaluation.final_num_samples == 5000
+    assert possible(row, column) == limits
+
+
+def test_an_axis_holds_every_seed_but_not_the_interval_of_two(make):
+    row = configuration(make, (90.0, 91.0), "val/nll_final")
+    assert row.estimate("val_nll_final").high > 96
+    assert view([row], ("val_nll_final",)) == pytest.approx((89.92, 91.08))
+
+
+def test_an_axis_holds_the_interval_of_three_seeds(make):
+    row = configuration(make, (90.0, 91.0, 92.0), "val/nll_final")
+    low, high = view([row], ("val_nll_final",))
+    assert low < row.estimate("val_nll_final").low
+    assert high > row.estimate("val_nll_final").high
+
+
+def test_an_axis_never_shows_more_units_than_there_are(make):
+    low, high = view([configuration(make, (1.0, 20.0))], ("active_units",))
+    assert -1 < low < 1
+    assert 20 < high < 21
+
+
+def test_an_axis_of_equal_values_has_some_room(make):
+    low, high = view([configuration(make, (90.0,), "val/nll_final")], ("val_nll_final",))
+    assert low < 90 < high
+
+
+def test_captions_say_what_is_drawn_and_no_more(make):
+    one, two, three = (configuration(make, (9.0,) * count) for count in (1, 2, 3))
+    assert note([one]) == ""
+    assert "single seeds" in note([one, two])
+    assert "Bars" not in note([two])
+    assert "bars that leave the axis are cut" in note([three])
