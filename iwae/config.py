@@ -220,16 +220,17 @@ class EvaluationConfig(Part):
 
     every: int = Field(default=1, ge=1)
     num_samples: int = Field(default=100, ge=1)
-    num_images: int | None = Field(default=1000, ge=1)
+    num_images: int | None = Field(default=1000, ge=2)
     final_num_samples: int = Field(default=5000, ge=1)
-    final_num_images: int | None = Field(default=None, ge=1)
+    final_num_images: int | None = Field(default=None, ge=2)
     few_num_samples: int = Field(default=100, ge=1)
     snr_num_draws: int = Field(default=100, ge=0)
 
     @model_validator(mode="after")
-    def _a_spread_needs_two_draws(self) -> Self:
-        if self.snr_num_draws == 1:
-            raise PartError("snr_num_draws", 1, "0 (leave it out) or >= 2")
+    def _a_floor_needs_three_draws(self) -> Self:
+        # With two draws |mean| / sd around 0 has no expectation.
+        if self.snr_num_draws in (1, 2):
+            raise PartError("snr_num_draws", self.snr_num_draws, "0 (leave it out) or >= 3")
         return self
 
 

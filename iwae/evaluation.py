@@ -22,8 +22,8 @@ from iwae.objectives import log_weights
 # Draws from one seed. Part of what a number means: another value gives other noise.
 SAMPLES_PER_CHUNK = {"cpu": 100, "cuda": 1000}
 # Rows of activations in memory at a time: on the CPU what stays in a core's cache.
-BLOCK_BYTES = {"cpu": 2 * 2**20, "cuda": 512 * 2**20}
-# Activations of a row that live at once: logits, probabilities, factors and their products.
+BLOCK_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
+# Activations of a row that live at once, counted as layers of the widest.
 TEMPORARIES = 4
 # Variance of E[z_d|x] over images, or mean KL_d, above which latent d is active (Burda et al. 2016, §4).
 ACTIVE_THRESHOLD = 0.01

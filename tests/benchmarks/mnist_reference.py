@@ -44,7 +44,10 @@ def measure(num_samples: int, output_bias: str) -> tuple[float, float, float]:
 
 
 def main() -> int:
-    print(f"{'K':>3} {'output bias':>11} {'-L_500':>8} {'stderr':>7} {'references':>16} {'off by':>7} {'train s':>8}")
+    print(
+        f"{'K':>3} {'output bias':>11} {'-L_500':>8} {'stderr':>7} {'references':>16} {'off by':>7}"
+        f" {'train s':>8}"
+    )
     failed = 0
     for (num_samples, output_bias), (low, high) in REFERENCES.items():
         nll, stderr, seconds = measure(num_samples, output_bias)
@@ -52,8 +55,8 @@ def main() -> int:
         good = abs(off) <= ALLOWED
         failed += not good
         print(
-            f"{num_samples:>3} {output_bias:>11} {nll:>8.2f} {stderr:>7.2f} {low:>8.2f} {high:>7.2f} {off:>7.2f}"
-            f" {seconds:>8.1f}  {'pass' if good else 'FAIL'}",
+            f"{num_samples:>3} {output_bias:>11} {nll:>8.2f} {stderr:>7.2f} {low:>8.2f} {high:>7.2f}"
+            f" {off:>7.2f} {seconds:>8.1f}  {'pass' if good else 'FAIL'}",
             flush=True,
         )
     print(time.strftime("finished %H:%M:%S"))

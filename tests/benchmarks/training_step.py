@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/training_step.py [--samples 1 5 20 50 100] [--seconds 8]
 
-784-400-20, batch 100, dynamic binarization, synthetic bytes. The plain step has the same model and Adam, draws
-its pixels with torch.bernoulli from float data, and uses binary_cross_entropy_with_logits.
+784-400-20, batch 100, dynamic binarization, synthetic bytes. The plain step has the same model and Adam,
+draws its pixels with torch.bernoulli from float data, and uses binary_cross_entropy_with_logits.
 """
 
 import argparse

@@ -15,15 +15,19 @@ from iwae.errors import ConfigError, NonFiniteError
     ("values", "message"),
     [
         ({"objective": {"num_samples": 0}}, "objective.num_samples: 0 is not allowed: must be >= 1"),
-        ({"objective": {"num_samples": 2.5}}, "objective.num_samples: 2.5 is not allowed: must be a whole number"),
-        ({"objective": {"num_samples": True}}, "objective.num_samples: true is not allowed: must be a whole number"),
+        ({"objective": {"num_samples": 2.5}},
+         "objective.num_samples: 2.5 is not allowed: must be a whole number"),
+        ({"objective": {"num_samples": True}},
+         "objective.num_samples: true is not allowed: must be a whole number"),
         ({"objective": {"name": "nvae"}},
          "objective.name: 'nvae' is not allowed: must be one of vae, multi-sample-vae, iwae"),
         ({"objective": {"num_sample": 5}}, "objective.num_sample: unknown key: did you mean num_samples?"),
         ({"objective": {"name": "vae", "free_bits": 0.1, "num_samples": 5}},
-         "objective.free_bits: 0.1 is not allowed: must be 0 when num_samples > 1: free bits bound the ELBO only"),
+         "objective.free_bits: 0.1 is not allowed: must be 0 when num_samples > 1:"
+         " free bits bound the ELBO only"),
         ({"model": {"likelihood": "gaussian"}},
-         "model.likelihood: gaussian is not allowed: must be bernoulli on binary data, or data.binarization none"),
+         "model.likelihood: gaussian is not allowed: must be bernoulli on binary data,"
+         " or data.binarization none"),
         ({"data": {"name": "mnist", "binarization": "none"}},
          "data.binarization: none is not allowed: must be dynamic, fixed or threshold:"
          " mnist has gray pixels and a Bernoulli likelihood needs 0 or 1"),
@@ -39,6 +43,8 @@ from iwae.errors import ConfigError, NonFiniteError
         ({"optimizer": {"lr": float("nan")}}, "optimizer.lr: nan is not allowed: must be a finite number"),
         ({"optimizer": {"schedule": {"name": "stages", "epochs": [1, 3], "factors": [1.0, 0.5]}}},
          "optimizer.schedule.epochs: [1, 3] is not allowed: must be at least num_epochs (50) in all"),
+        ({"evaluation": {"snr_num_draws": 2}},
+         "evaluation.snr_num_draws: 2 is not allowed: must be 0 (leave it out) or >= 3"),
         ({"model": {"hidden_dims": [400, 0]}}, "model.hidden_dims[1]: 0 is not allowed: must be >= 1"),
     ],
 )  # fmt: skip
@@ -115,7 +121,7 @@ def test_errors_survive_a_process_boundary() -> None:
 
 def test_exponent_without_a_dot_is_a_number_and_true_is_not() -> None:
     assert TrainConfig.from_yaml("optimizer: {lr: 1e-3}").optimizer.lr == 1e-3
-    with pytest.raises(ConfigError, match="optimizer.lr: true is not allowed: must be a number"):
+    with pytest.raises(ConfigError, match=r"optimizer.lr: true is not allowed: must be a number"):
         TrainConfig.from_yaml("optimizer: {lr: true}")
 
 
