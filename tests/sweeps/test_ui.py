@@ -59,7 +59,7 @@ def wait(browser: Any, condition: Callable[[Any], Any]) -> Any:
 
 def test_the_parents_page_answers_the_question(browser: Any, links: tuple[str, str]) -> None:
     browser.get(links[0])
-    text = wait(browser, lambda b: "going from K = 1 to K = 5" in page_text(b) and page_text(b))
+    text = wait(browser, lambda b: "K = 1 to K = 5" in page_text(b) and page_text(b))
     assert "small" in text
     assert "K=5 D=2 s0" in text
 
