@@ -63,6 +63,11 @@ class Axis:
         return self.path == K_PATH
 
     @property
+    def by_lines(self) -> bool:
+        """Whether the series' colours tell most configurations apart, and not K's."""
+        return not self.by_k or 2 * sum(len(one.rows) for one in self.series if one.joined) >= len(self.rows)
+
+    @property
     def logarithmic(self) -> bool:
         """Whether it is best seen on a logarithmic scale: K always, anything else if it spans a decade."""
         values = [self.x(row) for row in self.rows]
