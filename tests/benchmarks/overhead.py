@@ -29,7 +29,7 @@ NOTHING: dict[str, Any] = {
     "batch_size": 1,
     "num_epochs": 1,
     "evaluation": {
-        "num_samples": 1, "num_images": 1, "final_num_samples": 1, "final_num_images": 1,
+        "num_samples": 1, "num_images": 2, "final_num_samples": 1, "final_num_images": 2,
         "few_num_samples": 1, "snr_num_draws": 0,
     },
 }  # fmt: skip
