@@ -10,8 +10,8 @@ from torch import Tensor
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 # A product of n factors in [½, 1] is at least 2⁻ⁿ; float32 holds 2⁻¹²⁶.
 MAX_FACTORS = 64
-# Logits worked on at a time: on the CPU, what stays in a core's cache together with two temporaries.
-BLOCK_BYTES = {"cpu": 320 * 1024, "cuda": 2**30}
+# Logits worked on at a time: on the CPU about what a core's cache holds.
+BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**30}
 
 
 def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
@@ -43,16 +43,15 @@ def gaussian_log_likelihood(mean: Tensor, x: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * squared - x.shape[-1] * (log_std + HALF_LOG_TWO_PI)
 
 
-def sum_softplus(logits: Tensor, scratch: tuple[Tensor, Tensor]) -> Tensor:
-    """Σ_i softplus(ℓ_i) over the last dimension of ``[..., X]``, with two buffers of the same shape.
+def _log_likelihood(logits: Tensor, sign: Tensor, magnitude: Tensor, linear: Tensor) -> Tensor:
+    """Of a block ``[k, B, X]``, with ``sign`` = x − ½ and two buffers of the block's shape: ``[k, B]``.
 
-    softplus(ℓ) = max(ℓ, 0) − log σ(|ℓ|), and σ(|ℓ|) = max(σ(ℓ), 1 − σ(ℓ)) lies in [½, 1], so up to 64 of
-    them are multiplied before one logarithm is taken: several times faster than a logarithm per pixel.
+    x ℓ − softplus(ℓ) = (x − ½) ℓ − ½ |ℓ| + log σ(|ℓ|). The first two cancel exactly where x is the likelier
+    value. σ(|ℓ|) lies in [½, 1], so up to 64 of them are multiplied before one logarithm is taken.
     """
-    factors, other = scratch
-    torch.sigmoid(logits, out=factors)
-    torch.neg(factors, out=other).add_(1)
-    torch.maximum(factors, other, out=factors)
+    torch.abs(logits, out=magnitude)
+    torch.mul(logits, sign, out=linear).sub_(magnitude, alpha=0.5)
+    factors = torch.sigmoid(magnitude, out=magnitude)
     combined = 1
     while factors.shape[-1] > 1 and combined <= MAX_FACTORS // 2:
         half = factors.shape[-1] // 2
@@ -60,7 +59,7 @@ def sum_softplus(logits: Tensor, scratch: tuple[Tensor, Tensor]) -> Tensor:
             factors[..., :1].mul_(factors[..., -1:])
         factors = factors[..., :half].mul_(factors[..., half : 2 * half])
         combined *= 2
-    return torch.clamp_min(logits, 0, out=other).sum(-1) - torch.log(factors).sum(-1)
+    return linear.sum(-1) + torch.log(factors).sum(-1)
 
 
 def _blocks(logits: Tensor) -> Iterator[slice]:
@@ -89,13 +88,13 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
         log_p = logits.new_empty(logits.shape[:2])
-        scratch: tuple[Tensor, Tensor] | None = None
+        sign = x - 0.5
+        scratch: list[Tensor] = []
         for block in _blocks(logits):
             part = logits[block]
-            if scratch is None or scratch[0].shape != part.shape:
-                scratch = torch.empty_like(part), torch.empty_like(part)
-            softplus = sum_softplus(part, scratch)
-            torch.sub(torch.mul(part, x, out=scratch[0]).sum(-1), softplus, out=log_p[block])
+            if not scratch or scratch[0].shape != part.shape:
+                scratch = [torch.empty_like(part), torch.empty_like(part)]
+            log_p[block] = _log_likelihood(part, sign, *scratch)
         return log_p
 
     @staticmethod
