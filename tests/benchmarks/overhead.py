@@ -6,6 +6,7 @@
 """
 
 import argparse
+import math
 import statistics
 import tempfile
 import threading
@@ -74,8 +75,8 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
     }
 
 
-def worker_shares(folder: Path) -> list[float]:
-    """Each quickstart trial's share of worker time outside the trainer; the trials run here, one by one."""
+def worker_seconds(folder: Path) -> list[tuple[float, float]]:
+    """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
     from iwae.trainer import Trainer
 
     from sweeps.trial import IwaeTrial
@@ -112,7 +113,8 @@ def worker_shares(folder: Path) -> list[float]:
         "shared_device": False, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
         "figures": True, "retries": 0,
     }  # fmt: skip
-    shares, trial = [], None
+    seconds: list[tuple[float, float]] = []
+    trial = None
     for planned in plan[:: max(1, len(plan) // 8)]:
         config = {**options, "planned": planned.to_json()}
         inside[0], begin = 0.0, time.perf_counter()
@@ -122,8 +124,9 @@ def worker_shares(folder: Path) -> list[float]:
             trial.reset_config(config)
         while not trial.step()["done"]:
             pass
-        shares.append(1 - inside[0] / (time.perf_counter() - begin))
-    return shares
+        total = time.perf_counter() - begin
+        seconds.append((total - inside[0], total))
+    return seconds
 
 
 def main() -> None:
@@ -134,17 +137,21 @@ def main() -> None:
     number = parser.parse_args().trials
     with tempfile.TemporaryDirectory() as folder:
         empty = empty_trials(number, Path(folder))
-        shares = worker_shares(Path(folder))
+        seconds = worker_seconds(Path(folder))
+    shares = [outside / total for outside, total in seconds]
+    together = sum(outside for outside, _ in seconds) / sum(total for _, total in seconds)
     table = Table("what", "measured", "limit", "verdict")
     rows = [
         (f"s a trial, {number} that train nothing", empty["trials"], 0.3, "{:.3f}"),
         ("s a trial, until MLflow and the report are complete", empty["record"], 0.3, "{:.3f}"),
         ("driver's growth, MB a trial", empty["bytes"] / 1e6, 1.0, "{:.3f}"),
         ("worker's time outside training and evaluation, median", statistics.median(shares), 0.05, "{:.1%}"),
-        ("  the same, worst trial (the first reads the data)", max(shares), 0.05, "{:.1%}"),
+        (f"  the same, {len(shares)} trials together", together, 0.05, "{:.1%}"),
+        ("  the same, the first one, which reads the data", shares[0], math.inf, "{:.1%}"),
     ]
     for what, value, limit, form in rows:
-        table.add_row(what, form.format(value), form.format(limit), "ok" if value <= limit else "TOO MUCH")
+        verdict = "" if limit == math.inf else "ok" if value <= limit else "TOO MUCH"
+        table.add_row(what, form.format(value), "" if limit == math.inf else form.format(limit), verdict)
     Console().print(table)
 
 
