@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from iwae.config import CosineRate, CyclicalAnnealing, StagedRate, TrainConfig, WarmUp
 from tracking.records import TrialRecord
-from tracking.report.statistics import Estimate, t_interval
+from tracking.report.statistics import Difference, Estimate, differences, pooled_variance, t_interval
 from tracking.report.strata import Stratum
 from tracking.report.tables import Configuration
 
@@ -24,6 +24,7 @@ class BudgetRow:
         configuration: whose curve was read.
         at_epochs: mean per-epoch ``val/nll`` over seeds at the common epoch, nats.
         at_seconds: the same at the common time; None if a seed had not been evaluated once by then.
+        seeds_at_seconds: the values of the seeds that had been evaluated by then, nats.
         epochs_at_seconds: fewest and most epochs that its seeds had done at the common time.
         cut: the schedules that the common time breaks off, in words; empty if none.
     """
@@ -31,6 +32,7 @@ class BudgetRow:
     configuration: Configuration
     at_epochs: Estimate | None
     at_seconds: Estimate | None
+    seeds_at_seconds: tuple[float, ...]
     epochs_at_seconds: tuple[int, int]
     cut: str
 
@@ -56,6 +58,18 @@ def budget(stratum: Stratum) -> Budget | None:
     epochs = min(points[-1][0] for points in curves.values())
     seconds = min(points[-1][1] for points in curves.values())
     return Budget(stratum.label, epochs, seconds, tuple(_row(row, curves, epochs, seconds) for row in rows))
+
+
+def against_lowest(found: Budget) -> list[tuple[BudgetRow, Difference]]:
+    """Every other configuration against the lowest at the common time, variance pooled, Holm's correction."""
+    rows = [(row, row.at_seconds.mean) for row in found.rows if row.at_seconds is not None]
+    if not rows:
+        return []
+    lowest = min(rows, key=lambda pair: pair[1])[0]
+    others = [row for row, _ in rows if row is not lowest]
+    pooled = pooled_variance(row.seeds_at_seconds for row, _ in rows)
+    pairs = [(lowest.seeds_at_seconds, row.seeds_at_seconds) for row in others]
+    return list(zip(others, differences(pairs, pooled), strict=True))
 
 
 def curve(trial: TrialRecord) -> tuple[tuple[int, float, float], ...]:
@@ -102,6 +116,7 @@ def _row(
         row,
         t_interval(at_epochs) if len(at_epochs) == count else None,
         t_interval(at_seconds) if len(at_seconds) == count else None,
+        tuple(at_seconds),
         (min(done), max(done)),
         " and ".join(broken_off(row.trials[0].config, min(done))),
     )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tracking.report.analysis import Analysis
 from tracking.report.gains import Gain
+from tracking.report.headline_of_time import beside, equal_seconds, fit_sentence
 from tracking.report.tables import Configuration
-from tracking.report.timing import TimeFit
 from tracking.report.words import (
     Ends,
     between,
@@ -24,35 +24,18 @@ def headline(analysis: Analysis) -> list[str]:
     """Sentences with numbers and intervals, the most important first."""
     chosen = analysis.chosen
     if chosen is None:
-        lines = [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted)]
+        how = beside(analysis.table.configurations)
+        lines = [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted, how)]
         return [_no_pair(analysis), *lines, *_best(analysis)]
     steps = [gain for gain in analysis.gains if gain.stratum == chosen.label]
     whole = next((gain for gain in steps if gain.whole), steps[0])
     sentences = [_whole(analysis, whole), *_on_test(whole)]
-    sentences += _steps([gain for gain in steps if not gain.whole], analysis.replicated)
-    sentences += _equal_seconds(analysis, chosen.label)
+    sentences += _steps(analysis, [gain for gain in steps if not gain.whole])
+    sentences += equal_seconds(analysis, chosen.label)
     fit = analysis.fit_of(chosen)
     if fit is not None:
-        sentences.append(fit_sentence(fit))
+        sentences.append(fit_sentence(fit, beside(chosen.configurations)))
     return sentences + _others(analysis, chosen.label) + _best(analysis)
-
-
-def fit_sentence(fit: TimeFit) -> str:
-    """The line t = a + b K in words."""
-    a, b = fit.fit.interval("intercept"), fit.fit.interval("slope")
-    (intercept, a_shown), (slope, b_shown) = measured(fit.fit.intercept, a), measured(fit.fit.slope, b)
-    adjusted = f", adjusted for {listing(fit.adjusted_for)}," if fit.adjusted_for else ""
-    words = f"Training time{adjusted} fits t = {intercept} s + {slope} s · K"
-    if a is not None and b is not None:
-        words += f" (95 % intervals: {a_shown} s and {b_shown} s per sample)"
-    else:
-        words += f" (through {plural(fit.fit.observations, 'configuration')}: too few for an interval)"
-    parts = []
-    if fit.epochs is not None:
-        parts.append(f"{number(fit.fit.intercept / fit.epochs)} s of every epoch do not depend on K")
-    if fit.per_step is not None:
-        parts.append(f"each further sample costs {number(fit.per_step * 1e6)} µs per optimizer step")
-    return f"{words}{': ' if parts else ''}{', and '.join(parts)}."
 
 
 def _no_pair(analysis: Analysis) -> str:
@@ -86,11 +69,10 @@ def _whole(analysis: Analysis, gain: Gain) -> str:
         )
     if gain.rate is None or not lower:
         return f"{words}."
+    if not gain.rated:
+        return f"{words}. The extra seconds themselves are not separable from zero, so there is no rate."
     shown, bracket = measured(gain.rate, gain.rate_interval, 2)
-    rate = f"{shown} nats for each extra second"
-    if gain.rate_interval is None:
-        return f"{words}: {rate} (no interval: the extra seconds themselves are not separable from zero)."
-    return f"{words}: {rate} {bracket}."
+    return f"{words}: {shown} nats for each extra second {bracket}."
 
 
 def _seconds_between(first: Configuration, second: Configuration, extra: float, interval: Ends) -> str:
@@ -98,18 +80,19 @@ def _seconds_between(first: Configuration, second: Configuration, extra: float, 
     shown, bracket = measured(extra, interval)
     words = f"{shown} s of training{f' {bracket}' if bracket else ''}"
     if before and after:
-        words += f" ({number(before)} → {number(after)} s, ×{number(after / before)})"
-    return words
+        words += f" ({number(before, 2)} s to {number(after, 2)} s, ×{number(after / before, 2)})"
+    how = beside([first, second])
+    return f"{words}, {how}," if how else words
 
 
 def _on_test(gain: Gain) -> list[str]:
     if gain.test is None:
         return []
     lower = gain.test.value < 0
-    words = f"On test data, which chose nothing, NLL is {nats(abs(gain.test.value))} nats"
+    words = f"Test NLL, which no choice was based on, is {nats(abs(gain.test.value))} nats"
     interval = _gained(corrected(gain.test), lower)
     words += f" {'lower' if lower else 'higher'}{f' {between(interval)}' if interval else ''}"
-    return [f"{words}{'' if interval is None else f' ({verdict(gain.test)})'}."]
+    return [f"{words}{'' if interval is None else f', {verdict(gain.test)} from zero'}."]
 
 
 def _gained(interval: Ends, lower: bool) -> Ends:
@@ -119,49 +102,38 @@ def _gained(interval: Ends, lower: bool) -> Ends:
     return (-interval[1], -interval[0]) if lower else interval
 
 
-def _steps(steps: Sequence[Gain], replicated: bool) -> list[str]:
-    if len(steps) < 2:
-        return []
-    rates = [
-        f"{gain.first.num_samples}→{gain.second.num_samples}: {number(gain.rate, 2)}"
-        for gain in steps
-        if gain.rate is not None
-    ]
+def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
     sentences = []
-    if rates:
-        sentences.append(f"Nats for each extra second, step by step in K: {', '.join(rates)}.")
-    if replicated:
+    if analysis.replicated:
+        family = plural(len(analysis.gains), "comparison")
+        brackets = "Brackets after a difference are 95 % intervals, the variance between seeds pooled"
+        if len(analysis.gains) > 1:
+            brackets += f"; those of NLL and of the rate are widened by Holm's correction over {family}"
+        sentences.append(f"{brackets}.")
+    if len(steps) < 2:
+        return sentences
+    if analysis.replicated:
         held = [gain for gain in steps if gain.validation.separable and gain.validation.value < 0]
-        if held:
-            last = held[-1]
-            sentences.append(
-                f"The last step up whose gain is separable from zero is K = {last.first.num_samples} →"
-                f" {last.second.num_samples}; {len(held)} of {len(steps)} steps are separable gains."
-            )
-        else:
-            sentences.append("No single step up in K shows a gain that is separable from zero.")
+        said = f"the gain in validation NLL is separable from zero in {len(held)}"
+        which = f": K = {listing([_step(gain) for gain in held])}" if held else ""
+        sentences.append(
+            f"Of the {len(steps)} single steps up in K, {said}{which}. Not separable does not mean no gain."
+        )
+    rates = [f"{_step(gain)}: {_rate(gain)}" for gain in steps if gain.rated]
+    if rates:
+        absent = [_step(gain) for gain in steps if gain.rate is not None and not gain.rated]
+        none = f" (none for {listing(absent)}: extra seconds not separable from zero)" if absent else ""
+        sentences.append(f"Nats for each extra second, step by step in K: {'; '.join(rates)}{none}.")
     return sentences
 
 
-def _equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
-    found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
-    if found is None:
-        return []
-    rows = [(row, at) for row in found.rows if (at := row.at_seconds) is not None]
-    if len(rows) < 2:
-        return []
-    lowest, at = min(rows, key=lambda pair: pair[1].mean)
-    interval = ends(at)
-    words = (
-        f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
-    )
-    words += (
-        f" the lowest validation curve ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats,"
-    )
-    words += " at fewer samples and images than the final NLL)"
-    if any(row.cut for row in found.rows):
-        words += "; that time breaks off schedules, as named below"
-    return [f"{words}."]
+def _step(gain: Gain) -> str:
+    return f"{gain.first.num_samples}→{gain.second.num_samples}"
+
+
+def _rate(gain: Gain) -> str:
+    shown, bracket = measured(gain.rate or 0.0, gain.rate_interval, 2)
+    return f"{shown} {bracket}".strip()
 
 
 def _others(analysis: Analysis, chosen: str) -> list[str]:
@@ -170,15 +142,16 @@ def _others(analysis: Analysis, chosen: str) -> list[str]:
         if gain.stratum not in whole or gain.whole:
             whole[gain.stratum] = gain
     others = [gain for label, gain in whole.items() if label != chosen]
-    rates = [gain.rate for gain in others if gain.rate is not None]
+    rates = [gain.rate for gain in others if gain.rate is not None and gain.rated]
     if not rates:
         return []
     low, high = number(min(rates), 2), number(max(rates), 2)
-    spread = f"{low} to {high}" if low != high else low
-    groups = "group that differs" if len(others) == 1 else f"{len(others)} groups that differ"
+    spread = f"from {low} to {high}" if low != high else low
+    groups = "other group" if len(rates) == 1 else f"{len(rates)} other groups"
+    be = "is" if len(rates) == 1 else "ranges"
     return [
-        f"In the other {groups} in K alone, from smallest to largest K, it was {spread} nats for each"
-        " extra second."
+        f"In the {groups} of configurations that differ in K alone, the rate from the smallest to the"
+        f" largest K {be} {spread} nats for each extra second."
     ]
 
 
@@ -192,5 +165,6 @@ def _best(analysis: Analysis) -> list[str]:
         words += f"; its test NLL is {nats(best.test_nll)}{f' {between(interval)}' if interval else ''}"
     rivals = sum(difference.separable is False for _, difference in analysis.against_best)
     if rivals:
-        words += f". {plural(rivals, 'other configuration')} cannot be separated from it"
+        others = plural(rivals, "other configuration")
+        words += f". {others} {'is' if rivals == 1 else 'are'} not separable from it"
     return [f"{words}."]

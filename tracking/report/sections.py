@@ -4,7 +4,7 @@ from tracking.report.analysis import Analysis
 from tracking.report.axes import axis_of
 from tracking.report.figures import gradients, likelihood, memory, time_against_k, units
 from tracking.report.figures_of_space import importance_bars, parallel_coordinates, pareto
-from tracking.report.headline import fit_sentence
+from tracking.report.headline_of_time import beside, fit_sentence
 from tracking.report.html import Cell, chart, estimate_cell, paragraph, section, table
 from tracking.report.sections_of_comparisons import budget_section, comparison_section, rate_section
 from tracking.report.spread import note
@@ -98,7 +98,7 @@ def _time(analysis: Analysis) -> str:
     parts = []
     fits = [*analysis.fits, *([analysis.adjusted] if analysis.adjusted else [])]
     if len(fits) == 1:
-        parts.append(paragraph(fit_sentence(fits[0])))
+        parts.append(paragraph(fit_sentence(fits[0], beside(axis.rows))))
     parts.append(chart(time_against_k(analysis, axis), caption))
     if len(fits) > 1 or analysis.adjusted:
         parts.append(_fit_table(fits))

@@ -16,8 +16,8 @@ MOST_CURVE_FIGURES = 6
 METHOD = (
     "Each interval is that of a difference of means, with the variance between seeds pooled over all"
     " configurations and the level widened by Holm's correction over the rows of this table. Separable"
-    " means that it leaves out zero. Pooling takes seeds to vary alike everywhere. Overlap of two"
-    " configurations' own intervals is not a test."
+    " means that it does not contain zero. Pooling assumes that seeds vary alike in all of them. Overlap of"
+    " two configurations' own intervals is not a test."
 )
 ONE_SEED = "One seed a configuration: no difference here has an interval, and none can be called separable."
 
@@ -116,8 +116,8 @@ def budget_section(analysis: Analysis) -> str:
     evaluation = analysis.best.trial.config.evaluation
     images = "all" if evaluation.num_images is None else f"{evaluation.num_images:,}"
     words = (
-        f"Curves use {evaluation.num_samples:,} importance samples on {images} validation images, fewer"
-        " than the final NLL: compare them with each other, not with the tables above. A curve is read as"
+        f"Curves use {evaluation.num_samples:,} importance samples on {images} validation images and are"
+        " not the final NLL: compare them with each other, not with the tables above. A curve is read as"
         " a step function at the last evaluation before the budget ends, and never beyond its own end."
     )
     order = sorted(
@@ -142,7 +142,7 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:
     ]
     head = ["configuration", f"NLL at epoch {found.epochs}", f"NLL at {number(found.seconds)} s"]
     title = f"<h3>{escape(found.label)}</h3>" if found.label else ""
-    caption = "Dashed: the largest epoch and the largest time that all of them reach. One curve a seed."
+    caption = "Dashed: the largest epoch and the longest time that every curve reaches. One curve a seed."
     return (
         title
         + (chart(curves(analysis, found), caption) if figure else "")

@@ -6,11 +6,12 @@ from tracking.records import SweepRecord
 from tracking.report.analysis import Analysis
 from tracking.report.statistics import Estimate
 from tracking.report.tables import Configuration
-from tracking.report.words import ends, listing, nats, number, plural
+from tracking.report.words import ends, listing, measured, nats, plural
 
 MOST_ROWS = 12
 MOST_WARNINGS = 6
 MOST_CHARACTERS = 4900
+STAR = "\\*"  # a star that Markdown leaves alone
 
 
 def summary(
@@ -19,7 +20,10 @@ def summary(
     headlines: Sequence[Sequence[str]],
     warnings: Sequence[str],
 ) -> str:
-    """Headline, table of configurations, best one, what it cannot say; under 5,000 characters."""
+    """The answer, the table of configurations, details, what it cannot say; under 5,000 characters.
+
+    MLflow shows the first lines only until it is asked for more, so the answer and the table come first.
+    """
     counts = listing([f"{count} {state}" for state, count in record.counts.items()])
     closing = "Everything else: artifact `report/index.html`, numbers in `report/tradeoff.csv`."
     if not analyses:
@@ -39,8 +43,8 @@ def summary(
                 parts.append(f"### {_plain(analysis.table.yardstick.description)}")
             parts.append(f"**{_plain(words[0])}**")
             chosen = [*words[1:-1][: sentences - 1], words[-1]] if len(words) > 1 else []
-            parts += [_plain(" ".join(chosen))] if chosen else []
             parts.append(_table(analysis, rows))
+            parts += [_plain(" ".join(chosen))] if chosen else []
         limits = "\n".join(f"- {_plain(_shortened(sentence))}" for sentence in warnings[:bullets])
         parts.append(f"What it cannot say:\n\n{limits}")
         parts.append(f"{plural(len(record.trials), 'trial')}: {counts}. {closing}")
@@ -55,27 +59,32 @@ def _table(analysis: Analysis, most: int) -> str:
     shown = ranked[:most]
     if len(ranked) <= most:
         shown = list(analysis.table.configurations)
+    everywhere = all(row.shared_timing for row in shown)
     lines = [
-        "| configuration | seeds | train s | validation NLL | test NLL | active units |",
+        f"| configuration | seeds | train s{STAR * everywhere} | validation NLL | test NLL | active units |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    lines += [_row(row, row is analysis.best_row) for row in shown]
+    lines += [_row(row, row is analysis.best_row, not everywhere) for row in shown]
     note = "± is half the 95 % t-interval over seeds." if analysis.replicated else "One seed: no interval."
+    if any(row.shared_timing for row in shown):
+        note += f" {STAR} Seconds measured beside other work."
     if len(ranked) > most:
         note += f" The {most} lowest of {len(ranked)} configurations."
     return "\n".join(lines) + f"\n\n{note}"
 
 
-def _row(row: Configuration, best: bool) -> str:
+def _row(row: Configuration, best: bool, starred: bool) -> str:
     name = _plain(row.name)
-    seconds, units = row.mean("train_seconds"), row.mean("active_units")
+    seconds, units = row.estimate("train_seconds"), row.estimate("active_units")
     cells = [
         f"**{name}**" if best else name,
         str(len(row.trials)),
-        "–" if seconds is None else number(seconds),
+        "–"
+        if seconds is None
+        else measured(seconds.mean, ends(seconds))[0] + STAR * (starred and row.shared_timing),
         _nll(row.estimate("val_nll_final")),
         _nll(row.estimate("test_nll")),
-        "–" if units is None else number(units),
+        "–" if units is None else measured(units.mean, ends(units))[0],
     ]
     return f"| {' | '.join(cells)} |"
 
