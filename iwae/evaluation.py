@@ -21,8 +21,8 @@ from iwae.objectives import log_weights
 
 # Draws from one seed. Part of what a number means: another value gives other noise.
 SAMPLES_PER_CHUNK = {"cpu": 100, "cuda": 1000}
-# Rows of activations in memory at a time: on the CPU what stays in a core's cache.
-BLOCK_BYTES = {"cpu": 4 * 2**20, "cuda": 512 * 2**20}
+# Activations in memory at a time: on the CPU enough rows to make up for the calls that a block costs.
+BLOCK_BYTES = {"cpu": 16 * 2**20, "cuda": 512 * 2**20}
 # Activations of a row that live at once, counted as layers of the widest.
 TEMPORARIES = 4
 # Variance of E[z_d|x] over images, or mean KL_d, above which latent d is active (Burda et al. 2016, §4).
@@ -145,11 +145,16 @@ class _Streams:
     def add(self, log_w: Tensor) -> None:
         """Takes the log-weights ``[k, B]`` of the next k samples."""
         log_w = log_w.double()
-        if self.count < self._few:
-            first = torch.logsumexp(log_w[: self._few - self.count], 0)
+        top = log_w.amax(0)
+        weights = torch.exp(log_w - top)
+        log_sum = weights.sum(0).log() + top
+        log_sum_squares = weights.square().sum(0).log() + 2 * top
+        left = self._few - self.count
+        if left > 0:
+            first = log_sum if left >= log_w.shape[0] else torch.logsumexp(log_w[:left], 0)
             self.log_sum_few = torch.logaddexp(self.log_sum_few, first)
-        self.log_sum = torch.logaddexp(self.log_sum, torch.logsumexp(log_w, 0))
-        self.log_sum_squares = torch.logaddexp(self.log_sum_squares, torch.logsumexp(2 * log_w, 0))
+        self.log_sum = torch.logaddexp(self.log_sum, log_sum)
+        self.log_sum_squares = torch.logaddexp(self.log_sum_squares, log_sum_squares)
         self.total += log_w.sum(0)
         self.count += log_w.shape[0]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from iwae import objectives
+from iwae.allocator import keep_freed_memory
 from iwae.binarization import evaluation_pixels, intensities, refuse_gray, resident
 from iwae.config import TrainConfig
 from iwae.data import Dataset, load_dataset
@@ -46,6 +47,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, dataset: Dataset | None = None) -> None:
         self.config = config
+        keep_freed_memory()
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = _device(config.device)

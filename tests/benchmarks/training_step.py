@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from iwae.allocator import keep_freed_memory
 from iwae.config import TrainConfig
 from iwae.generators import generator
 from iwae.model import VAE
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="of each row of the table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # for both, as the trainer does
     source = torch.Generator().manual_seed(0)
     ink = torch.rand(NUM_IMAGES, NUM_PIXELS, generator=source) < 0.2
     images = torch.randint(0, 256, ink.shape, generator=source, dtype=torch.uint8) * ink
