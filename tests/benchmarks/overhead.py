@@ -78,7 +78,6 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
     from iwae.trainer import Trainer
-
     from sweeps.trial import IwaeTrial
 
     spec = load_spec("quickstart")
