@@ -30,6 +30,11 @@ class Series:
     symbol: str = "circle"
     joined: bool = True
 
+    @property
+    def crowded(self) -> bool:
+        """Whether bars and single seeds would only blacken the figure."""
+        return not self.joined and len(self.rows) > MOST_BARS
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -49,6 +54,11 @@ class Axis:
     def rows(self) -> tuple[Configuration, ...]:
         """Everything that is drawn."""
         return tuple(row for one in self.series for row in one.rows)
+
+    @property
+    def detailed(self) -> tuple[Configuration, ...]:
+        """What is drawn with its bar or its single seeds."""
+        return tuple(row for one in self.series if not one.crowded for row in one.rows)
 
     @property
     def title(self) -> str:

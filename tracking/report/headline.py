@@ -80,7 +80,8 @@ def _seconds_between(first: Configuration, second: Configuration, extra: float, 
     shown, bracket = measured(extra, interval)
     words = f"{shown} s of training{f' {bracket}' if bracket else ''}"
     if before and after:
-        words += f" ({number(before, 2)} s to {number(after, 2)} s, ×{number(after / before, 2)})"
+        ratio = number(after / before, 3 if after < 2 * before else 2)
+        words += f" ({measured(before, interval)[0]} s to {measured(after, interval)[0]} s, ×{ratio})"
     how = beside([first, second])
     return f"{words}, {how}," if how else words
 
@@ -117,7 +118,8 @@ def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
         said = f"the gain in validation NLL is separable from zero in {len(held)}"
         which = f": K = {listing([_step(gain) for gain in held])}" if held else ""
         sentences.append(
-            f"Of the {len(steps)} single steps up in K, {said}{which}. Not separable does not mean no gain."
+            f"Of the {len(steps)} single steps up in K, {said}{which}."
+            + " Not separable does not mean no gain." * (len(held) < len(steps))
         )
     rates = [f"{_step(gain)}: {_rate(gain)}" for gain in steps if gain.rated]
     if rates:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from tracking.report.axes import MOST_BARS, Axis, Series
+from tracking.report.axes import Axis, Series
 from tracking.report.palette import faint
 from tracking.report.plots import Trace
 from tracking.report.spread import bar, dots
@@ -37,7 +37,7 @@ def points(
         "error_y": {
             "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
             "width": 3, "color": faint(one.colour, 0.55),
-            "visible": (any(high) or any(low)) and not crowded(one),
+            "visible": (any(high) or any(low)) and not one.crowded,
         },
         "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
@@ -51,18 +51,13 @@ def points(
 def seeds(axis: Axis, one: Series, column: str, *, panel: int = 1, unit: float = 1.0) -> list[Trace]:
     """The single seeds of configurations with two, faint; no trace where there is none or points crowd."""
     found = [(row, value) for row in one.rows for value in dots(row, column)]
-    if not found or crowded(one):
+    if not found or one.crowded:
         return []
     return [{
         "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False,
         "x": [_x(axis, row) for row, _ in found], "y": [value / unit for _, value in found],
         "marker": {"color": faint(one.colour, 0.45), "size": 5}, "legendgroup": one.label, **_axes(panel),
     }]  # fmt: skip
-
-
-def crowded(one: Series) -> bool:
-    """Whether bars and seeds would only blacken the figure."""
-    return not one.joined and len(one.rows) > MOST_BARS
 
 
 def hover(

@@ -1,28 +1,16 @@
 """The sections of the page for one table."""
 
 from tracking.report.analysis import Analysis
-from tracking.report.axes import axis_of
+from tracking.report.axes import MOST_BARS, axis_of
+from tracking.report.configuration_table import configuration_table
 from tracking.report.figures import gradients, likelihood, memory, time_against_k, units
 from tracking.report.figures_of_space import importance_bars, parallel_coordinates, pareto
 from tracking.report.headline_of_time import beside, fit_sentence
-from tracking.report.html import Cell, chart, estimate_cell, paragraph, section, table
+from tracking.report.html import Cell, chart, paragraph, section, table
 from tracking.report.sections_of_comparisons import budget_section, comparison_section, rate_section
 from tracking.report.spread import note
-from tracking.report.strata import short_path
-from tracking.report.tables import Configuration, text
 from tracking.report.timing import TimeFit
 from tracking.report.words import listing, measured, number, plural
-
-MEASURES = (
-    ("train seconds", "train_seconds", "number", 1.0),
-    ("s / epoch", "seconds_per_epoch", "number", 1.0),
-    ("validation NLL", "val_nll_final", "nats", 1.0),
-    ("test NLL", "test_nll", "nats", 1.0),
-    ("active units", "active_units", "number", 1.0),
-    ("ESS", "ess", "number", 1.0),
-    ("encoder SNR", "encoder_snr", "number", 1.0),
-    ("peak memory, MiB", "peak_memory_bytes", "number", 2.0**20),
-)
 
 
 def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, str, str]]:
@@ -51,44 +39,9 @@ def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, 
     return [(prefix + name, title, section(prefix + name, title, body)) for name, title, body in made if body]
 
 
-def configuration_table(analysis: Analysis) -> str:
-    """The table of configurations, the best one tinted."""
-    found = analysis.table
-    paths = found.distinct_paths or found.paths
-    head = [*(short_path(path) for path in paths), "seeds", *(name for name, *_ in MEASURES)]
-    if not paths:
-        head.insert(0, "configuration")
-    rows = []
-    for row in found.configurations:
-        cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
-        cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
-        for _, column, show, unit in MEASURES:
-            cell = estimate_cell(row.estimate(column), show, unit)
-            if column in ("train_seconds", "seconds_per_epoch") and row.shared_timing:
-                cell = Cell(cell.shown + "*", cell.small, cell.sort)
-            cells.append(cell)
-        rows.append(cells)
-    words = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, smaller is better. "
-    words += "Tinted: lowest mean validation NLL. Click a heading to sort."
-    if any(len(row.trials) == 2 for row in found.configurations):
-        words += " The t-interval of two seeds has one degree of freedom: it is wide, and may reach beyond"
-        words += " what is possible."
-    if any(row.shared_timing for row in found.configurations):
-        words += " * Seconds measured beside other work."
-    marked = next(i for i, row in enumerate(found.configurations) if row is analysis.best_row)
-    return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(words, "note")
-
-
-def _parameter(row: Configuration, path: str) -> Cell:
-    value = row.parameters.get(path)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return Cell(f"{value:.4g}" if isinstance(value, float) else str(value), sort=float(value))
-    return Cell(text(value) or "–")
-
-
 def _time(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    caption = f"Mean training seconds of each configuration. {note(axis.rows, why=True)}"
+    caption = f"Mean training seconds of each configuration. {note(axis.detailed, why=True)}"
     if axis.by_k:
         caption += " Lines are least squares through the means, a configuration counted once whatever its"
         caption += " number of seeds; bands are pointwise 95 % confidence bands of the line."
@@ -135,8 +88,8 @@ def _likelihood(analysis: Analysis) -> str:
     yardstick, axis = analysis.table.yardstick, axis_of(analysis)
     caption = (
         f"Filled: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
-        f" ranked. Hollow: at {yardstick.few_num_samples:,}. {note(axis.rows)} Overlapping spreads are not a"
-        " test; what can be told apart stands below."
+        f" ranked. Hollow: at {yardstick.few_num_samples:,}. {note(axis.detailed)} Overlapping spreads are"
+        " not a test; what can be told apart stands below."
     )
     return chart(likelihood(analysis, axis), caption)
 
@@ -146,7 +99,7 @@ def _units(analysis: Analysis) -> str:
     caption = (
         "Left: latent dimensions whose posterior mean has a variance above .01 over the test set (Burda et"
         f" al. 2016). Right: effective number of the {many:,} importance samples of the final evaluation,"
-        f" mean over test images. {note(axis.rows)}"
+        f" mean over test images. {note(axis.detailed)}"
     )
     return chart(units(analysis, axis), caption, "Neither was measured.")
 
@@ -157,7 +110,7 @@ def _gradients(analysis: Analysis) -> str:
     caption = (
         f"Mean over parameters of |mean| / standard deviation, from {listing([f'{n:,}' for n in draws])}"
         " gradient draws at the end of training. Dashed: the floor, which this many draws show without any"
-        f" signal. {note(axis.rows)}"
+        f" signal. {note(axis.detailed)}"
     )
     absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
     return chart(gradients(analysis, axis), caption, absent)
@@ -165,16 +118,17 @@ def _gradients(analysis: Analysis) -> str:
 
 def _memory(analysis: Analysis) -> str:
     axis = axis_of(analysis)
-    caption = f"Largest value that the training process recorded. {note(axis.rows)}"
+    caption = f"Largest value that the training process recorded. {note(axis.detailed)}"
     return chart(memory(axis), caption, "Not measured.")
 
 
 def _pareto(analysis: Analysis) -> str:
+    rows = analysis.table.configurations
     caption = (
         "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
         " front is drawn from means of validation data; test data has no part in it. A place on the front is"
         " not a proof: whether two configurations can be told apart stands below."
-        f" {note(analysis.table.configurations)}"
+        f" {note(rows if len(rows) <= MOST_BARS else ())}"
     )
     names = listing([row.name for row in analysis.front], 12)
     return chart(pareto(analysis), caption) + paragraph(f"On the front, fastest first: {names}.", "note")

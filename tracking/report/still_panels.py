@@ -10,7 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from tracking.report.analysis import Analysis
 from tracking.report.axes import Axis, Series
 from tracking.report.labels import place_labels
-from tracking.report.marks import crowded
 from tracking.report.palette import INK, MUTED, k_colours
 from tracking.report.spread import bar, dots, view
 from tracking.report.tables import Configuration
@@ -94,7 +93,7 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
             axes.plot(*_places(shown), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
         for row in shown:
             colour = one.colour if axis.by_lines else by_k[row.num_samples]
-            _front_point(axes, row, colour, any(row is other for other in analysis.front), crowded(one))
+            _front_point(axes, row, colour, any(row is other for other in analysis.front), one.crowded)
     axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
     x, (low, high) = view(rows, ("train_seconds",)), view(rows, ("val_nll_final",))
     axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
@@ -139,7 +138,7 @@ def _against(
             [x[id(row)] for row, _ in found], [e.mean for _, e in found],
             **{**style, "linewidth": 1.6, "markersize": 5, **hollow},
         )  # fmt: skip
-        for row, estimate in [] if few or crowded(one) else found:
+        for row, estimate in [] if few or one.crowded else found:
             values, ends = dots(row, column), bar(row, column, estimate)
             axes.plot([x[id(row)]] * len(values), values, ".", color=one.colour, alpha=0.4, markersize=4.5)
             if ends is not None:

@@ -35,7 +35,7 @@ def draw_tradeoff(analysis: Analysis, title: str, path: Path) -> Path:
     draw_time(time, analysis, axis)
     draw_nll(nll, axis)
     draw_units(units, axis)
-    handles = [*_series(axis), *_key(analysis)]
+    handles = [*_series(axis), *_key(analysis, axis)]
     rows = -(-sum(7 + len(str(one.get_label())) for one in handles) // WIDEST)
     figure.set_figheight(HEIGHT + ROW * rows)
     figure.legend(
@@ -88,10 +88,10 @@ def _series(axis: Axis) -> list[Artist]:
     ]  # fmt: skip
 
 
-def _key(analysis: Analysis) -> list[Artist]:
+def _key(analysis: Analysis, axis: Axis) -> list[Artist]:
     """What filled, hollow, small and ringed points are."""
     rows, yardstick = analysis.table.configurations, analysis.table.yardstick
-    counts = {len(row.trials) for row in rows}
+    counts = {len(row.trials) for row in axis.detailed}
     few = any(row.mean("val_nll_few") is not None for row in rows)
     style: dict[str, Any] = {"color": MUTED, "marker": "o", "markersize": 5, "linewidth": 1.2}
     key = []

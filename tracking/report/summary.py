@@ -76,12 +76,11 @@ def _table(analysis: Analysis, most: int) -> str:
 def _row(row: Configuration, best: bool, starred: bool) -> str:
     name = _plain(row.name)
     seconds, units = row.estimate("train_seconds"), row.estimate("active_units")
+    star = STAR * (starred and row.shared_timing)
     cells = [
         f"**{name}**" if best else name,
         str(len(row.trials)),
-        "–"
-        if seconds is None
-        else measured(seconds.mean, ends(seconds))[0] + STAR * (starred and row.shared_timing),
+        "–" if seconds is None else measured(seconds.mean, ends(seconds))[0] + star,
         _nll(row.estimate("val_nll_final")),
         _nll(row.estimate("test_nll")),
         "–" if units is None else measured(units.mean, ends(units))[0],

@@ -90,14 +90,14 @@ class Factory:
         return 90.6 + 3.2 / k**0.45 + late[config.annealing.name] + size + self.offset
 
     def _final(self, config: TrainConfig, rng: np.random.Generator) -> dict[str, float]:
-        k = config.objective.num_samples
+        k, size = config.objective.num_samples, config.model.latent_dim
         nll = self._nll(config) + self.noise * rng.normal()
         few = 0.08 + 0.15 * math.log(k)
         numbers = {
             "val/nll_final": nll, "val/nll_final_stderr": 0.24, "val/nll_final_few": nll + few,
             "val/nll_final_few_stderr": 0.24, "test/nll": nll - 0.3 + self.noise * rng.normal(),
             "test/nll_stderr": 0.24, "test/elbo": -nll - 4, "test/bits_per_dim": nll / 784 / math.log(2),
-            "test/active_units": float(18 + round(2 * math.log(k) + rng.normal() / 3)),
+            "test/active_units": float(min(size, 18 + round(2 * math.log(k) + rng.normal() / 3))),
             "test/active_units_kl": 20.0, "test/ess": 30 / math.sqrt(k) + rng.normal(),
             "gradient/encoder_snr": 0.45 / math.sqrt(k) + 0.02, "gradient/decoder_snr": 0.3 * math.sqrt(k),
             "gradient/snr_floor": 0.08,

@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -132,3 +134,35 @@ def test_headline_names_the_lowest_curve_after_equal_seconds(make):
     lowest = min(found.rows, key=lambda row: row.at_seconds.mean)
     assert lowest.configuration.num_samples == 5  # K = 500 takes more than twice as long an epoch
     assert any("of training, K = 5 has the lowest validation curve" in words for words in headline(analysis))
+
+
+def test_headline_says_in_one_breath_that_seconds_were_measured_beside_other_work(make):
+    (alone,) = map(analyse, tables(make.sweep(make.ks(1, 50))))
+    (beside,) = map(analyse, tables(make.sweep(make.ks(1, 50), shared=True)))
+    assert "beside other work" not in " ".join(headline(alone))
+    assert ", measured beside other work, and lowered validation NLL" in headline(beside)[0]
+
+
+def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
+    measured = {1: (95.0, (10.0, 14.0)), 2: (90.0, (11.0, 14.0)), 50: (85.0, (90.0, 93.0))}
+    trials = []
+    for k, (nll, seconds) in measured.items():
+        for seed, spent in enumerate(seconds):
+            final = {"val/nll_final": nll + 0.01 * seed}
+            trial = make.trial({"objective.num_samples": k}, seed, final=final)
+            last = trial.history[-1]
+            last = replace(last, metrics={**last.metrics, "time/train_seconds": spent})
+            trials.append(replace(trial, history=(*trial.history[:-1], last)))
+    (analysis,) = map(analyse, tables(make.record(trials)))
+    first = next(gain for gain in analysis.gains if gain.second.num_samples == 2)
+    assert (first.validation.separable, first.rate_interval, first.rated) == (True, None, False)
+    words = " ".join(headline(analysis))
+    assert "none for 1→2: extra seconds not separable from zero" in words
+    assert re.search(r"step by step in K: 2→50: [\d.]+ \[", words)
+
+
+def test_headline_does_not_sell_a_lead_after_equal_seconds_that_seeds_do_not_show(make):
+    make.noise = 3.0
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 20), seeds=(0, 1))))
+    words = next(words for words in headline(analysis) if "After the same" in words)
+    assert "not separable from K = " in words

@@ -161,6 +161,7 @@ def test_summary_answers_in_under_5000_characters(make, tmp_path):
     text = report.summary_markdown
     assert len(text) < 5000
     assert text.startswith("**With D = 20, linear annealing, going from K = 1 to K = 100 cost ")
+    assert text.split("\n\n")[1].startswith("| configuration | seeds |")  # before anything else
     assert "The 12 lowest of 54 configurations" in text
     assert text.count("\n- ") >= 3
     assert "report/index.html" in text
@@ -233,6 +234,24 @@ def test_hundreds_of_configurations_are_all_in_the_table(make, tmp_path):
     assert len(rows_of(tmp_path / "tradeoff.csv")) == 150
     with Image.open(tmp_path / "tradeoff.png") as picture:
         assert picture.width > 1000
+
+
+def test_only_long_tables_scroll(make, tmp_path):
+    for count, kind in ((25, "scroll"), (26, "scroll long")):
+        record = make.sweep(make.ks(*range(1, count + 1)), seeds=(0,))
+        _, html, _ = written(record, tmp_path / str(count))
+        table = html[html.index('id="table"') : html.index('id="time"')]
+        assert set(re.findall(r'<div class="(scroll[ a-z]*)"', table)) == {kind}
+
+
+def test_axes_hold_what_is_possible_although_intervals_of_two_seeds_do_not(make, tmp_path):
+    record = make.sweep(make.ks(1, 5, 50), seeds=(0, 1), base={"model.latent_dim": 20})
+    _, html, _ = written(record, tmp_path)
+    figure = next(chart for chart in charts(html) if "<b>Active units" in json.dumps(chart))
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert low > -1
+    assert high < 22
+    assert not any(trace.get("error_y", {}).get("visible") for trace in figure["data"])
 
 
 def test_seconds_from_several_machines_are_declared(make, tmp_path):
