@@ -5,6 +5,7 @@ error. Exit codes: 0 done, 1 the work failed, 2 bad input and nothing was starte
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -29,7 +30,8 @@ app = typer.Typer(
 )  # fmt: skip
 
 err = Console(stderr=True)
-out = Console()
+# In a pipe nothing is cut off at the width of a terminal that is not there.
+out = Console() if sys.stdout.isatty() else Console(width=200)
 
 LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
 
@@ -69,6 +71,8 @@ Address = Annotated[
 
 def main() -> NoReturn:
     """The entry point: exit codes and one-line errors."""
+    # Where nobody takes care of it, SIGTERM ends a command as Ctrl-C does: contexts are left in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
@@ -77,7 +81,7 @@ def main() -> NoReturn:
     except UserError as error:
         _print_error(error)
         code = 2
-    except SweepError as error:
+    except (SweepError, OSError) as error:
         _print_error(error)
         code = 1
     else:
@@ -114,7 +118,7 @@ def run(
 def plan(spec: Spec, name: Annotated[str | None, typer.Option()] = None, assignments: Set = None,
          storage: Storage = None, json: Json = False) -> None:  # fmt: skip
     """Show the trials of a spec and what they will cost, without starting anything."""
-    from sweeps.output import plan_json, show_plan
+    from sweeps.overview import plan_json, show_plan
     from sweeps.plan import draw_plan
     from sweeps.spec import load_spec
 
@@ -129,7 +133,7 @@ def plan(spec: Spec, name: Annotated[str | None, typer.Option()] = None, assignm
 @app.command(rich_help_panel=LAUNCH)
 def specs() -> None:
     """List the ready specs."""
-    from sweeps.output import show_specs
+    from sweeps.overview import show_specs
     from sweeps.spec import ready_specs
 
     show_specs(ready_specs(), out)
@@ -193,7 +197,7 @@ def fork(
 @app.command("list", rich_help_panel=LOOK)
 def list_(tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
     """List the sweeps in storage and in the tracking store."""
-    from sweeps.output import show_sweeps, sweeps_json
+    from sweeps.overview import show_sweeps, sweeps_json
 
     store = _open_if_there(tracking_uri)
     rows = sweeps_json(_root(storage), store)
@@ -206,7 +210,7 @@ def list_(tracking_uri: TrackingUri = None, storage: Storage = None, json: Json 
 @app.command(rich_help_panel=LOOK)
 def status(name: Name, storage: Storage = None, json: Json = False) -> None:
     """Show a sweep's trials by state, what runs now, and the best so far."""
-    from sweeps.output import show_status, status_json
+    from sweeps.overview import show_status, status_json
 
     values = status_json(_sweep(storage, name))
     if json:

@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.console import Console
 
 from iwae.errors import RecordError
-from sweeps.output import trial_of
 from tracking.records import SweepRecord, TrialRecord
 from tracking.report.tables import best
 from tracking.reproduction import Reproduction, reproduce
@@ -58,4 +57,16 @@ def _find(
     name, key, where = store.find_trial(run_id)
     storage = SweepStorage(Path(where), name)
     record = (storage if storage.exists else SweepStorage(root, name)).record()
-    return record, trial_of(record, key), run_id
+    return record, _trial_of(record, key), run_id
+
+
+def _trial_of(record: SweepRecord, key: str) -> TrialRecord:
+    """The trial with a key.
+
+    Raises:
+        RecordError: the sweep has none.
+    """
+    try:
+        return record.trial(key)
+    except KeyError:
+        raise RecordError(f"{record.name} has no trial {key[:12]} in {record.storage}") from None

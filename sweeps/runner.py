@@ -4,29 +4,23 @@ One way: the spec becomes a plan in storage; Tune asks `PlanSearcher` for the pl
 writes to storage; the recorder brings MLflow to what storage holds; the report is made from storage.
 """
 
-import contextlib
-import logging
-import os
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from rich.console import Console
 
 from iwae.binarization import refuse_gray
 from iwae.data import load_dataset
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import RecordError
 from sweeps.board import Board
+from sweeps.cluster import check_resources, ray_cluster
 from sweeps.display import Display
 from sweeps.plan import draw_plan
 from sweeps.spec import SweepSpec
+from sweeps.stopping import stop_on_signals, wall_clock_budget
 from tracking import provenance
 from tracking.publication import publish
 from tracking.recorder import Recorder
@@ -35,19 +29,6 @@ from tracking.report.tables import Best, best
 from tracking.sessions import Session, refuse_if_live
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
-
-# Ray reads these when it is imported or started; what the user has set stays.
-RAY_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
-    "TUNE_MAX_PENDING_TRIALS_PG": "2",
-    "TUNE_WARN_THRESHOLD_S": "60",
-    "RAY_DEDUP_LOGS": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -97,8 +78,14 @@ def run_sweep(
     prepare_data(plan, spec)
     if store.open(create=True).find_sweep(spec.name) is not None:
         raise _name_taken(spec.name, store.tracking_uri)
+    code = provenance.code()
     with ray_cluster(spec, address):
-        storage.create(spec.to_dict(), plan, provenance.code())
+        try:
+            storage.create(spec.to_dict(), plan, code)
+        except OSError as error:
+            raise RecordError(
+                f"storage: {root} is not allowed: must be a folder to write in ({error.strerror})"
+            ) from None
         return _work(spec, storage, store, console=console)
 
 
@@ -140,7 +127,11 @@ def _work(
         pending = [trial.plan for trial in record.trials if not trial.state.ended]
         board = Board(storage, record.trials)
         _announce(spec, storage, record, pending, console)
-        with Recorder(storage, store) as recorder, _stop_on_signals(storage, console), _budget(spec, storage):
+        with (
+            Recorder(storage, store) as recorder,
+            stop_on_signals(storage, console),
+            wall_clock_budget(spec, storage),
+        ):
             if pending or spec.is_model_based:
                 with Display(board, spec.name, console):
                     _tune(spec, storage, record, pending, board)
@@ -163,25 +154,6 @@ def _name_taken(name: str, where: str) -> RecordError:
         f"name: {name} is not allowed: must be new in {where}; go on with `sweeps resume {name}`,"
         f" add to it with `sweeps extend {name}`, or choose another --name"
     )
-
-
-def check_resources(spec: SweepSpec, address: str | None) -> None:
-    """Refuse what this machine cannot give; a cluster is asked once Ray is connected.
-
-    Raises:
-        ConfigError: more CPUs or GPUs than there are.
-    """
-    if address is not None:
-        return
-    import torch
-
-    _check_at_most(spec.resources.cpus, os.cpu_count() or 1, "cpus", "CPUs on this machine")
-    _check_at_most(spec.resources.gpus, torch.cuda.device_count(), "gpus", "GPUs on this machine")
-
-
-def _check_at_most(asked: float, there: float, name: str, what: str) -> None:
-    if asked > there:
-        raise ConfigError(f"resources.{name}", f"{asked:g} is not allowed: must be <= {there:g}, the {what}")
 
 
 def prepare_data(plan: list[PlannedTrial], spec: SweepSpec) -> None:
@@ -245,72 +217,3 @@ def _tune(
             ),
         )  # fmt: skip
         tuner.fit()
-
-
-@contextlib.contextmanager
-def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
-    """Ray, started here or connected, and shut down again.
-
-    Raises:
-        ConfigError: a trial asks for more than the cluster has.
-        RecordError: no cluster answers at the address.
-    """
-    for name, value in RAY_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import ray
-
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
-    else:
-        try:
-            ray.init(address=address, **quiet)
-        except ConnectionError as error:
-            raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
-    try:
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        _check_at_most(spec.resources.cpus, there.get("CPU", 0), "cpus", "CPUs of the cluster")
-        _check_at_most(spec.resources.gpus, there.get("GPU", 0), "gpus", "GPUs of the cluster")
-        yield
-    finally:
-        ray.shutdown()
-
-
-@contextlib.contextmanager
-def _stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks the trials to stop, through storage; the second ends at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = False
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        storage.request_stop(signal.Signals(number).name)
-        console.print("stopping: every trial writes a checkpoint first (once more to end at once)")
-
-    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in previous.items():
-            signal.signal(number, old)
-
-
-@contextlib.contextmanager
-def _budget(spec: SweepSpec, storage: SweepStorage) -> Iterator[None]:
-    """Asks the trials to stop when this session's wall clock is used up."""
-    if spec.budget.wall_clock is None:
-        yield
-        return
-    timer = threading.Timer(spec.budget.wall_clock, storage.request_stop, ["budget"])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -1,0 +1,72 @@
+"""The Ray cluster that a sweep runs on: started here, or joined."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from iwae.errors import ConfigError, RecordError
+from sweeps.spec import SweepSpec
+
+# Ray reads these when it is imported or started; what the user has set stays.
+RAY_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_MAX_PENDING_TRIALS_PG": "2",
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+def check_resources(spec: SweepSpec, address: str | None) -> None:
+    """Refuse what this machine cannot give; a cluster is asked once Ray is connected.
+
+    Raises:
+        ConfigError: more CPUs or GPUs than there are.
+    """
+    if address is not None:
+        return
+    import torch
+
+    _check_at_most(spec.resources.cpus, os.cpu_count() or 1, "cpus", "CPUs on this machine")
+    _check_at_most(spec.resources.gpus, torch.cuda.device_count(), "gpus", "GPUs on this machine")
+
+
+def _check_at_most(asked: float, there: float, name: str, what: str) -> None:
+    if asked > there:
+        raise ConfigError(f"resources.{name}", f"{asked:g} is not allowed: must be <= {there:g}, the {what}")
+
+
+@contextlib.contextmanager
+def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
+    """Ray, started here or connected, and shut down again.
+
+    Raises:
+        ConfigError: a trial asks for more than the cluster has.
+        RecordError: no cluster answers at the address.
+    """
+    for name, value in RAY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address is None:
+        ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
+    else:
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError as error:
+            raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
+    try:
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        _check_at_most(spec.resources.cpus, there.get("CPU", 0), "cpus", "CPUs of the cluster")
+        _check_at_most(spec.resources.gpus, there.get("GPU", 0), "gpus", "GPUs of the cluster")
+        yield
+    finally:
+        ray.shutdown()
