@@ -1,0 +1,37 @@
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from iwae.config import TrainConfig
+from iwae.generators import generator
+from iwae.model import VAE
+from sweeps.cost import cost_of
+
+
+def flops(config: TrainConfig) -> tuple[int, int]:
+    """What PyTorch counts in a pass of one image through the encoder, and of one latent through the decoder."""
+    model = VAE(config.model, 784, generator=generator(0, "initialization"))
+    counts = []
+    for layers, inputs in ((model.encoder, 784), (model.decoder, config.model.latent_dim)):
+        with FlopCounterMode(display=False) as counter:
+            layers(torch.zeros(1, inputs))
+        counts.append(int(counter.get_total_flops()))
+    return counts[0], counts[1]
+
+
+def test_training_costs_three_forward_passes_as_pytorch_counts_them() -> None:
+    config = TrainConfig.parse({"objective": {"num_samples": 5}, "num_epochs": 2})
+    encode, decode = flops(config)
+    assert cost_of(config).training == 3 * 2 * 50_000 * (encode + 5 * decode)
+
+
+def test_evaluation_costs_a_decoder_pass_for_every_image_and_sample() -> None:
+    small = {"every": 2, "num_samples": 7, "num_images": 30, "final_num_samples": 11, "final_num_images": 40}
+    config = TrainConfig.parse({"num_epochs": 5, "evaluation": small})
+    # Evaluated after epochs 2, 4 and 5; the final evaluation is on validation and on test images.
+    assert cost_of(config).evaluation == (3 * 7 * 30 + 2 * 11 * 40) * flops(config)[1]
+
+
+def test_a_larger_k_costs_more_training_and_no_more_evaluation() -> None:
+    one, fifty = (cost_of(TrainConfig.parse({"objective": {"num_samples": k}})) for k in (1, 50))
+    assert fifty.training > one.training
+    assert fifty.evaluation == one.evaluation

@@ -1,0 +1,79 @@
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from iwae.config import TrainConfig
+from sweeps.board import Board
+from sweeps.display import Display, duration
+from tracking.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
+from tracking.storage import SweepStorage
+
+METRICS = {"val/nll": 24.5, "time/train_seconds": 3.25}
+
+
+def planned(index: int, **objective: object) -> PlannedTrial:
+    config = TrainConfig.parse({"objective": objective, "seed": index, "num_epochs": 2})
+    return PlannedTrial(index, {"objective.num_samples": config.objective.num_samples}, config)
+
+
+def ended(plan: PlannedTrial, state: TrialState, **values: object) -> TrialRecord:
+    history = (EpochRecord(1, 0.0, METRICS), EpochRecord(2, 1.0, METRICS))
+    return TrialRecord(plan, state, history, **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (1250, "20 min"), (7500, "2 h 5 min")],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_pipe_gets_one_line_for_each_trial_that_ends(tmp_path: Path) -> None:
+    plans = [planned(0, num_samples=1), planned(1, num_samples=5), planned(2, num_samples=50)]
+    board = Board(SweepStorage(tmp_path, "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    out = io.StringIO()
+    with Display(board, "s", Console(file=out, width=60)):
+        board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.125}))
+        board.update(ended(plans[1], TrialState.FAILED, error="NonFiniteError: kl became nan\n\nTraceback"))
+    assert out.getvalue().splitlines() == [
+        "[1/3] K=1 D=20 s0: COMPLETE, final val NLL 24.125 nats, 3.2 s of training",
+        "[2/3] K=5 D=20 s1: FAILED, NonFiniteError: kl became nan",
+    ]
+
+
+def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
+    plans = [planned(0, num_samples=1), planned(1, num_samples=5)]
+    storage = SweepStorage(tmp_path, "s")
+    board = Board(storage, [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    out = io.StringIO()
+    with Display(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
+        storage.write_progress(plans[1].key, {
+            "phase": "training", "epoch": 1, "num_epochs": 2, "fraction": 0.5, "time": time.time() + 1,
+            **METRICS,
+        })  # fmt: skip
+        board.refresh()
+    shown = out.getvalue()
+    assert "1/2 training" in shown
+    assert "24.500" in shown
+    assert "1 RUNNING" in shown
+
+
+def test_time_left_is_unknown_until_something_was_done(tmp_path: Path) -> None:
+    plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
+    board = Board(SweepStorage(tmp_path, "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    assert board.seconds_left() is None
+    board.started -= 10
+    board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0}))
+    assert board.seconds_left() == pytest.approx(10, abs=1)
+
+
+def test_what_was_done_before_this_driver_started_does_not_count_as_its_pace(tmp_path: Path) -> None:
+    plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
+    done = ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0})
+    board = Board(SweepStorage(tmp_path, "s"), [done, TrialRecord(plans[1], TrialState.WAITING)])
+    assert board.seconds_left() is None
+    assert board.take_changed() == []

@@ -1,0 +1,65 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from iwae.errors import RecordError
+from tracking.sessions import SILENT_SECONDS, Session, is_alive, live_session
+from tracking.storage import SweepStorage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> SweepStorage:
+    return SweepStorage(tmp_path, "sweep")
+
+
+def test_an_open_session_is_live_and_a_second_one_is_refused(storage: SweepStorage) -> None:
+    with Session(storage, "sweeps run") as session:
+        live = live_session(storage)
+        assert live is not None
+        assert live["pid"] == psutil.Process().pid
+        with pytest.raises(RecordError, match="is being run by process"):
+            Session(storage, "sweeps resume")
+        session.close("finished")
+    assert live_session(storage) is None
+    assert [entry["outcome"] for entry in storage.sessions()] == ["finished"]
+
+
+def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage) -> None:
+    with pytest.raises(OSError, match="disk"), Session(storage, "first"):
+        raise OSError("disk")
+    with pytest.raises(KeyboardInterrupt), Session(storage, "second"):
+        raise KeyboardInterrupt
+    assert [entry["outcome"] for entry in storage.sessions()] == ["failed", "interrupted"]
+
+
+def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tracking.sessions import Session;"
+        "from tracking.storage import SweepStorage;"
+        "s = Session(SweepStorage(Path(sys.argv[1]), 'sweep'), 'x'); s.__enter__(); print('on', flush=True);"
+        "import time; time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(storage.root)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert live_session(storage) is not None
+    process.kill()
+    process.communicate()
+    assert live_session(storage) is None
+
+
+def test_a_reused_process_id_is_not_the_driver(storage: SweepStorage) -> None:
+    with Session(storage, "x"):
+        entry = storage.sessions()[0]
+    assert not is_alive({**entry, "process_started": entry["process_started"] - 1000})
+
+
+def test_a_driver_on_another_machine_lives_by_its_heartbeat(storage: SweepStorage) -> None:
+    with Session(storage, "x"):
+        entry = {**storage.sessions()[0], "hostname": "elsewhere"}
+    assert is_alive({**entry, "heartbeat": time.time()})
+    assert not is_alive({**entry, "heartbeat": time.time() - SILENT_SECONDS - 1})
