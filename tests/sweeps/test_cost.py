@@ -8,7 +8,7 @@ from sweeps.cost import cost_of
 
 
 def flops(config: TrainConfig) -> tuple[int, int]:
-    """What PyTorch counts in a pass of one image through the encoder, and of one latent through the decoder."""
+    """What PyTorch counts for one image through the encoder, and one latent through the decoder."""
     model = VAE(config.model, 784, generator=generator(0, "initialization"))
     counts = []
     for layers, inputs in ((model.encoder, 784), (model.decoder, config.model.latent_dim)):
