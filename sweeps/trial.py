@@ -23,9 +23,10 @@ from iwae.config import DataConfig, TrainConfig
 from iwae.data import Dataset, load_dataset
 from iwae.pictures import pictures
 from iwae.trainer import EpochMetrics, Stopped, Trainer
+from tracking.checkpoint import Checkpoint
 from tracking.provenance import environment
 from tracking.records import EpochRecord, PlannedTrial, TrialState
-from tracking.storage import Checkpoint, SweepStorage
+from tracking.storage import SweepStorage
 
 PROGRESS_SECONDS = 1.0
 # What a scheduler hears of a trial that has no validation NLL yet: finite, and worse than anything real.

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import ConfigError
+from tracking.checkpoint import Checkpoint
 from tracking.records import PlannedTrial
-from tracking.storage import Checkpoint, SweepStorage
+from tracking.storage import SweepStorage
 
 
 @dataclass(frozen=True)

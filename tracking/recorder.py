@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from iwae.errors import SweepError
+from tracking.files import read_json
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord
-from tracking.storage import SweepStorage, read_json
+from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
 _log = logging.getLogger(__name__)

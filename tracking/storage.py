@@ -11,93 +11,26 @@
             final.zip                         the last unit of a complete trial
             outcome.json                      PRUNED, STOPPED or FAILED, and why
 
-A checkpoint is one zip (each member with its CRC): `record.json` (every epoch so far, at the end the final
-numbers), `state.pt` until the end, and at the end `weights.safetensors` and `pictures.npz`.
+What a checkpoint holds: `tracking.checkpoint`.
 """
 
 import io
-import json
-import os
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import numpy as np
 
 from iwae import yaml
 from iwae.errors import RecordError
-from tracking.records import EpochRecord, PlannedTrial, SweepRecord, TrialRecord, TrialState
+from tracking.checkpoint import Checkpoint
+from tracking.files import read_json, write_atomically, write_json
+from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 KEPT_CHECKPOINTS = 2
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One unit of storage: everything of a trial up to one moment.
-
-    Attributes:
-        steps: optimizer steps done.
-        history: every epoch so far.
-        timing: ``{"shared": bool, "reason": str}``.
-        state: the trainer's serialized state; None in the last unit of a complete trial.
-        final: the final numbers, in the last unit.
-        weights: safetensors bytes, in the last unit.
-        pictures: npz bytes of uint8 image grids, in the last unit.
-    """
-
-    steps: int
-    history: tuple[EpochRecord, ...]
-    timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
-    state: bytes | None = None
-    final: Mapping[str, float] | None = None
-    weights: bytes | None = None
-    pictures: bytes | None = None
-    time: float = field(default_factory=time.time)
-
-    def to_bytes(self) -> bytes:
-        """The unit as a zip."""
-        record = {
-            "steps": self.steps, "time": self.time, "timing": dict(self.timing),
-            "history": [[e.epoch, e.time, dict(e.metrics)] for e in self.history],
-            "final": None if self.final is None else dict(self.final),
-        }  # fmt: skip
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("record.json", json.dumps(record, allow_nan=False))
-            for name in ("state", "weights", "pictures"):
-                if (content := getattr(self, name)) is not None:
-                    archive.writestr(_MEMBERS[name], content)
-        return buffer.getvalue()
-
-    @classmethod
-    def read(cls, path: Path, *, payload: bool = True) -> Self:
-        """The unit in a file.
-
-        Args:
-            path: the zip.
-            payload: read state, weights and pictures too, not only the numbers.
-
-        Raises:
-            zipfile.BadZipFile: the file is torn or altered.
-        """
-        with zipfile.ZipFile(path) as archive:
-            try:
-                record = json.loads(archive.read("record.json"))
-                history = tuple(EpochRecord(*row) for row in record["history"])
-                members = set(archive.namelist()) if payload else set()
-                content = {name: archive.read(m) for name, m in _MEMBERS.items() if m in members}
-            except (KeyError, ValueError, TypeError) as error:
-                raise zipfile.BadZipFile(f"{path}: {error}") from error
-        return cls(
-            record["steps"], history, record["timing"], final=record["final"], time=record["time"], **content
-        )
-
-
-_MEMBERS = {"state": "state.pt", "weights": "weights.safetensors", "pictures": "pictures.npz"}
 
 
 def storage_root(uri: str) -> Path:
@@ -285,42 +218,6 @@ class SweepStorage:
     def progress(self, key: str) -> dict[str, Any] | None:
         """How far a trial said it was: ``phase``, ``epoch``, ``num_epochs``, ``fraction``, ``time``."""
         return read_json(self.trial_folder(key) / "progress.json")
-
-
-def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file so that a reader, and whoever comes after a crash, sees the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def write_json(path: Path, values: Mapping[str, Any], *, durable: bool = True) -> None:
-    """Write a mapping as JSON, atomically."""
-    write_atomically(path, (json.dumps(values, allow_nan=False) + "\n").encode(), durable=durable)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping in a JSON file; None when there is no such file or it is torn."""
-    try:
-        values: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return values
 
 
 class StoredPictures(Mapping[str, Mapping[str, np.ndarray]]):

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tracking import view
+from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
-from tracking.storage import Checkpoint, SweepStorage
+from tracking.storage import SweepStorage
 
 _log = logging.getLogger(__name__)
 _SYNCED = "sweeps.synced"

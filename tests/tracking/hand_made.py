@@ -8,8 +8,9 @@ import numpy as np
 from safetensors.numpy import save
 
 from iwae.config import TrainConfig
+from tracking.checkpoint import Checkpoint
 from tracking.records import EpochRecord, PlannedTrial
-from tracking.storage import Checkpoint, SweepStorage
+from tracking.storage import SweepStorage
 
 EPOCHS = 4
 STARTED = 1_700_000_000.0

@@ -13,8 +13,9 @@ import pytest
 from hand_made import EPOCHS, STARTED, Sweep, history
 
 from iwae.errors import RecordError
+from tracking.checkpoint import Checkpoint
 from tracking.records import EpochRecord, TrialState
-from tracking.storage import Checkpoint, StoredPictures, SweepStorage, storage_root, sweeps_in
+from tracking.storage import StoredPictures, SweepStorage, storage_root, sweeps_in
 
 
 def unit_files(sweep: Sweep, index: int = 0) -> list[str]:
@@ -161,7 +162,9 @@ def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
     # The writer rewrites one unit as fast as it can; whenever it is killed, what lies there is whole.
     key = sweep.plan[0].key
     program = (
-        "import sys; from pathlib import Path; from tracking.storage import *\n"
+        "from pathlib import Path\n"
+        "from tracking.checkpoint import Checkpoint\n"
+        "from tracking.storage import SweepStorage\n"
         f"storage = SweepStorage(Path({str(sweep.storage.root)!r}), 'tiny')\n"
         "for n in range(10**6):\n"
         f"    storage.write_checkpoint({key!r}, Checkpoint(n, (), state=bytes(2_000_000)))\n"

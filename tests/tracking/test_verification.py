@@ -12,8 +12,8 @@ import pytest
 from hand_made import EPOCHS, STARTED, Sweep, history, planned
 
 from iwae.errors import RecordError
+from tracking.checkpoint import Checkpoint
 from tracking.records import TrialState
-from tracking.storage import Checkpoint
 from tracking.store import RunStore
 from tracking.verification import verify
 

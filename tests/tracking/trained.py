@@ -9,9 +9,10 @@ import torch
 from iwae.config import TrainConfig
 from iwae.data import load_dataset
 from iwae.trainer import Trainer
+from tracking.checkpoint import Checkpoint
 from tracking.provenance import code, environment
 from tracking.records import EpochRecord, PlannedTrial
-from tracking.storage import Checkpoint, SweepStorage
+from tracking.storage import SweepStorage
 
 BASE = {
     "data": {"name": "digits", "num_train": 200},
