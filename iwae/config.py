@@ -227,6 +227,13 @@ class EvaluationConfig(Part):
     snr_num_draws: int = Field(default=100, ge=0)
 
     @model_validator(mode="after")
+    def _few_is_not_more(self) -> Self:
+        if self.few_num_samples > self.final_num_samples:
+            limit = f"<= final_num_samples ({self.final_num_samples})"
+            raise PartError("few_num_samples", self.few_num_samples, limit)
+        return self
+
+    @model_validator(mode="after")
     def _a_floor_needs_three_draws(self) -> Self:
         # With two draws |mean| / sd around 0 has no expectation.
         if self.snr_num_draws in (1, 2):
@@ -269,9 +276,13 @@ class TrainConfig(Part):
         data = values.get("data", {})
         name = data.get("name") if isinstance(data, Mapping) else getattr(data, "name", None)
         given = values.get("evaluation", {})
-        if not isinstance(name, str) or name not in EVALUATION_DEFAULTS or not isinstance(given, Mapping):
+        if not isinstance(given, Mapping):
             return values
-        return {**values, "evaluation": {**EVALUATION_DEFAULTS[name], **given}}
+        filled = {**(EVALUATION_DEFAULTS.get(name, {}) if isinstance(name, str) else {}), **given}
+        few, final = EvaluationConfig.model_fields["few_num_samples"].default, filled.get("final_num_samples")
+        if "few_num_samples" not in given and isinstance(final, int):
+            filled["few_num_samples"] = min(filled.get("few_num_samples", few), max(final, 1))
+        return {**values, "evaluation": filled}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -67,8 +67,10 @@ def _must_be(details: ErrorDetails) -> str:
         "less_than": "< {lt}", "finite_number": "a finite number", "int_type": "a whole number",
         "int_from_float": "a whole number", "float_type": "a number", "string_type": "text",
         "bool_type": "true or false", "tuple_type": "a list", "list_type": "a list",
-        "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
-        "mapping_type": "a mapping",
+        "too_short": "a list of at least {min_length}", "dict_type": "a mapping",
+        "string_too_long": "at most {max_length} characters",
+        "string_too_short": "at least {min_length} characters", "model_type": "a mapping",
+        "model_attributes_type": "a mapping", "mapping_type": "a mapping",
     }  # fmt: skip
     if details["type"] == "literal_error":
         return "one of " + str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")

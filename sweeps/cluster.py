@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,19 +55,35 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
         os.environ.setdefault(name, value)
     import ray
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
-    else:
+    # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    with stdout_to_stderr():
         try:
-            ray.init(address=address, **quiet)
+            if address is None:
+                ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
+            else:
+                ray.init(address=address, **quiet)
         except ConnectionError as error:
             raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
+        try:
+            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            _check_at_most(spec.resources.cpus, there.get("CPU", 0), "cpus", "CPUs of the cluster")
+            _check_at_most(spec.resources.gpus, there.get("GPU", 0), "gpus", "GPUs of the cluster")
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What Ray prints, from whichever thread, goes to standard error: standard output holds results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
     try:
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        _check_at_most(spec.resources.cpus, there.get("CPU", 0), "cpus", "CPUs of the cluster")
-        _check_at_most(spec.resources.gpus, there.get("GPU", 0), "gpus", "GPUs of the cluster")
         yield
     finally:
-        ray.shutdown()
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -54,8 +54,7 @@ def extend(
     if new.name != storage.name:
         raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
     plan = extend_plan(storage.plan(), new)
-    storage.write_plan(plan)
-    return resume_sweep(new, storage, store, console=console, address=address)
+    return resume_sweep(new, storage, store, console=console, address=address, plan=plan)
 
 
 def fork(

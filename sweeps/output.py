@@ -93,7 +93,9 @@ def show_best(best: "Best", values: Mapping[str, Any], console: Console) -> None
     say(console, f"best: {best.trial.plan.configuration_name}")
     test = "" if best.test_nll is None else f", test NLL {best.test_nll:.3f}"
     say(console, f"  val NLL {best.val_nll_final:.3f}{test} nats ({spread})")
-    say(console, f"  its median run: {values['run_id'] or best.trial.key}")
+    which = "median" if seeds % 2 else "lower median"
+    nll = (best.trial.final or {})["val/nll_final"]
+    say(console, f"  its {which} run: {values['run_id'] or best.trial.key} (val NLL {nll:.3f})")
 
 
 def show_reproduction(result: "Reproduction", console: Console) -> None:
@@ -102,7 +104,9 @@ def show_reproduction(result: "Reproduction", console: Console) -> None:
     say(console, f"{values['verdict']}: {result.explanation}")
     for difference in values["differences"][:20]:
         say(console, f"  {difference}")
-    for name, change in values["environment"]["changed"].items():
+    # The same bits need no explanation.
+    changed = {} if values["verdict"] == "BITWISE" else values["environment"]["changed"]
+    for name, change in changed.items():
         say(console, f"  environment {name}: {change}")
 
 

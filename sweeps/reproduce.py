@@ -28,6 +28,8 @@ def reproduce_run(
         RecordError: no such run or sweep, or its record or data are gone.
     """
     record, trial, original = _find(store, root, run_id, best_of)
+    if not trial.history:
+        raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
     console.print(f"reproducing {trial.plan.name} of {record.name}", highlight=False)
     with console.status("training") as status:
 

@@ -70,6 +70,7 @@ def run_sweep(
     Raises:
         UserError: the name is taken, data are missing, or resources are not there; nothing was started.
     """
+    started = time.monotonic()
     storage = SweepStorage(root, spec.name)
     if storage.exists:
         raise _name_taken(spec.name, str(root))
@@ -86,12 +87,13 @@ def run_sweep(
             raise RecordError(
                 f"storage: {root} is not allowed: must be a folder to write in ({error.strerror})"
             ) from None
-        return _work(spec, storage, store, console=console)
+        with Session(storage, command=" ".join(sys.argv)) as session:
+            return _work(spec, storage, store, session, started, console=console)
 
 
 def resume_sweep(
     spec: SweepSpec, storage: SweepStorage, store: RunStore, *, console: Console,
-    address: str | None = None, retry_failed: bool = False,
+    address: str | None = None, plan: list[PlannedTrial] | None = None, retry_failed: bool = False,
 ) -> SweepResult:  # fmt: skip
     """Run what is not complete of a sweep, each trial from its newest checkpoint.
 
@@ -101,46 +103,51 @@ def resume_sweep(
         store: the tracking store, open.
         console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
+        plan: replaces the sweep's plan, whose trials it holds; None keeps it.
         retry_failed: run FAILED trials again too.
+
+    Raises:
+        UserError: somebody runs the sweep, data are missing, or resources are not there.
     """
+    started = time.monotonic()
     refuse_if_live(storage)
     check_resources(spec, address)
-    prepare_data(storage.plan(), spec)
-    with ray_cluster(spec, address):
+    prepare_data(storage.plan() if plan is None else plan, spec)
+    with Session(storage, command=" ".join(sys.argv)) as session, ray_cluster(spec, address):
+        if plan is not None:
+            storage.write_plan(plan)
         storage.write_spec(spec.to_dict())
-        return _work(spec, storage, store, console=console, retry_failed=retry_failed)
+        if retry_failed:
+            for trial in storage.record().trials:
+                if trial.state is TrialState.FAILED:
+                    storage.clear_outcome(trial.key)
+        return _work(spec, storage, store, session, started, console=console)
 
 
 def _work(
-    spec: SweepSpec, storage: SweepStorage, store: RunStore, *, console: Console, retry_failed: bool = False
-) -> SweepResult:
+    spec: SweepSpec, storage: SweepStorage, store: RunStore, session: Session, started: float, *,
+    console: Console,
+) -> SweepResult:  # fmt: skip
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
-    started = time.monotonic()
-    with Session(storage, command=" ".join(sys.argv)) as session:
-        storage.clear_stop()
-        record = storage.record()
-        if retry_failed:
-            for trial in record.trials:
-                if trial.state is TrialState.FAILED:
-                    storage.clear_outcome(trial.key)
-            record = storage.record()
-        pending = [trial.plan for trial in record.trials if not trial.state.ended]
-        board = Board(storage, record.trials)
-        _announce(spec, storage, record, pending, console)
-        with (
-            Recorder(storage, store) as recorder,
-            stop_on_signals(storage, console),
-            wall_clock_budget(spec, storage),
-        ):
-            if pending or spec.is_model_based:
-                with Display(board, spec.name, console):
-                    _tune(spec, storage, record, pending, board)
-            reason = storage.stop_requested()
-            outcome = "finished" if reason is None else "budget" if reason == "budget" else "interrupted"
-        session.close(outcome)
-        record = storage.record()
-        complete = recorder.complete
-        parent = publish(record, storage, store) if complete else None
+    storage.clear_stop()
+    record = storage.record()
+    pending = [trial.plan for trial in record.trials if not trial.state.ended]
+    board = Board(storage, record.trials)
+    _announce(spec, storage, record, pending, console)
+    with (
+        Recorder(storage, store) as recorder,
+        stop_on_signals(storage, console),
+        wall_clock_budget(spec, storage),
+    ):
+        if pending or spec.is_model_based:
+            with Display(board, spec.name, console):
+                _tune(spec, storage, record, pending, board)
+        reason = storage.stop_requested()
+        outcome = "finished" if reason is None else "budget" if reason == "budget" else "interrupted"
+    session.close(outcome)
+    record = storage.record()
+    complete = recorder.complete
+    parent = publish(record, storage, store) if complete else None
     choice = best(record)
     run_ids = store.trial_run_ids(record.name) if complete else {}
     return SweepResult(
@@ -197,7 +204,9 @@ def _tune(
         "storage": str(storage.root), "sweep": storage.name,
         "device": "cuda" if resources.gpus else "cpu", "threads": max(1, int(resources.cpus)),
         "shared_device": 0 < resources.gpus < 1,
-        "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
+        # A scheduler may end a trial at any report: what it was judged by is made durable before.
+        "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
+        "keep": spec.keep_checkpoints,
         "figures": spec.tracking.figures, "retries": spec.retries,
     }  # fmt: skip
     source = source_for(spec, record) if spec.is_model_based else None

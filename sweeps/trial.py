@@ -47,7 +47,8 @@ class IwaeTrial(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin the next trial in the same process."""
+        """Begin the next trial in the same process; a pruned one is kept first, Tune does not clean up."""
+        self.cleanup()
         self._begin(new_config)
         return True
 

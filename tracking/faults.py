@@ -12,7 +12,8 @@ from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import ConfigError
 from tracking.checkpoint import Checkpoint
-from tracking.records import PlannedTrial
+from tracking.files import read_json
+from tracking.records import PlannedTrial, TrialState
 from tracking.storage import SweepStorage
 
 
@@ -44,6 +45,9 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
             elif path.suffix == ".json" and not _is_json(path):
                 yield Fault(folder.name, f"storage: {path.name} is not JSON")
         complete = (folder / "final.zip").exists()
+        outcome = read_json(folder / "outcome.json") or {}
+        if outcome.get("state") == TrialState.PRUNED and not any(folder.glob("checkpoint-*.zip")):
+            yield Fault(folder.name, "storage: it was pruned and nothing is left of its epochs")
         begun = any(folder.glob("attempt-*.json"))
         if not begun and (complete or any(folder.glob("checkpoint-*.zip"))):
             yield Fault(folder.name, "storage: it has results and no attempt that made them")

@@ -11,6 +11,7 @@ from typing import Any, Self
 import psutil
 
 from iwae.errors import RecordError
+from tracking.locks import file_lock
 from tracking.storage import SweepStorage
 
 HEARTBEAT_SECONDS = 5.0
@@ -64,9 +65,7 @@ class Session:
     """
 
     def __init__(self, storage: SweepStorage, command: str) -> None:
-        refuse_if_live(storage)
         self.storage = storage
-        self.number = len(storage.sessions()) + 1
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._entry: dict[str, Any] = {
@@ -79,7 +78,10 @@ class Session:
             "ended": None,
             "outcome": None,
         }
-        self._write()
+        with file_lock(storage.folder / "sessions.lock"):
+            refuse_if_live(storage)
+            self.number = len(storage.sessions()) + 1
+            self._write()
         self._thread = threading.Thread(target=self._beat, name="session-heartbeat", daemon=True)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """The commands as a user types them, on real small sweeps: Ray, MLflow on SQLite, digits."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -137,6 +138,22 @@ def test_an_interrupted_sweep_resumes_to_the_same_bits(
     assert place.json("verify", "small")["ok"]
 
 
+def test_a_killed_worker_is_tried_again_and_nothing_is_lost(
+    finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
+) -> None:
+    place = Workplace(tmp_path)
+    process = place.start("run", place.spec, "--json")
+    _wait_for(lambda: any(place.storage().folder.glob("trials/*/checkpoint-*.zip")))
+    attempt = json.loads(next(place.storage().folder.glob("trials/*/attempt-0001.json")).read_text())
+    os.kill(attempt["pid"], signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert json.loads(out)["trials"] == {"COMPLETE": 4}
+    assert place.table() == finished[0].table()
+    assert place.json("verify", "small")["ok"]
+
+
 def test_a_trial_with_nan_fails_alone(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     place.spec.write_text(SPEC.replace(K_GRID, "optimizer.lr: {grid: [1e-3, 1e30]}"))
@@ -192,6 +209,8 @@ def test_an_early_stopped_sweep_keeps_its_winners_final_evaluation(tmp_path: Pat
     result = place.json("run", place.spec)
     assert result["trials"]["COMPLETE"] >= 1
     assert result["trials"]["PRUNED"] >= 1
+    pruned = [trial for trial in place.storage().record().trials if trial.state == "PRUNED"]
+    assert all(1 <= len(trial.history) < 4 for trial in pruned)
     assert result["best"]["val_nll_final"] > 0
     assert place.json("verify", "small")["ok"]
 

@@ -134,9 +134,11 @@ def _measure(yardstick: Yardstick) -> list[str]:
             "The NLL of a Gaussian likelihood is a density: it depends on the pixels' unit, may be"
             " negative, and compares with no Bernoulli NLL."
         )
+    also = ""
+    if yardstick.few_num_samples < yardstick.final_num_samples:
+        also = f": the NLL is given at {yardstick.few_num_samples:,} samples as well"
     sentences.append(
         f"−L at {yardstick.final_num_samples:,} importance samples is an upper bound on the NLL in"
-        f" expectation, and few samples flatter small K: the NLL is given at {yardstick.few_num_samples:,}"
-        " samples as well."
+        f" expectation, and few samples flatter small K{also}."
     )
     return sentences
