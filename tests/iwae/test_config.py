@@ -158,3 +158,13 @@ documents = st.recursive(
 @given(documents)
 def test_documents_survive_being_written_and_read(document: Any) -> None:
     assert yaml.load(yaml.dump(document)) == document
+
+
+def test_few_samples_are_never_more_than_the_final_ones():
+    few = TrainConfig.parse({"evaluation": {"final_num_samples": 20}}).evaluation.few_num_samples
+    assert few == 20
+    digits = {"data": {"name": "digits"}, "evaluation": {"final_num_samples": 30}}
+    assert TrainConfig.parse(digits).evaluation.few_num_samples == 30
+    assert TrainConfig.parse({"data": {"name": "digits"}}).evaluation.few_num_samples == 50
+    with pytest.raises(ConfigError, match=r"few_num_samples: 50 is not allowed: must be <= final_num_sam"):
+        TrainConfig.parse({"evaluation": {"final_num_samples": 20, "few_num_samples": 50}})
