@@ -30,6 +30,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 err = Console(stderr=True)
+_stopped_in_order = False
 # In a pipe nothing is cut off at the width of a terminal that is not there.
 out = Console() if sys.stdout.isatty() else Console(width=200)
 
@@ -76,8 +77,12 @@ def main() -> NoReturn:
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
-        err.print("interrupted", highlight=False)
         code = 130
+    except SystemExit as exit_:
+        # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.
+        if exit_.code == 130 and not _stopped_in_order:
+            err.print("interrupted", highlight=False)
+        raise
     except UserError as error:
         _print_error(error)
         code = 2
@@ -365,6 +370,8 @@ def _finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
         _print_json(result_json(result, store.tracking_uri))
     show_result(result, store.tracking_uri, err if as_json else out)
     if result.outcome == "interrupted":
+        global _stopped_in_order
+        _stopped_in_order = True
         raise typer.Exit(130)
     if result.failed:
         raise typer.Exit(1)

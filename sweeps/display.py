@@ -72,7 +72,7 @@ class Display:
             return
         rows = self._board.rows()
         ended = sum(row.state.ended for row in rows)
-        changed = self._board.take_changed()
+        changed = [row for row in self._board.take_changed() if row.state is not TrialState.WAITING]
         before = ended - sum(row.state.ended for row in changed)
         for row in changed:
             before += row.state.ended

@@ -23,6 +23,7 @@ def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
+            console.print(f"ended at once; go on with: sweeps resume {storage.name}", highlight=False)
             raise KeyboardInterrupt
         asked = True
         storage.request_stop(signal.Signals(number).name)
