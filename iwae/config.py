@@ -17,7 +17,7 @@ DatasetName = Literal["digits", "mnist", "fashion-mnist", "omniglot", "npz"]
 Binarization = Literal["dynamic", "fixed", "threshold", "none"]
 
 # The key of a trial does not depend on where it ran.
-RUNTIME_FIELDS = frozenset({"device", "threads"})
+RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size"})
 
 
 IntTuple = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
@@ -254,6 +254,8 @@ class TrainConfig(Part):
         seed: of initialization, shuffling, binarization and posterior noise.
         device: ``auto`` takes CUDA where there is one; not part of the key.
         threads: PyTorch's intra-op threads; null leaves them as they are; not part of the key.
+        chunk_size: images that one forward and backward pass holds in memory; their gradients are summed, so
+            that only the last bits of a step differ; null takes the minibatch whole; not part of the key.
     """
 
     data: DataConfig = DataConfig()
@@ -267,6 +269,7 @@ class TrainConfig(Part):
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(default=None, ge=1)
+    chunk_size: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -306,6 +309,12 @@ class TrainConfig(Part):
             raise PartError(
                 "annealing.target", "entropy_weight", "beta when objective.name is vae: its KL is analytic"
             )
+        if self.chunk_size is not None and self.objective.free_bits > 0:
+            raise PartError(
+                "chunk_size",
+                self.chunk_size,
+                "null with free bits: they need the minibatch's mean KL",
+            )
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
             raise PartError(
@@ -341,7 +350,7 @@ class TrainConfig(Part):
         return self.model_dump(mode="json")
 
     def canonical_json(self) -> str:
-        """Sorted JSON without the fields that equal their defaults, and without device and threads."""
+        """Sorted JSON without fields that equal their defaults and those that say where it runs."""
         values = self.model_dump(mode="json", exclude_defaults=True, exclude=set(RUNTIME_FIELDS))
         return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ class Optimization:
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
         config = self._config
-        x = intensities(self._images[: config.batch_size])
+        x = intensities(self._images[: config.batch_size])[: config.chunk_size]
         noise = torch.zeros(config.objective.num_samples, len(x), config.model.latent_dim, device=x.device)
         terms = self._model.log_densities(x, len(noise), noise=noise)
         torch.autograd.backward(objectives.objective(config.objective, terms).sum())
@@ -72,20 +73,35 @@ class Optimization:
         """One optimizer step on the next minibatch of the epoch."""
         config = self._config
         x = minibatch(self._next_images(), config.data.binarization, self._data_generator)
-        terms = self._model.log_densities(x, config.objective.num_samples, generator=self._noise_generator)
         weights = self.weights(self.steps)
-        objective = objectives.objective(config.objective, terms, **weights)
-        total = objective.sum()
+        at_one = weights == {"beta": 1.0, "entropy_weight": 1.0} and config.objective.free_bits == 0
         self._optimizer.zero_grad()
-        torch.autograd.backward(-total / len(x) if config.optimizer.reduction == "mean" else -total)
+        for part, noise in self.chunks(x, self._noise_generator):
+            terms = self._model.log_densities(
+                part, config.objective.num_samples, noise=noise, generator=self._noise_generator
+            )
+            total = objectives.objective(config.objective, terms, **weights).sum()
+            torch.autograd.backward(-total / len(x) if config.optimizer.reduction == "mean" else -total)
+            self._add(terms, total.detach(), at_one)
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         rate = learning_rate(config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.step()
-        at_one = weights == {"beta": 1.0, "entropy_weight": 1.0} and config.objective.free_bits == 0
-        self._add(terms, total.detach(), at_one)
         self.batch += 1
+
+    def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, D]``.
+
+        Drawn for all images first, the noise is the same as without chunks; one chunk draws its own (None).
+        """
+        size = self._config.chunk_size
+        if size is None or size >= len(x):
+            yield x, None
+            return
+        shape = self._config.objective.num_samples, len(x), self._config.model.latent_dim
+        noise = torch.randn(shape, generator=source, device=x.device, dtype=x.dtype)
+        yield from zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True)
 
     def epoch_means(self) -> dict[str, float]:
         """Means over the epoch's images of every term, nats; a smaller minibatch counts by its size.
@@ -142,7 +158,7 @@ class Optimization:
 
     @torch.no_grad()
     def _add(self, terms: LogDensities, objective: Tensor, at_one: bool) -> None:
-        """Adds the sums over the minibatch; at weight 1 the objective is the bound."""
+        """Adds the sums over a chunk; at weight 1 the objective is the bound."""
         bound = objective if at_one else objectives.bound(self._config.objective, terms).sum()
         assert terms.kl is not None
         sampled = torch.stack(terms[:3]).sum((1, 2)) / terms.log_p_z.shape[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from iwae import objectives
 from iwae.allocator import keep_freed_memory
@@ -221,11 +222,19 @@ class Trainer:
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)
 
+        def per_image(part: Tensor, noise: Tensor | None) -> Tensor:
+            num_samples = config.objective.num_samples
+            terms = self.model.log_densities(part, num_samples, noise=noise, generator=source)
+            return objectives.objective(config.objective, terms, **weights)
+
         def draw() -> Tensor:
             if self._stop.is_set():
                 raise Stopped
-            terms = self.model.log_densities(x, config.objective.num_samples, generator=source)
-            return objectives.objective(config.objective, terms, **weights).mean()
+            parts = list(self._optimization.chunks(x, source))
+            if len(parts) == 1:
+                return per_image(*parts[0]).mean()
+            # What a chunk holds for the gradient is computed again when the gradient needs it.
+            return torch.cat([checkpoint(per_image, *part, use_reentrant=False) for part in parts]).mean()
 
         groups = {"encoder": self.model.encoder, "decoder": self.model.decoder}
         parameters = {name: list(part.parameters()) for name, part in groups.items()}

@@ -17,6 +17,7 @@ from iwae.errors import ConfigError, SweepError, UserError
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
+    from tracking.files import Files
     from tracking.storage import SweepStorage
     from tracking.store import RunStore
 
@@ -51,7 +52,8 @@ TrackingUri = Annotated[
 Storage = Annotated[
     str | None,
     typer.Option(
-        help="Folder of the sweeps' files. Default: SWEEPS_STORAGE, else ./sweeps-storage.",
+        help="Where the sweeps' files lie: a folder or s3://bucket/prefix. Default: SWEEPS_STORAGE, else"
+        " ./sweeps-storage.",
         show_default=False,
     ),
 ]
@@ -115,7 +117,7 @@ def run(
 
     parsed = load_spec(spec, assignments or (), name)
     store = _store(tracking_uri, parsed.tracking.experiment)
-    result = run_sweep(parsed, _root(storage), store, console=err, address=address)
+    result = run_sweep(parsed, _files(storage), store, console=err, address=address)
     _finish(result, store, as_json=json)
 
 
@@ -132,7 +134,7 @@ def plan(spec: Spec, name: Annotated[str | None, typer.Option()] = None, assignm
     if json:
         _print_json(plan_json(parsed, trials))
     else:
-        show_plan(parsed, trials, _root(storage), out)
+        show_plan(parsed, trials, _files(storage), out)
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -194,7 +196,7 @@ def fork(
 
     store = _open_store(tracking_uri, None, create=False)
     result = lifecycle.fork(
-        run_id, store, _root(storage), assignments or (), name=name, console=err, address=address
+        run_id, store, _files(storage), assignments or (), name=name, console=err, address=address
     )
     _finish(result, store, as_json=json)
 
@@ -205,7 +207,7 @@ def list_(tracking_uri: TrackingUri = None, storage: Storage = None, json: Json 
     from sweeps.overview import show_sweeps, sweeps_json
 
     store = _open_if_there(tracking_uri)
-    rows = sweeps_json(_root(storage), store)
+    rows = sweeps_json(_files(storage), store)
     if json:
         _print_json({"sweeps": rows})
     else:
@@ -245,9 +247,9 @@ def delete(
     from sweeps import lifecycle
     from tracking.storage import SweepStorage
 
-    sweep = SweepStorage(_root(storage), name)
+    sweep = SweepStorage(_files(storage), name)
     store = _open_if_there(tracking_uri)
-    if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.folder}?", err=True):
+    if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.uri}?", err=True):
         return
     lifecycle.delete(sweep, store)
     err.print(f"deleted {name}", highlight=False)
@@ -287,10 +289,10 @@ def report(
     record = sweep.record()
     store = _open_store(tracking_uri, _experiment(sweep), create=False)
     publish(record, sweep, store)
-    folder = sweep.folder / "report"
+    where = f"{sweep.uri}/report"
     if output is not None:
-        folder = make_report(record, sweep, output.absolute()).folder
-    out.print(str(folder / "index.html"), soft_wrap=True, highlight=False)
+        where = str(make_report(record, sweep, output.absolute()).folder)
+    out.print(f"{where}/index.html", soft_wrap=True, highlight=False)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -327,7 +329,7 @@ def reproduce(
     if (run_id is None) == (best_of is None):
         raise ConfigError("RUN_ID", "give either a run id or --best NAME")
     store = _open_store(tracking_uri, None, create=False)
-    result = reproduce_run(store, _root(storage), run_id=run_id, best_of=best_of, console=err)
+    result = reproduce_run(store, _files(storage), run_id=run_id, best_of=best_of, console=err)
     if json:
         _print_json(result.to_dict())
     else:
@@ -383,17 +385,17 @@ def _print_json(values: object) -> None:
     sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
 
 
-def _root(storage: str | None) -> Path:
-    from tracking.storage import storage_root
+def _files(storage: str | None) -> "Files":
+    from tracking.storage import open_storage
 
-    return storage_root(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
+    return open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
 
 
 def _sweep(storage: str | None, name: str) -> "SweepStorage":
     """The sweep of this name, which must be there."""
     from tracking.storage import SweepStorage
 
-    sweep = SweepStorage(_root(storage), name)
+    sweep = SweepStorage(_files(storage), name)
     sweep.spec()
     return sweep
 

@@ -2,10 +2,10 @@
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iwae.config import TrainConfig
+from tracking.files import Files
 from tracking.storage import SweepStorage, sweeps_in
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def _multiply_adds(widths: list[int]) -> int:
     return sum(a * b for a, b in itertools.pairwise(widths))
 
 
-def seconds_per_flop(root: Path, spec: "SweepSpec") -> float | None:
+def seconds_per_flop(files: Files, spec: "SweepSpec") -> float | None:
     """Seconds for each operation, from complete trials of the same data set in storage; None if none."""
     seconds = work = 0.0
-    for name in sweeps_in(root):
-        for trial in SweepStorage(root, name).record().complete:
+    for name in sweeps_in(files):
+        for trial in SweepStorage(files, name).record().complete:
             started = trial.attempts[-1]["started"] if trial.attempts else None
             if (
                 trial.config.data.name == spec.base.data.name

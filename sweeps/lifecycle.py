@@ -1,9 +1,7 @@
 """What is done to a sweep as a whole: resume, extend, fork, stop, delete."""
 
-import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,8 +11,9 @@ from sweeps.assignments import assign
 from sweeps.plan import extend_plan
 from sweeps.runner import SweepResult, resume_sweep, run_sweep
 from sweeps.spec import SweepSpec, differences
+from tracking.files import Files
 from tracking.sessions import live_session, refuse_if_live
-from tracking.storage import SweepStorage
+from tracking.storage import SweepStorage, open_storage
 from tracking.store import RunStore
 
 STOP_PATIENCE_SECONDS = 60.0
@@ -58,7 +57,7 @@ def extend(
 
 
 def fork(
-    run_id: str, store: RunStore, root: Path, assignments: Sequence[str], *, name: str | None,
+    run_id: str, store: RunStore, files: Files, assignments: Sequence[str], *, name: str | None,
     console: Console, address: str | None = None,
 ) -> SweepResult:  # fmt: skip
     """A new one-trial sweep from a run's configuration.
@@ -66,36 +65,34 @@ def fork(
     Args:
         run_id: of a trial's run.
         store: the tracking store that has it.
-        root: the storage folder of the new sweep.
+        files: the storage of the new sweep.
         assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``.
         name: of the new sweep; by default the old one's with ``-fork`` and a number.
         console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
     """
     origin, key, where = store.find_trial(run_id)
-    storage = SweepStorage(Path(where), origin)
+    storage = SweepStorage(open_storage(where), origin)
     planned = next((trial for trial in storage.plan() if trial.key == key), None)
     if planned is None:
-        raise RecordError(
-            f"run {run_id} is trial {key[:12]} of {origin}, which {storage.folder} does not hold"
-        )
+        raise RecordError(f"run {run_id} is trial {key[:12]} of {origin}, which {storage.uri} does not hold")
     config = assign({"base": planned.config.to_dict()}, [f"base.{item}" for item in assignments])["base"]
     for field in ("device", "threads"):
         config.pop(field, None)
     seed = config.pop("seed")
     old = storage.spec()
     document: dict[str, Any] = {
-        "name": name or _free_name(f"{origin}-fork", root, store),
+        "name": name or _free_name(f"{origin}-fork", files, store),
         "base": config,
         "search": {"metric": "val/nll_final", "space": {}, "sampler": {"name": "grid"}, "seeds": [seed]},
         **{part: old[part] for part in ("resources", "tracking", "checkpoint_every") if part in old},
     }
-    return run_sweep(SweepSpec.parse(document), root, store, console=console, address=address)
+    return run_sweep(SweepSpec.parse(document), files, store, console=console, address=address)
 
 
-def _free_name(stem: str, root: Path, store: RunStore) -> str:
+def _free_name(stem: str, files: Files, store: RunStore) -> str:
     number = 1
-    while SweepStorage(root, f"{stem}-{number}").exists or store.find_sweep(f"{stem}-{number}"):
+    while SweepStorage(files, f"{stem}-{number}").exists or store.find_sweep(f"{stem}-{number}"):
         number += 1
     return f"{stem}-{number}"
 
@@ -127,7 +124,7 @@ def stop(storage: SweepStorage, console: Console) -> bool:
 
 
 def delete(storage: SweepStorage, store: RunStore | None) -> None:
-    """Remove a sweep's runs and its folder.
+    """Remove a sweep's runs and its files.
 
     Raises:
         RecordError: a driver works on it, or there is no such sweep in either place.
@@ -139,5 +136,4 @@ def delete(storage: SweepStorage, store: RunStore | None) -> None:
         refuse_if_live(storage)
     if store is not None and recorded:
         store.delete_sweep(storage.name)
-    if storage.folder.exists():
-        shutil.rmtree(storage.folder)
+    storage.files.delete_tree(storage.name)

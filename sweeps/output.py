@@ -1,7 +1,6 @@
 """What the commands print of a result: lines for people, plain mappings for `--json`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -59,7 +58,7 @@ def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> N
     if result.best is not None:
         show_best(result.best, best_json(result.best, {result.best.trial.key: result.best_run_id}), console)
     if result.tracking_complete:
-        say(console, f"  report: {Path(record.storage) / record.name / 'report' / 'index.html'}")
+        say(console, f"  report: {record.storage}/{record.name}/report/index.html")
         say(console, f"  browse: sweeps ui {record.name}")
     else:
         say(

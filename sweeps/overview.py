@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.table import Table
 from sweeps.cost import Cost, cost_of, seconds_per_flop
 from sweeps.display import duration
 from sweeps.output import say
+from tracking.files import Files
 from tracking.records import PlannedTrial, SweepRecord, TrialState
 from tracking.sessions import live_session
 from tracking.storage import SweepStorage, sweeps_in
@@ -35,7 +35,7 @@ def _num_trials(spec: "SweepSpec", trials: list[PlannedTrial]) -> int:
     return (spec.search.num_trials or 0) * len(spec.search.seeds) if spec.is_model_based else len(trials)
 
 
-def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], root: Path, console: Console) -> None:
+def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, console: Console) -> None:
     """The trials of a spec, and their cost as far as it is known."""
     configurations = len({trial.configuration_key for trial in trials})
     if spec.is_model_based:
@@ -50,7 +50,7 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], root: Path, console
         console,
         f"{spec.name}: {configurations} configurations × {seeds} seeds = {len(trials)} trials",
     )
-    rate = seconds_per_flop(root, spec)
+    rate = seconds_per_flop(files, spec)
     table = Table(box=None, pad_edge=False)
     for heading in ("#", "trial", "key"):
         table.add_column(heading, no_wrap=True)
@@ -119,6 +119,8 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
         "best_trial": best,
         "seconds": elapsed,
         "seconds_left": _seconds_left(record, elapsed, storage),
+        "cpu_hours": record.cpu_hours,
+        "gpu_hours": record.gpu_hours,
         "train_seconds": sum(trial.train_seconds for trial in record.trials),
         "failed": [
             {"trial_key": t.key, "name": t.plan.name, "error": (t.error or "").splitlines()[0]}
@@ -162,15 +164,15 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
         say(console, f"  {waiting} trials are not finished; go on with: sweeps resume {values['name']}")
 
 
-def sweeps_json(root: Path, store: "RunStore | None") -> list[dict[str, Any]]:
+def sweeps_json(files: Files, store: "RunStore | None") -> list[dict[str, Any]]:
     """Every sweep in storage and in the tracking store."""
     rows = {}
-    for name in sweeps_in(root):
-        storage = SweepStorage(root, name)
+    for name in sweeps_in(files):
+        storage = SweepStorage(files, name)
         record = storage.record()
         started = min((session["started"] for session in record.sessions), default=None)
         rows[name] = {
-            "name": name, "storage": str(root), "started": started, "live": live_session(storage) is not None,
+            "name": name, "storage": files.uri, "started": started, "live": live_session(storage) is not None,
             "trials": record.counts, "parent_run_id": None,
         }  # fmt: skip
     for sweep in store.list_sweeps() if store is not None else []:

@@ -1,25 +1,24 @@
 """Finds the record of a run, trains it again and writes down what came of it."""
 
-from pathlib import Path
-
 from rich.console import Console
 
 from iwae.errors import RecordError
+from tracking.files import Files
 from tracking.records import SweepRecord, TrialRecord
 from tracking.report.tables import best
 from tracking.reproduction import Reproduction, reproduce
-from tracking.storage import SweepStorage
+from tracking.storage import SweepStorage, open_storage
 from tracking.store import RunStore
 
 
 def reproduce_run(
-    store: RunStore, root: Path, *, run_id: str | None, best_of: str | None, console: Console
+    store: RunStore, files: Files, *, run_id: str | None, best_of: str | None, console: Console
 ) -> Reproduction:
     """Train a recorded trial again.
 
     Args:
         store: the tracking store, open.
-        root: the storage folder, used with ``best_of``, and where the run's own is gone.
+        files: the storage, used with ``best_of``, and where the run's own is gone.
         run_id: a trial's run, or
         best_of: the name of a sweep, whose best configuration's median run is taken.
         console: where progress is shown.
@@ -27,7 +26,7 @@ def reproduce_run(
     Raises:
         RecordError: no such run or sweep, or its record or data are gone.
     """
-    record, trial, original = _find(store, root, run_id, best_of)
+    record, trial, original = _find(store, files, run_id, best_of)
     if not trial.history:
         raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
     console.print(f"reproducing {trial.plan.name} of {record.name}", highlight=False)
@@ -42,10 +41,10 @@ def reproduce_run(
 
 
 def _find(
-    store: RunStore, root: Path, run_id: str | None, best_of: str | None
+    store: RunStore, files: Files, run_id: str | None, best_of: str | None
 ) -> tuple[SweepRecord, TrialRecord, str]:
     if best_of is not None:
-        record = SweepStorage(root, best_of).record()
+        record = SweepStorage(files, best_of).record()
         choice = best(record)
         if choice is None:
             raise RecordError(f"{best_of} has no complete trial yet: see `sweeps status {best_of}`")
@@ -57,8 +56,8 @@ def _find(
         return record, choice.trial, runs[choice.trial.key]
     assert run_id is not None
     name, key, where = store.find_trial(run_id)
-    storage = SweepStorage(Path(where), name)
-    record = (storage if storage.exists else SweepStorage(root, name)).record()
+    storage = SweepStorage(open_storage(where), name)
+    record = (storage if storage.exists else SweepStorage(files, name)).record()
     return record, _trial_of(record, key), run_id
 
 

@@ -8,20 +8,21 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
 from iwae.binarization import refuse_gray
 from iwae.data import load_dataset
-from iwae.errors import RecordError
+from iwae.errors import RecordError, SweepError
 from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
 from sweeps.display import Display
 from sweeps.plan import draw_plan
 from sweeps.spec import SweepSpec
-from sweeps.stopping import stop_on_signals, wall_clock_budget
+from sweeps.stopping import BUDGET, budgets, refuse_if_spent, stop_on_signals
 from tracking import provenance
+from tracking.files import Files, StorageError
+from tracking.mending import mend
 from tracking.publication import publish
 from tracking.recorder import Recorder
 from tracking.records import PlannedTrial, SweepRecord, TrialState
@@ -56,13 +57,13 @@ class SweepResult:
 
 
 def run_sweep(
-    spec: SweepSpec, root: Path, store: RunStore, *, console: Console, address: str | None = None
+    spec: SweepSpec, files: Files, store: RunStore, *, console: Console, address: str | None = None
 ) -> SweepResult:
     """Run a new sweep and wait for its end.
 
     Args:
         spec: what to run.
-        root: the storage folder, absolute.
+        files: the storage.
         store: the tracking store; made when it does not exist yet.
         console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
@@ -71,9 +72,9 @@ def run_sweep(
         UserError: the name is taken, data are missing, or resources are not there; nothing was started.
     """
     started = time.monotonic()
-    storage = SweepStorage(root, spec.name)
+    storage = SweepStorage(files, spec.name)
     if storage.exists:
-        raise _name_taken(spec.name, str(root))
+        raise _name_taken(spec.name, files.uri)
     plan = draw_plan(spec)
     check_resources(spec, address)
     prepare_data(plan, spec)
@@ -83,10 +84,8 @@ def run_sweep(
     with ray_cluster(spec, address):
         try:
             storage.create(spec.to_dict(), plan, code)
-        except OSError as error:
-            raise RecordError(
-                f"storage: {root} is not allowed: must be a folder to write in ({error.strerror})"
-            ) from None
+        except StorageError as error:
+            raise RecordError(f"{error}: must be a place to write in") from None
         with Session(storage, command=" ".join(sys.argv)) as session:
             return _work(spec, storage, store, session, started, console=console)
 
@@ -111,9 +110,12 @@ def resume_sweep(
     """
     started = time.monotonic()
     refuse_if_live(storage)
+    refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
     prepare_data(storage.plan() if plan is None else plan, spec)
     with Session(storage, command=" ".join(sys.argv)) as session, ray_cluster(spec, address):
+        for line in mend(storage):
+            console.print(f"mended: {line}", soft_wrap=True, highlight=False)
         if plan is not None:
             storage.write_plan(plan)
         storage.write_spec(spec.to_dict())
@@ -133,17 +135,22 @@ def _work(
     record = storage.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
     board = Board(storage, record.trials)
+    trouble = None
     _announce(spec, storage, record, pending, console)
     with (
         Recorder(storage, store) as recorder,
         stop_on_signals(storage, console),
-        wall_clock_budget(spec, storage),
+        budgets(spec, storage),
     ):
         if pending or spec.is_model_based:
             with Display(board, spec.name, console):
-                _tune(spec, storage, record, pending, board)
+                trouble = _tune(spec, storage, record, pending, board, session.number)
+        if trouble is not None:
+            raise SweepError(f"{trouble}: see to it, then `sweeps resume {spec.name}`")
         reason = storage.stop_requested()
-        outcome = "finished" if reason is None else "budget" if reason == "budget" else "interrupted"
+        outcome = "finished" if reason is None else "budget" if reason == BUDGET else "interrupted"
+        if outcome == "interrupted":
+            recorder.hurry()
     session.close(outcome)
     record = storage.record()
     complete = recorder.complete
@@ -186,12 +193,14 @@ def _announce(
         what = f"{spec.search.num_trials} configurations suggested by {spec.search.sampler.name}" + (
             f", {what} so far" if record.trials else ""
         )
-    console.print(f"sweep {spec.name}: {what}; storage {storage.folder}", soft_wrap=True, highlight=False)
+    console.print(f"sweep {spec.name}: {what}; storage {storage.uri}", soft_wrap=True, highlight=False)
 
 
 def _tune(
-    spec: SweepSpec, storage: SweepStorage, record: SweepRecord, pending: list[PlannedTrial], board: Board
-) -> None:
+    spec: SweepSpec, storage: SweepStorage, record: SweepRecord, pending: list[PlannedTrial], board: Board,
+    session: int,
+) -> str | None:  # fmt: skip
+    """Run the pending trials; returns why storage failed them, if it did."""
     from ray import tune
 
     from sweeps.samplers import source_for
@@ -201,13 +210,13 @@ def _tune(
 
     resources = spec.resources
     options = {
-        "storage": str(storage.root), "sweep": storage.name,
+        "storage": storage.files.uri, "sweep": storage.name,
+        "session": session, "cpus": resources.cpus, "gpus": resources.gpus,
         "device": "cuda" if resources.gpus else "cpu", "threads": max(1, int(resources.cpus)),
-        "shared_device": 0 < resources.gpus < 1,
         # A scheduler may end a trial at any report: what it was judged by is made durable before.
         "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
         "keep": spec.keep_checkpoints,
-        "figures": spec.tracking.figures, "retries": spec.retries,
+        "figures": spec.tracking.figures, "retries": spec.retries, "shrink_retries": spec.shrink_retries,
     }  # fmt: skip
     source = source_for(spec, record) if spec.is_model_based else None
     searcher = PlanSearcher(storage, pending, source, options, resources.max_concurrent, board)
@@ -226,3 +235,4 @@ def _tune(
             ),
         )  # fmt: skip
         tuner.fit()
+    return searcher.trouble

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from ray.tune.search import Searcher
 
 from sweeps.board import Board
+from sweeps.outcomes import UNSTORED
 from tracking.records import PlannedTrial, SweepRecord, TrialState
 from tracking.storage import SweepStorage
 
@@ -31,6 +32,9 @@ class PlanSearcher(Searcher):
         options: what every trial gets beside its line of the plan (see `IwaeTrial`).
         max_concurrent: how many trials may run at once, or None.
         board: what the display shows.
+
+    Attributes:
+        trouble: why storage did not take what a trial wrote; no more trials are begun then.
     """
 
     def __init__(
@@ -50,10 +54,11 @@ class PlanSearcher(Searcher):
         self._max_concurrent = max_concurrent
         self._board = board
         self._live: dict[str, PlannedTrial] = {}
+        self.trouble: str | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial's config, None to wait, or FINISHED."""
-        if self._storage.stop_requested() is not None:
+        if self.trouble is not None or self._storage.stop_requested() is not None:
             return str(Searcher.FINISHED)
         if self._max_concurrent is not None and len(self._live) >= self._max_concurrent:
             return None
@@ -82,8 +87,10 @@ class PlanSearcher(Searcher):
         if error and not state.ended:
             cause = f"the worker died {self._options['retries'] + 1} times; see the attempts in the record"
             self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
-        elif not error and state is TrialState.RUNNING and self._storage.stop_requested() is None:
+        elif not error and state is TrialState.RUNNING and not (result or {}).get("over", False):
             self._storage.write_outcome(planned.key, TrialState.PRUNED)
+        if (result or {}).get("outcome") == UNSTORED:
+            self.trouble = str((result or {})["error"])
         self._board.update(self._storage.trial(planned))
         if self._source is not None:
             self._source.tell(self._storage.record())

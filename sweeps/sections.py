@@ -205,13 +205,17 @@ Scheduler = Annotated[NoScheduler | AshaScheduler | MedianScheduler, Field(discr
 
 
 class Budget(Part):
-    """When to stop although trials are left.
+    """When to stop although trials are left; null has no limit.
 
     Attributes:
-        wall_clock: seconds, or text such as ``2h``, ``90m``, ``1h30m``; null has no limit.
+        wall_clock: of one `run` or `resume`: seconds, or text such as ``2h``, ``90m``, ``1h30m``.
+        gpu_hours: that all trials of the sweep hold, every `resume` counted; a share of a GPU counts as such.
+        cpu_hours: the same of CPUs, for sweeps without GPUs.
     """
 
     wall_clock: Seconds | None = None
+    gpu_hours: float | None = Field(default=None, gt=0)
+    cpu_hours: float | None = Field(default=None, gt=0)
 
 
 class Resources(Part):

@@ -31,7 +31,7 @@ from sweeps.space import Space, merge, parse_space
 
 # A spec decides results by these alone; the rest may change while a sweep goes on.
 _DECIDING = ("name", "base", "search", "scheduler")
-_WHERE_IT_RUNS = ("base.device", "base.threads")
+_WHERE_IT_RUNS = ("base.device", "base.threads", "base.chunk_size")
 
 
 class SweepSpec(Part):
@@ -41,8 +41,10 @@ class SweepSpec(Part):
         name: unique in a tracking store; letters, digits, ``-``, ``_`` and ``.``.
         base: the configuration of every trial before the space and the seed are put in.
         checkpoint_every: seconds between a trial's checkpoints.
-        keep_checkpoints: newest checkpoints of a trial that are kept.
+        keep_checkpoints: newest checkpoints of a trial that are kept; a complete trial keeps its last unit.
         retries: attempts after a worker was lost.
+        shrink_retries: how often a trial that ran out of memory is begun again with half as many images in
+            memory at once; 0 makes it FAILED at once.
     """
 
     name: str = Field(max_length=100, json_schema_extra={"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"})
@@ -55,6 +57,7 @@ class SweepSpec(Part):
     checkpoint_every: Seconds = 10.0
     keep_checkpoints: int = Field(default=2, ge=1)
     retries: int = Field(default=2, ge=0)
+    shrink_retries: int = Field(default=3, ge=0, le=20)
 
     _base: dict[str, Any] = PrivateAttr()
     _space: Space = PrivateAttr()
@@ -71,6 +74,11 @@ class SweepSpec(Part):
             )
         if spec.base.seed != 0:
             raise PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds")
+        if spec.budget.gpu_hours is not None and spec.resources.gpus == 0:
+            raise PartError(
+                "budget.gpu_hours", spec.budget.gpu_hours,
+                "null when resources.gpus is 0 (budget.cpu_hours limits CPUs)",
+            )  # fmt: skip
         spec._space = parse_space(spec.search.space, spec.base)
         spec._base = spec.base.to_dict()
         if any(path == "data" or path == "data.name" for path in spec.search.space):

@@ -1,15 +1,25 @@
 """What ends a sweep early: signals and the budget. Both ask through storage, as `sweeps stop` does."""
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FrameType
 
 from rich.console import Console
 
+from iwae.errors import ConfigError, SweepError
 from sweeps.spec import SweepSpec
+from tracking.reader import SweepReader
+from tracking.records import SweepRecord, TrialState
 from tracking.storage import SweepStorage
+
+BUDGET = "budget"
+LOOK_SECONDS = 2.0
+MOST_SECONDS = 3600.0  # a thread cannot wait for ever
 
 
 @contextlib.contextmanager
@@ -38,15 +48,67 @@ def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def wall_clock_budget(spec: SweepSpec, storage: SweepStorage) -> Iterator[None]:
-    """Asks the trials to stop when this session's wall clock is used up."""
-    if spec.budget.wall_clock is None:
-        yield
-        return
-    timer = threading.Timer(spec.budget.wall_clock, storage.request_stop, ["budget"])
-    timer.daemon = True
-    timer.start()
+def budgets(spec: SweepSpec, storage: SweepStorage) -> Iterator[None]:
+    """Asks the trials to stop when the wall clock of this session, or the sweep's hours, are used up."""
+    ended = threading.Event()
+    watch = _Budgets(spec, storage, ended)
+    thread = threading.Thread(target=watch.run, name="budgets", daemon=True)
+    if watch.limited:
+        thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        ended.set()
+        if watch.limited:
+            thread.join()
+
+
+def refuse_if_spent(spec: SweepSpec, record: SweepRecord) -> None:
+    """Check that there is something left of the hours that a sweep may hold.
+
+    Raises:
+        ConfigError: there is not.
+    """
+    for name, used in _used(record).items():
+        limit = getattr(spec.budget, name)
+        if limit is not None and used >= limit:
+            raise ConfigError(
+                f"budget.{name}",
+                f"{limit:g} is not allowed: must be more than the {used:.3g} that {record.name} has used",
+            )
+
+
+def _used(record: SweepRecord) -> dict[str, float]:
+    return {"gpu_hours": record.gpu_hours, "cpu_hours": record.cpu_hours}
+
+
+class _Budgets:
+    def __init__(self, spec: SweepSpec, storage: SweepStorage, ended: threading.Event) -> None:
+        self._budget = spec.budget
+        self._storage = storage
+        self._ended = ended
+        self._deadline = time.monotonic() + (spec.budget.wall_clock or math.inf)
+        self._reader = SweepReader(storage)
+        self._counts_hours = spec.budget.gpu_hours is not None or spec.budget.cpu_hours is not None
+        self.limited = self._counts_hours or spec.budget.wall_clock is not None
+
+    def run(self) -> None:
+        """Look until the time is up or the sweep has ended."""
+        while True:
+            pause = LOOK_SECONDS if self._counts_hours else math.inf
+            if self._ended.wait(max(0.0, min(pause, self._deadline - time.monotonic(), MOST_SECONDS))):
+                return
+            # Storage that is away for a moment is looked at again.
+            with contextlib.suppress(SweepError):
+                if time.monotonic() >= self._deadline or (self._counts_hours and self._is_spent()):
+                    self._storage.request_stop(BUDGET)
+                    return
+
+    def _is_spent(self) -> bool:
+        record = self._reader.record()
+        # What runs grows although nothing is written but its progress.
+        trials = tuple(
+            self._storage.trial(t.plan) if t.state is TrialState.RUNNING else t for t in record.trials
+        )
+        used = _used(replace(record, trials=trials))
+        return any(used[name] >= (getattr(self._budget, name) or math.inf) for name in used)

@@ -5,14 +5,11 @@ a retry after a lost worker and a `resume` a month later are the same thing. An 
 """
 
 import functools
+import gc
 import io
-import os
-import socket
-import threading
 import time
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +18,17 @@ from ray import tune
 
 from iwae.config import DataConfig, TrainConfig
 from iwae.data import Dataset, load_dataset
+from iwae.memory import is_out_of_memory, limit_gpu_memory
 from iwae.pictures import pictures
 from iwae.trainer import EpochMetrics, Stopped, Trainer
+from sweeps.desk import Desk, Superseded
+from sweeps.outcomes import UNSTORED
+from sweeps.watcher import Watcher
 from tracking.checkpoint import Checkpoint
+from tracking.files import StorageError
 from tracking.provenance import environment
 from tracking.records import EpochRecord, PlannedTrial, TrialState
-from tracking.storage import SweepStorage
 
-PROGRESS_SECONDS = 1.0
 # What a scheduler hears of a trial that has no validation NLL yet: finite, and worse than anything real.
 NO_NLL_YET = 1e30
 
@@ -37,13 +37,16 @@ class IwaeTrial(tune.Trainable):
     """One trial: `step()` trains one epoch, and the last `step()` also makes the final evaluation.
 
     Config:
-        planned: the line of the plan. storage, sweep: where it lies. device, threads: what the trial got.
-        checkpoint_every: seconds between checkpoints. keep: how many of them. figures: store pictures too.
+        planned: the line of the plan. storage, sweep, session: where it lies and whose trial it is.
+        device, threads, cpus, gpus: what the trial got. checkpoint_every: seconds between checkpoints.
+        keep: how many of them. figures: store pictures too. shrink_retries: attempts with half the chunk
+        after one ran out of memory.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin the first trial of this actor."""
-        self._watcher = _Watcher()
+        self._watcher = Watcher()
+        limit_gpu_memory(config["gpus"])
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -54,45 +57,68 @@ class IwaeTrial(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._options = config
-        self._sweep = SweepStorage(Path(config["storage"]), config["sweep"])
         self._planned = PlannedTrial.from_json(config["planned"])
+        self._desk = Desk(config, self._planned)
+        self._chunk_size = self._planned.config.chunk_size
         self._trainer: Trainer | None = None
+        self._epochs: Iterator[EpochMetrics] = iter(())
         self._history: list[EpochRecord] = []
         self._unsaved = False
 
     def step(self) -> dict[str, Any]:
         """Train one epoch; whatever goes wrong inside makes this trial FAILED and no other."""
         try:
-            if self._trainer is None:
-                if self._sweep.stop_requested() is not None:
-                    return self._result(done=True, outcome=None)
-                self._start()
-            return self._advance()
-        except Exception as error:
-            return self._fail(error)
+            return self._step()
+        except Superseded:
+            self._end()
+            return self._result(over=True, outcome=None)
+        except StorageError as error:
+            self._end()
+            return {**self._result(over=True, outcome=None), "outcome": UNSTORED, "error": str(error)}
+
+    def _step(self) -> dict[str, Any]:
+        while True:
+            try:
+                if self._trainer is None:
+                    if self._desk.storage.stop_requested() is not None:
+                        return self._result(over=True, outcome=None)
+                    self._start()
+                return self._advance()
+            except (Superseded, StorageError):
+                raise
+            except Exception as error:
+                if not (is_out_of_memory(error) and self._shrink()):
+                    return self._fail(error)
+            # Not before the exception is forgotten: its frames hold what was in memory.
+            self._end()
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
     def _start(self) -> None:
-        key, options = self._planned.key, self._options
-        runtime = {"device": options["device"], "threads": options["threads"]}
+        started = time.time()
+        options = self._options
+        runtime = {
+            "device": options["device"],
+            "threads": options["threads"],
+            "chunk_size": self._chunk_size,
+        }
         config = TrainConfig.parse({**self._planned.config.to_dict(), **runtime})
         dataset = cached_dataset(config.data)
         trainer = Trainer(config, dataset)
-        unit = self._sweep.newest(key)
+        unit = self._desk.newest()
+        self._history = list(unit.history) if unit is not None else []
         provenance = environment(
             device=str(trainer.device), threads=torch.get_num_threads(),
-            dataset_hash=dataset.content_hash, seed=config.seed,
+            dataset_hash=dataset.content_hash, seed=config.seed, chunk_size=self._chunk_size,
         )  # fmt: skip
-        self._sweep.begin_attempt(key, {
-            "started": time.time(), "hostname": socket.gethostname(), "pid": os.getpid(),
-            "from_epoch": len(unit.history) if unit else 0, "provenance": provenance,
-        })  # fmt: skip
+        self._desk.begin(started, len(self._history), provenance)
         if unit is not None and unit.state is not None:
             trainer.load_state_dict(torch.load(io.BytesIO(unit.state), weights_only=True))
-            self._history = list(unit.history)
         self._trainer = trainer
-        self._epochs: Iterator[EpochMetrics] = trainer.epochs()
+        self._epochs = trainer.epochs()
         self._saved_at = time.monotonic()
-        self._watcher.watch(self._sweep, key, trainer, self._history)
+        self._watcher.watch(self._desk, trainer, self._history)
 
     def _advance(self) -> dict[str, Any]:
         trainer = self._trainer
@@ -107,7 +133,7 @@ class IwaeTrial(tune.Trainable):
             return self._complete()
         if time.monotonic() - self._saved_at >= self._options["checkpoint_every"]:
             self._save()
-        return self._result(done=False, outcome=None)
+        return self._result(over=False, outcome=None)
 
     def _complete(self) -> dict[str, Any]:
         trainer = self._trainer
@@ -125,37 +151,48 @@ class IwaeTrial(tune.Trainable):
             weights=trainer.weights(),
             pictures=None if images is None else _npz(images),
         )  # fmt: skip
-        self._sweep.write_checkpoint(self._planned.key, unit, self._options["keep"])
+        self._desk.write(unit)
         self._end()
-        return self._result(done=True, outcome=TrialState.COMPLETE)
+        return self._result(over=True, outcome=TrialState.COMPLETE)
 
     def _stopped(self) -> dict[str, Any]:
         self._save()
-        self._sweep.write_outcome(self._planned.key, TrialState.STOPPED)
+        self._desk.close(TrialState.STOPPED)
         self._end()
-        return self._result(done=True, outcome=TrialState.STOPPED)
+        return self._result(over=True, outcome=TrialState.STOPPED)
+
+    def _shrink(self) -> bool:
+        """Half as many images in memory at once from now on, if that can be; the trial is begun again."""
+        config = self._planned.config
+        size = self._chunk_size or config.batch_size
+        fewest = -(-config.batch_size // 2 ** self._options["shrink_retries"])
+        if config.objective.free_bits > 0 or size <= fewest:
+            return False
+        self._chunk_size = -(-size // 2)
+        return True
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         self._end()
         cause = f"{type(error).__name__}: {error}"
-        self._sweep.write_outcome(
-            self._planned.key, TrialState.FAILED, f"{cause}\n\n{traceback.format_exc()}"
-        )
-        return self._result(done=True, outcome=TrialState.FAILED)
+        if is_out_of_memory(error):
+            size = self._chunk_size or self._planned.config.batch_size
+            cause = f"out of memory with {size} images at once: {cause}"
+        self._desk.close(TrialState.FAILED, f"{cause}\n\n{traceback.format_exc()}")
+        return self._result(over=True, outcome=TrialState.FAILED)
 
     def _save(self) -> None:
         assert self._trainer is not None
         buffer = io.BytesIO()
         torch.save(self._trainer.state_dict(), buffer)
         unit = Checkpoint(self._trainer.steps, tuple(self._history), self._timing(), state=buffer.getvalue())
-        self._sweep.write_checkpoint(self._planned.key, unit, self._options["keep"])
+        self._desk.write(unit)
         self._saved_at = time.monotonic()
         self._unsaved = False
 
     def _timing(self) -> dict[str, Any]:
         """Whether the seconds were measured beside other work, and how that is known."""
         assert self._trainer is not None
-        if self._options["shared_device"]:
+        if 0 < self._options["gpus"] < 1:
             return {"shared": True, "reason": "the trial had a share of a GPU"}
         if self._trainer.timing_shared:
             return {
@@ -166,15 +203,17 @@ class IwaeTrial(tune.Trainable):
 
     def _end(self) -> None:
         self._watcher.release()
-        self._trainer = None
+        self._trainer, self._epochs = None, iter(())
 
-    def _result(self, *, done: bool, outcome: TrialState | None) -> dict[str, Any]:
+    def _result(self, *, over: bool, outcome: TrialState | None) -> dict[str, Any]:
         values = [e.metrics["val/nll"] for e in self._history if "val/nll" in e.metrics]
         return {
             "epoch": len(self._history),
             "val/nll": values[-1] if values else NO_NLL_YET,
             "outcome": None if outcome is None else outcome.value,
-            "done": done,
+            # Tune sets `done` too when the scheduler ends a trial; `over` says that the trial itself did.
+            "done": over,
+            "over": over,
         }
 
     def cleanup(self) -> None:
@@ -200,37 +239,3 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
-
-
-class _Watcher:
-    """A thread beside the trial: says how far it is, and passes a request to stop on to the trainer."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._watched: tuple[SweepStorage, str, Trainer, list[EpochRecord]] | None = None
-        threading.Thread(target=self._run, name="trial-watcher", daemon=True).start()
-
-    def watch(self, storage: SweepStorage, key: str, trainer: Trainer, history: list[EpochRecord]) -> None:
-        with self._lock:
-            self._watched = storage, key, trainer, history
-
-    def release(self) -> None:
-        with self._lock:
-            self._watched = None
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(PROGRESS_SECONDS)
-            with self._lock:
-                watched = self._watched
-            if watched is None:
-                continue
-            storage, key, trainer, history = watched
-            try:
-                if storage.stop_requested() is not None:
-                    trainer.stop()
-                newest = history[-1].metrics if history else {}
-                shown = {name: newest[name] for name in ("val/nll", "time/train_seconds") if name in newest}
-                storage.write_progress(key, {**trainer.progress._asdict(), **shown, "time": time.time()})
-            except OSError:
-                continue  # progress is lost without harm; the next checkpoint will say what is wrong

@@ -10,7 +10,7 @@ import iwae
 from iwae.errors import RecordError
 from tracking.client import Client
 from tracking.records import SweepRecord, TrialRecord
-from tracking.storage import SweepStorage
+from tracking.storage import SweepStorage, open_storage
 
 _REQUIREMENTS = ("numpy", "pydantic", "pyyaml", "safetensors", "scikit-learn", "torch", "torchvision")
 _LOADER = "tracking.served"
@@ -26,7 +26,7 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     Raises:
         RecordError: storage has no weights of the trial.
     """
-    unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
+    unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
     digest = hashlib.sha256(unit.weights).hexdigest()

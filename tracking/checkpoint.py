@@ -10,8 +10,7 @@ import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from tracking.records import EpochRecord
 
@@ -48,31 +47,32 @@ class Checkpoint:
         }  # fmt: skip
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("record.json", json.dumps(record, allow_nan=False))
             for name in ("state", "weights", "pictures"):
                 if (content := getattr(self, name)) is not None:
                     archive.writestr(_MEMBERS[name], content)
+            # Last, beside the zip's directory: the end of an object in a bucket is read without the rest.
+            archive.writestr("record.json", json.dumps(record, allow_nan=False))
         return buffer.getvalue()
 
     @classmethod
-    def read(cls, path: Path, *, payload: bool = True) -> Self:
-        """The unit in a file.
+    def read(cls, file: BinaryIO, *, payload: bool = True) -> Self:
+        """The unit in an open file.
 
         Args:
-            path: the zip.
+            file: the zip.
             payload: read state, weights and pictures too, not only the numbers.
 
         Raises:
             zipfile.BadZipFile: the file is torn or altered.
         """
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             try:
                 record = json.loads(archive.read("record.json"))
                 history = tuple(EpochRecord(*row) for row in record["history"])
                 members = set(archive.namelist()) if payload else set()
                 content = {name: archive.read(m) for name, m in _MEMBERS.items() if m in members}
             except (KeyError, ValueError, TypeError) as error:
-                raise zipfile.BadZipFile(f"{path}: {error}") from error
+                raise zipfile.BadZipFile(str(error)) from error
         return cls(
             record["steps"], history, record["timing"], final=record["final"], time=record["time"], **content
         )

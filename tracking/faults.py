@@ -1,17 +1,18 @@
 """What can be wrong with a sweep, and what is wrong with its storage."""
 
+import io
 import json
 import zipfile
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import ConfigError
 from tracking.checkpoint import Checkpoint
+from tracking.decided import ZIP, Decided
 from tracking.files import read_json
 from tracking.records import PlannedTrial, TrialState
 from tracking.storage import SweepStorage
@@ -31,37 +32,48 @@ class Fault:
 
 
 def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
-    """Everything that is wrong with a sweep's folder itself."""
+    """Everything that is wrong with a sweep's files themselves."""
     keys = yield from _plan_faults(storage)
-    trials = storage.folder / "trials"
-    for folder in sorted(trials.iterdir()) if trials.is_dir() else []:
-        if folder.name not in keys:
-            yield Fault(folder.name, "storage: this folder belongs to no trial of the plan")
+    for number in storage.session_numbers():
+        if storage.session(number) is None:
+            yield Fault(None, f"storage: sessions/{number:04d}.json is not JSON")
+    for key, names in storage.trial_names().items():
+        if key not in keys:
+            yield Fault(key, "storage: this folder belongs to no trial of the plan")
             continue
-        for path in sorted(folder.iterdir()):
-            if path.suffix == ".zip":
-                for what in _unit_faults(path):
-                    yield Fault(folder.name, f"storage: {path.name} {what}")
-            elif path.suffix == ".json" and not _is_json(path):
-                yield Fault(folder.name, f"storage: {path.name} is not JSON")
-        complete = (folder / "final.zip").exists()
-        outcome = read_json(folder / "outcome.json") or {}
-        if outcome.get("state") == TrialState.PRUNED and not any(folder.glob("checkpoint-*.zip")):
-            yield Fault(folder.name, "storage: it was pruned and nothing is left of its epochs")
-        begun = any(folder.glob("attempt-*.json"))
-        if not begun and (complete or any(folder.glob("checkpoint-*.zip"))):
-            yield Fault(folder.name, "storage: it has results and no attempt that made them")
+        for name in names:
+            path = storage.trial_path(key, name)
+            if name.endswith(".zip"):
+                for what in _unit_faults(storage, path, name):
+                    yield Fault(key, f"storage: {name} {what}")
+            elif name.endswith(".json") and _is_torn(storage, path):
+                yield Fault(key, f"storage: {name} is not JSON")
+        complete, begun, kept = (
+            any(name.startswith(start) for name in names)
+            for start in ("final.zip", "attempt-", "checkpoint-")
+        )
+        outcome = read_json(storage.files, storage.trial_path(key, "outcome.json")) or {}
+        if outcome.get("state") == TrialState.PRUNED and not kept:
+            yield Fault(key, "storage: it was pruned and nothing is left of its epochs")
+        if not begun and (complete or kept):
+            yield Fault(key, "storage: it has results and no attempt that made them")
 
 
 def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
-    """Faults of ``plan.jsonl``; returns the keys of the plan."""
-    keys: Counter[str] = Counter()
+    """Faults of what was decided; returns the keys of the plan."""
+    files = storage.files
+    decided = storage.decided()
     try:
-        lines = (storage.folder / "plan.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        yield Fault(None, "storage: plan.jsonl is missing")
-        lines = []
-    for number, line in enumerate(lines, start=1):
+        whole = Decided.read(files.read(storage.path(ZIP)))
+    except (FileNotFoundError, zipfile.BadZipFile) as error:
+        yield Fault(None, f"storage: {ZIP} is torn or missing: {error}")
+    else:
+        for name, content in whole.members.items():
+            stamp = files.stamp(storage.path(name))
+            if stamp is None or files.read(storage.path(name)) != content:
+                yield Fault(None, f"storage: {name} is not what was decided ({ZIP} has it)")
+    keys: Counter[str] = Counter()
+    for number, line in enumerate(decided.lines(), start=1):
         try:
             planned, written = PlannedTrial.from_json(line), json.loads(line)["key"]
         except (ValueError, KeyError, TypeError, ConfigError) as error:
@@ -80,13 +92,16 @@ def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
     return set(keys)
 
 
-def _unit_faults(path: Path) -> Iterator[str]:
+def _unit_faults(storage: SweepStorage, path: str, name: str) -> Iterator[str]:
     """What is wrong with a unit; every member is read, so that its CRC is checked."""
     try:
-        unit = Checkpoint.read(path)
-        with zipfile.ZipFile(path) as archive:
+        content = io.BytesIO(storage.files.read(path))
+        unit = Checkpoint.read(content)
+        with zipfile.ZipFile(content) as archive:
             torn = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    except FileNotFoundError:
+        return  # an older one, forgotten meanwhile
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         yield f"is torn or altered: {error}"
         return
     if torn is not None:
@@ -94,7 +109,7 @@ def _unit_faults(path: Path) -> Iterator[str]:
     epochs = [epoch.epoch for epoch in unit.history]
     if epochs != list(range(1, len(epochs) + 1)):
         yield f"has the epochs {epochs}: must be 1 … n, each once"
-    if path.name != "final.zip":
+    if name != "final.zip":
         if unit.state is None:
             yield "has no state to go on from"
         return
@@ -109,9 +124,5 @@ def _unit_faults(path: Path) -> Iterator[str]:
         yield f"has weights that cannot be read: {error}"
 
 
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text())
-    except ValueError:
-        return False
-    return True
+def _is_torn(storage: SweepStorage, path: str) -> bool:
+    return read_json(storage.files, path) is None and storage.files.stamp(path) is not None

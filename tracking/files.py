@@ -1,43 +1,104 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, wherever they lie: in a folder or in a bucket."""
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+from iwae.errors import SweepError
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file so that a reader, and whoever comes after a crash, sees the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+class StorageError(SweepError):
+    """Storage does not answer, is full, or refuses; what was written before is whole."""
 
 
-def write_json(path: Path, values: Mapping[str, Any], *, durable: bool = True) -> None:
-    """Write a mapping as JSON, atomically."""
-    write_atomically(path, (json.dumps(values, allow_nan=False) + "\n").encode(), durable=durable)
+class Stamp(NamedTuple):
+    """Changes whenever a file is written anew.
+
+    Attributes:
+        changed: when it was written, seconds since 1970, by the clock of whoever keeps the files.
+        token: the file's inode, or the object's ETag.
+        size: bytes.
+    """
+
+    changed: float
+    token: str
+    size: int
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+class Files(Protocol):
+    """A tree of small files under one root; paths are relative to it, with ``/``.
+
+    A reader, and whoever comes after a crash, sees a file's old or its new content. What `write` and `create`
+    returned from is there for everybody.
+
+    Attributes:
+        uri: the root, as it is given to other processes.
+        poll_seconds: how often it is reasonable to look for a change; a bucket bills every look.
+        parallel: how many files are worth reading at once.
+
+    Raises:
+        StorageError: from every method, when the files are out of reach.
+    """
+
+    uri: str
+    poll_seconds: float
+    parallel: int
+
+    def read(self, path: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read parts of; raises FileNotFoundError as `read` does."""
+        ...
+
+    def stamp(self, path: str) -> Stamp | None:
+        """When a file was written; None when there is none."""
+        ...
+
+    def write(self, path: str, content: bytes, *, durable: bool = True) -> None:
+        """Write or replace a file; without ``durable`` a power cut may lose it."""
+        ...
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write a file that nobody else has written; of several who try at once one gets True."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file; one that is not there is fine."""
+        ...
+
+    def delete_tree(self, path: str) -> None:
+        """Remove everything below."""
+        ...
+
+    def entries(self, path: str) -> dict[str, Stamp]:
+        """Every file below, at any depth, by its path relative to ``path``, sorted."""
+        ...
+
+    def names(self, path: str) -> list[str]:
+        """Names of the folders directly below, sorted."""
+        ...
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """Wait until nobody else holds the lock of this name, and hold it; it ends with its holder."""
+        ...
+
+
+def to_json(values: Mapping[str, Any]) -> bytes:
+    """A mapping as a JSON file; NaN and infinity are refused."""
+    return (json.dumps(values, allow_nan=False) + "\n").encode()
+
+
+def read_json(files: Files, path: str) -> dict[str, Any] | None:
     """The mapping in a JSON file; None when there is no such file or it is torn."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
+        values = json.loads(files.read(path))
     except (FileNotFoundError, ValueError):
         return None
-    return values
+    return values if isinstance(values, dict) else None

@@ -64,7 +64,9 @@ def code_identity(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "diff": hashlib.sha256(diff.encode()).hexdigest() if diff else None}
 
 
-def environment(device: str, threads: int, dataset_hash: str, seed: int) -> dict[str, Any]:
+def environment(
+    device: str, threads: int, dataset_hash: str, seed: int, chunk_size: int | None = None
+) -> dict[str, Any]:
     """What the bits of a trial depend on beside its configuration and the code, as plain JSON data.
 
     Args:
@@ -72,6 +74,7 @@ def environment(device: str, threads: int, dataset_hash: str, seed: int) -> dict
         threads: PyTorch's intra-op threads.
         dataset_hash: content hash of the data set.
         seed: the trial's seed.
+        chunk_size: images in memory at once, where that is fewer than a minibatch.
     """
     gpu = device.startswith("cuda") and torch.cuda.is_available()
     return {
@@ -94,6 +97,7 @@ def environment(device: str, threads: int, dataset_hash: str, seed: int) -> dict
         "tf32": torch.get_float32_matmul_precision() != "highest",
         "dataset_hash": dataset_hash,
         "seed": seed,
+        "chunk_size": chunk_size,
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
 

@@ -1,5 +1,6 @@
 """Makes the trade-off report of a sweep and attaches it to the parent run."""
 
+import tempfile
 from pathlib import Path
 
 from tracking.records import SweepRecord
@@ -9,27 +10,29 @@ from tracking.storage import StoredPictures, SweepStorage
 from tracking.store import RunStore
 
 
-def make_report(record: SweepRecord, storage: SweepStorage, folder: Path | None = None) -> Report:
+def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
     """Write the report of what storage holds.
 
     Args:
         record: the sweep.
         storage: where its pictures lie.
-        folder: where the report goes; by default into the sweep's own folder.
+        folder: where the report goes.
     """
-    pictures = StoredPictures(storage, [trial.key for trial in record.complete])
-    return write_report(record, folder or storage.folder / "report", pictures)
+    return write_report(record, folder, StoredPictures(storage, [trial.key for trial in record.complete]))
 
 
 def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
-    """Bring MLflow to the record, attach the report to the parent run, log the best configuration's model.
+    """Bring MLflow to the record, store the report and attach it to the parent run, log the best model.
 
     Returns:
         The parent's run id.
     """
-    report = make_report(record, storage)
-    parent = store.sync(record)
-    store.attach_report(parent, report.folder, report.summary_markdown)
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
+        report = make_report(record, storage, Path(name))
+        for path in report.files:
+            storage.files.write(storage.path("report", path.name), path.read_bytes())
+        parent = store.sync(record)
+        store.attach_report(parent, report.folder, report.summary_markdown)
     if (choice := best(record)) is not None:
         store.log_best_model(record, choice.trial)
     return parent

@@ -134,9 +134,12 @@ class TrialRecord:
         final: the final numbers by MLflow name; None unless COMPLETE.
         error: the cause, for FAILED; the first line is readable on its own.
         attempts: one mapping an attempt, oldest first: ``started`` (seconds since 1970), ``hostname``,
-            ``pid``, ``from_epoch`` and ``provenance`` (``tracking.provenance.environment``).
+            ``pid``, ``session`` (the driver's number), ``from_epoch``, ``cpus`` and ``gpus`` it held,
+            ``earlier`` (``cpu_seconds`` and ``gpu_seconds`` of the attempts before it) and ``provenance``
+            (``tracking.provenance.environment``). Empty where the file was torn.
         timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
         ended: when it was complete, pruned, stopped or failed, seconds since 1970.
+        seen: the last sign of life of a trial that has not ended, seconds since 1970.
     """
 
     plan: PlannedTrial
@@ -147,6 +150,7 @@ class TrialRecord:
     attempts: tuple[Mapping[str, Any], ...] = ()
     timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
     ended: float | None = None
+    seen: float | None = None
 
     @property
     def key(self) -> str:
@@ -167,6 +171,24 @@ class TrialRecord:
     def train_seconds(self) -> float:
         """Training seconds so far, without evaluation, logging and checkpoints."""
         return self.history[-1].metrics["time/train_seconds"] if self.history else 0.0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU-seconds that all attempts held, busy or not: CPUs times wall clock."""
+        return self._held("cpu")
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPU-seconds that all attempts held; a share of a GPU counts as that share."""
+        return self._held("gpu")
+
+    def _held(self, kind: str) -> float:
+        last = self.attempts[-1] if self.attempts else {}
+        if "started" not in last:
+            return 0.0
+        until = self.ended or self.seen or last["started"]
+        earlier = last.get("earlier", {}).get(f"{kind}_seconds", 0.0)
+        return float(earlier + last.get(f"{kind}s", 0.0) * max(0.0, until - last["started"]))
 
 
 @dataclass(frozen=True)
@@ -200,6 +222,16 @@ class SweepRecord:
         """Trials by state, states without a trial left out."""
         states = [trial.state for trial in self.trials]
         return {state.value: states.count(state) for state in TrialState if state in states}
+
+    @property
+    def cpu_hours(self) -> float:
+        """CPU-hours that the trials held so far."""
+        return sum(trial.cpu_seconds for trial in self.trials) / 3600
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPU-hours that the trials held so far."""
+        return sum(trial.gpu_seconds for trial in self.trials) / 3600
 
     @property
     def configurations(self) -> dict[str, tuple[TrialRecord, ...]]:

@@ -3,6 +3,7 @@
 import time
 
 from iwae.errors import RecordError
+from tracking.mending import mend
 from tracking.records import TrialState
 from tracking.sessions import live_session
 from tracking.storage import SweepStorage
@@ -21,6 +22,7 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> None:
             f"{storage.name} is being run by process {session['pid']} on {session['hostname']}:"
             " repair it when that has ended"
         )
+    mend(storage)
     _close_leftovers(storage)
     _delete_extra_runs(storage, store)
     record = storage.record()
@@ -36,7 +38,8 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> None:
 
 def _close_leftovers(storage: SweepStorage) -> None:
     """Say of drivers and trials that were killed that they ended; `sweeps resume` goes on with them."""
-    for number, session in enumerate(storage.sessions(), start=1):
+    for number in storage.session_numbers():
+        session = storage.session(number)
         if session and session.get("ended") is None:
             ended = session.get("heartbeat", time.time())
             storage.write_session(number, {**session, "ended": ended, "outcome": "interrupted"})

@@ -87,7 +87,9 @@ def reproduce(
             if len(history) == len(trial.history):
                 break
         final = None if trial.final is None else trainer.finish()
-        now = environment(str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed)
+        now = environment(
+            str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed, config.chunk_size
+        )
     changed = differences(then, now)
     changed.update(differences({"code": code_identity(record.code)}, {"code": code_identity(code())}))
     return judge(record, trial, tuple(history), final, now, changed)
@@ -125,7 +127,7 @@ def _restored(trial: TrialRecord) -> tuple[TrainConfig, Dataset]:
         raise RecordError(
             f"{trial.plan.name} was trained on {then.get('gpu') or 'cuda'}: this machine has none"
         )
-    runtime = {"device": kind, "threads": then["threads"]}
+    runtime = {"device": kind, "threads": then["threads"], "chunk_size": then.get("chunk_size")}
     config = TrainConfig.parse({**trial.config.to_dict(), **runtime})
     dataset = load_dataset(config.data)
     if dataset.content_hash != then["dataset_hash"]:

@@ -1,5 +1,6 @@
 """Who works on a sweep right now: one driver at a time, and proof of life for everybody else."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import Any, Self
 import psutil
 
 from iwae.errors import RecordError
-from tracking.locks import file_lock
+from tracking.files import StorageError
 from tracking.storage import SweepStorage
 
 HEARTBEAT_SECONDS = 5.0
@@ -24,8 +25,9 @@ def live_session(storage: SweepStorage) -> dict[str, Any] | None:
 
     On this machine its process must exist; from another machine it must have written in the last minute.
     """
-    sessions = reversed(storage.sessions())
-    return next((s for s in sessions if s and s["ended"] is None and is_alive(s)), None)
+    numbers = storage.session_numbers()
+    session = storage.session(numbers[-1]) if numbers else None
+    return session if session and session["ended"] is None and is_alive(session) else None
 
 
 def refuse_if_live(storage: SweepStorage) -> None:
@@ -35,9 +37,12 @@ def refuse_if_live(storage: SweepStorage) -> None:
         RecordError: one does.
     """
     if (other := live_session(storage)) is not None:
+        elsewhere = other["hostname"] != socket.gethostname()
+        heard = f", heard of {max(0.0, time.time() - other['heartbeat']):.0f} s ago" if elsewhere else ""
         raise RecordError(
-            f"{storage.name} is being run by process {other['pid']} on {other['hostname']}:"
+            f"{storage.name} is being run by process {other['pid']} on {other['hostname']}{heard}:"
             f" wait for it, or `sweeps stop {storage.name}`"
+            + (f" (one that is gone counts as gone after {SILENT_SECONDS:.0f} s)" if elsewhere else "")
         )
 
 
@@ -78,10 +83,7 @@ class Session:
             "ended": None,
             "outcome": None,
         }
-        with file_lock(storage.folder / "sessions.lock"):
-            refuse_if_live(storage)
-            self.number = len(storage.sessions()) + 1
-            self._write()
+        self.number = self._enter()
         self._thread = threading.Thread(target=self._beat, name="session-heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
@@ -92,12 +94,27 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._entry["ended"] is None:
-            self.close("failed" if kind is None or issubclass(kind, Exception) else "interrupted")
+            # Storage that is away cannot be told; this process's death says it as well.
+            with contextlib.suppress(StorageError):
+                self.close("failed" if kind is None or issubclass(kind, Exception) else "interrupted")
 
     @property
     def started(self) -> float:
         """When the driver began, seconds since 1970."""
         return float(self._entry["started"])
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another driver took the sweep over, when this one had not been heard of for long."""
+        return self.storage.session_numbers()[-1:] != [self.number]
+
+    def _enter(self) -> int:
+        """Take the next number: of several who try at once one gets it, and the others find it alive."""
+        while True:
+            refuse_if_live(self.storage)
+            number = max(self.storage.session_numbers(), default=0) + 1
+            if self.storage.create_session(number, self._entry):
+                return number
 
     def close(self, outcome: str) -> None:
         """Say how it ended: ``finished``, ``budget``, ``interrupted`` or ``failed``."""
@@ -109,8 +126,10 @@ class Session:
 
     def _beat(self) -> None:
         while not self._closing.wait(HEARTBEAT_SECONDS):
-            self._entry["heartbeat"] = time.time()
-            self._write()
+            # Storage that is away for a moment is no reason to die; the trials will say what is wrong.
+            with contextlib.suppress(StorageError):
+                self._entry["heartbeat"] = time.time()
+                self._write()
 
     def _write(self) -> None:
         with self._lock:

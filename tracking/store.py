@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError
 from tracking import uris
-from tracking.locks import file_lock
 from tracking.records import SweepRecord, TrialRecord, TrialState
+from tracking.storage import SweepStorage, open_storage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
 
 if TYPE_CHECKING:
@@ -222,5 +222,5 @@ class RunStore:
 
 def _alone(record: SweepRecord) -> AbstractContextManager[None]:
     """Other processes that sync the same sweep wait, so that no trial gets two runs."""
-    folder = Path(record.storage, record.name)
-    return file_lock(folder / "sync.lock") if folder.is_dir() else nullcontext()
+    storage = SweepStorage(open_storage(record.storage), record.name)
+    return storage.files.lock(storage.path("sync.lock")) if storage.exists else nullcontext()

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 from iwae.errors import RecordError
 from tracking import view
 from tracking.client import Client, Run
 from tracking.records import SweepRecord
+from tracking.storage import SweepStorage, open_storage
 
 _FILES = "sweeps.synced_files"
 
@@ -76,7 +76,7 @@ class SweepRun:
     def _check_storage(self, record: SweepRecord) -> None:
         assert self._run is not None
         other = self._run.tags.get("sweeps.storage", record.storage)
-        if other != record.storage and Path(other, record.name, "spec.yaml").exists():
+        if other != record.storage and SweepStorage(open_storage(other), record.name).exists:
             raise RecordError(
                 f"the name {record.name} is taken in {self._client.uri} by the sweep in {other}:"
                 f" `sweeps delete {record.name}` or another --name"

@@ -13,7 +13,7 @@ from tracking import view
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
-from tracking.storage import SweepStorage
+from tracking.storage import SweepStorage, open_storage
 
 _log = logging.getLogger(__name__)
 _SYNCED = "sweeps.synced"
@@ -151,7 +151,7 @@ class TrialRuns:
         if files or trial.state is TrialState.FAILED:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
-            unit = SweepStorage(Path(record.storage), record.name).newest(trial.key)
+            unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
             if unit is not None and unit.weights is not None:
                 files[view.WEIGHTS] = unit.weights
             if unit is not None and self.figures:

@@ -27,20 +27,20 @@ def verify(storage: SweepStorage, store: RunStore, repair: bool = False) -> list
     Args:
         storage: the sweep.
         store: where it is recorded, open.
-        repair: first bring MLflow to what storage holds: add what is missing, delete doubled runs, make
-            runs anew that hold other numbers; and close what a killed driver left open.
+        repair: first mend torn files, close what a killed driver left open, and bring MLflow to what storage
+            holds: add what is missing, delete doubled runs, make runs anew that hold other numbers.
 
     Raises:
         RecordError: no such sweep, or ``repair`` while a driver works on it.
     """
     storage.spec()
-    found = list(storage_faults(storage))
-    if any(fault.trial_key is None for fault in found):
-        return found  # without a plan that can be read, nothing else can be judged
     if repair:
         from tracking.repair import repair_runs
 
         repair_runs(storage, store)
+    found = list(storage_faults(storage))
+    if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
+        return found  # without a plan that can be read, nothing else can be judged
     return found + list(run_faults(storage, store, storage.record()))
 
 
@@ -158,7 +158,5 @@ def _file_faults(store: RunStore, run: "Run", files: dict[str, bytes]) -> Iterat
 
 def _settling(storage: SweepStorage, key: str) -> bool:
     """Whether something of the trial is so new that the recorder may not have seen it."""
-    folder = storage.trial_folder(key)
-    names = ("final.zip", "outcome.json", "checkpoint-*.zip", "attempt-*.json")
-    changes = [path.stat().st_mtime for name in names for path in folder.glob(name)]
+    changes = [s.changed for name, s in storage.names_of(key).items() if name != "progress.json"]
     return time.time() - max(changes, default=0.0) < _SETTLING_SECONDS

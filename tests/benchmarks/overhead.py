@@ -21,6 +21,7 @@ from rich.table import Table
 from sweeps.plan import draw_plan
 from sweeps.runner import run_sweep
 from sweeps.spec import SweepSpec, load_spec
+from tracking.folder import Folder
 from tracking.storage import SweepStorage
 from tracking.store import RunStore, resolve_tracking_uri
 
@@ -42,7 +43,7 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
         "name": "nothing", "base": NOTHING, "search": {"space": {}, "seeds": list(range(number))},
         "tracking": {"figures": False},
     }  # fmt: skip
-    storage = SweepStorage(folder / "storage", "nothing")
+    storage = SweepStorage(Folder(folder / "storage"), "nothing")
     store = RunStore(resolve_tracking_uri(f"sqlite:///{folder}/mlflow.db"), "benchmark")
     store.open(create=True)
     memory: list[tuple[int, int]] = []
@@ -50,13 +51,13 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 
     def watch() -> None:
         while not done.wait(0.5):
-            ended = len(list(storage.folder.glob("trials/*/final.zip")))
+            ended = len(list((folder / "storage").glob("nothing/trials/*/final.zip")))
             memory.append((ended, psutil.Process().memory_info().rss))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run_sweep(SweepSpec.parse(document), storage.root, store, console=Console(quiet=True))
+        run_sweep(SweepSpec.parse(document), storage.files, store, console=Console(quiet=True))
     finally:
         finished = time.time()
         done.set()
@@ -81,7 +82,7 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     from sweeps.trial import IwaeTrial
 
     spec = load_spec("quickstart")
-    storage = SweepStorage(folder / "storage", spec.name)
+    storage = SweepStorage(Folder(folder / "storage"), spec.name)
     plan = draw_plan(spec)
     storage.create(spec.to_dict(), plan, {})
     inside = [0.0]
@@ -108,9 +109,9 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
 
     sweeps.trial.Trainer = TimedTrainer  # type: ignore[misc]
     options = {
-        "storage": str(storage.root), "sweep": storage.name, "device": "cpu", "threads": 1,
-        "shared_device": False, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
-        "figures": True, "retries": 0,
+        "storage": storage.files.uri, "sweep": storage.name, "session": 0, "device": "cpu", "threads": 1,
+        "cpus": 1, "gpus": 0, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
+        "figures": True, "retries": 0, "shrink_retries": 0,
     }  # fmt: skip
     seconds: list[tuple[float, float]] = []
     trial = None

@@ -45,7 +45,7 @@ def test_a_record_altered_in_epoch_3_diverges_at_3(
     finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
 ) -> None:
     place, result = finished
-    unit = place.storage().trial_folder(result["best"]["trial_key"]) / "final.zip"
+    unit = place.files(f"trials/{result['best']['trial_key']}/final.zip")[0]
     untouched = unit.read_bytes()
     try:
         with zipfile.ZipFile(unit) as archive:
@@ -127,7 +127,7 @@ def test_an_interrupted_sweep_resumes_to_the_same_bits(
     place = Workplace(tmp_path)
     # The same trials, made long enough to be interrupted inside one by evaluating more.
     process = place.start("run", place.spec, "--json")
-    _wait_for(lambda: any(place.storage().folder.glob("trials/*/attempt-*.json")))
+    _wait_for(lambda: bool(place.files("trials/*/attempt-*.json")))
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
@@ -143,8 +143,8 @@ def test_a_killed_worker_is_tried_again_and_nothing_is_lost(
 ) -> None:
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--json")
-    _wait_for(lambda: any(place.storage().folder.glob("trials/*/checkpoint-*.zip")))
-    attempt = json.loads(next(place.storage().folder.glob("trials/*/attempt-0001.json")).read_text())
+    _wait_for(lambda: bool(place.files("trials/*/checkpoint-*.zip")))
+    attempt = json.loads(place.files("trials/*/attempt-0001.json")[0].read_text())
     os.kill(attempt["pid"], signal.SIGKILL)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
@@ -196,7 +196,7 @@ def test_fork_starts_a_one_trial_sweep_and_delete_removes_it(
     assert forked["trials"] == {"COMPLETE": 1}
     assert forked["best"]["config"]["model"]["latent_dim"] == 3
     place.sweeps("delete", "forked", "--yes")
-    assert not place.storage("forked").folder.exists()
+    assert not place.files("*", "forked")
     assert "forked" not in place.sweeps("list").stdout
 
 

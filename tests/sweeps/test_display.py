@@ -8,6 +8,7 @@ from rich.console import Console
 from iwae.config import TrainConfig
 from sweeps.board import Board
 from sweeps.display import Display, duration
+from tracking.folder import Folder
 from tracking.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
 from tracking.storage import SweepStorage
 
@@ -34,7 +35,9 @@ def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
 
 def test_a_pipe_gets_one_line_for_each_trial_that_ends(tmp_path: Path) -> None:
     plans = [planned(0, num_samples=1), planned(1, num_samples=5), planned(2, num_samples=50)]
-    board = Board(SweepStorage(tmp_path, "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    board = Board(
+        SweepStorage(Folder(tmp_path), "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans]
+    )
     out = io.StringIO()
     with Display(board, "s", Console(file=out, width=60)):
         board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.125}))
@@ -47,7 +50,7 @@ def test_a_pipe_gets_one_line_for_each_trial_that_ends(tmp_path: Path) -> None:
 
 def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     plans = [planned(0, num_samples=1), planned(1, num_samples=5)]
-    storage = SweepStorage(tmp_path, "s")
+    storage = SweepStorage(Folder(tmp_path), "s")
     board = Board(storage, [TrialRecord(plan, TrialState.WAITING) for plan in plans])
     out = io.StringIO()
     with Display(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
@@ -64,7 +67,9 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
 
 def test_time_left_is_unknown_until_something_was_done(tmp_path: Path) -> None:
     plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
-    board = Board(SweepStorage(tmp_path, "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    board = Board(
+        SweepStorage(Folder(tmp_path), "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans]
+    )
     assert board.seconds_left() is None
     board.started -= 10
     board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0}))
@@ -74,6 +79,6 @@ def test_time_left_is_unknown_until_something_was_done(tmp_path: Path) -> None:
 def test_what_was_done_before_this_driver_started_does_not_count_as_its_pace(tmp_path: Path) -> None:
     plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
     done = ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0})
-    board = Board(SweepStorage(tmp_path, "s"), [done, TrialRecord(plans[1], TrialState.WAITING)])
+    board = Board(SweepStorage(Folder(tmp_path), "s"), [done, TrialRecord(plans[1], TrialState.WAITING)])
     assert board.seconds_left() is None
     assert board.take_changed() == []

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tracking.folder import Folder
 from tracking.storage import SweepStorage
 
 SPEC = """
@@ -57,7 +58,11 @@ class Workplace:
         return json.loads(self.sweeps(*words, "--json", cwd=cwd, code=code).stdout)
 
     def storage(self, name: str = "small") -> SweepStorage:
-        return SweepStorage(self.folder / "sweeps-storage", name)
+        return SweepStorage(Folder(self.folder / "sweeps-storage"), name)
+
+    def files(self, pattern: str, name: str = "small") -> list[Path]:
+        """Files of a sweep, for example ``trials/*/final.zip``."""
+        return sorted((self.folder / "sweeps-storage" / name).glob(pattern))
 
     def table(self, name: str = "small") -> dict[str, Any]:
         """Everything that must be the same however often a sweep was interrupted."""

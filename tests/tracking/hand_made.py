@@ -9,6 +9,7 @@ from safetensors.numpy import save
 
 from iwae.config import TrainConfig
 from tracking.checkpoint import Checkpoint
+from tracking.folder import Folder
 from tracking.records import EpochRecord, PlannedTrial
 from tracking.storage import SweepStorage
 
@@ -38,7 +39,8 @@ class Sweep:
     """A sweep in storage whose trials are written by hand, one step at a time."""
 
     def __init__(self, root: Path, name: str = "tiny", ks: tuple[int, ...] = (1, 5, 20)) -> None:
-        self.storage = SweepStorage(root, name)
+        self.folder = root / name
+        self.storage = SweepStorage(Folder(root), name)
         self.plan = [planned(k, index=i) for i, k in enumerate(ks)]
         spec = {"name": name, "base": {"num_epochs": EPOCHS}, "search": {"space": list(ks)}, "scheduler": {}}
         code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
@@ -53,6 +55,9 @@ class Sweep:
         provenance = {"device": "cpu", "threads": 1, "dataset_hash": "ab" * 32, "seed": 0}
         attempt = {"started": STARTED + index, "hostname": "elsewhere", "pid": 2, "from_epoch": from_epoch}
         self.storage.begin_attempt(self.plan[index].key, {**attempt, "provenance": provenance})
+
+    def trial_folder(self, index: int) -> Path:
+        return self.folder / "trials" / self.plan[index].key
 
     def checkpoint(self, index: int, epochs: int, offset: float = 0.0) -> None:
         unit = Checkpoint(epochs * 10, history(epochs, offset), state=b"state")

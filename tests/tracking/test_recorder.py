@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hand_made import EPOCHS, Sweep, wait_until
 
-from tracking.recorder import ChangedTrials, Recorder
+from tracking.recorder import Recorder, SweepReader
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 from tracking.verification import verify
@@ -135,7 +135,7 @@ def test_a_store_that_stays_away_is_told_at_the_end(
     store = RunStore(f"sqlite:///{database}").open()
     sweep.begin(0)
     sweep.checkpoint(0, 1)
-    with Recorder(sweep.storage, store, interval=0.1) as recorder:
+    with Recorder(sweep.storage, store, interval=0.1, patience=1) as recorder:
         wait_until(lambda: len(store.trial_runs("tiny")) == 1)
         database.rename(database.with_suffix(".away"))
         database.mkdir()
@@ -149,15 +149,16 @@ def test_a_store_that_stays_away_is_told_at_the_end(
 def test_a_defect_in_recording_never_reaches_the_sweep(
     sweep: Sweep, store: RunStore, caplog: pytest.LogCaptureFixture
 ):
-    (sweep.storage.folder / "plan.jsonl").write_text("this is no plan\n")
-    with Recorder(sweep.storage, store, interval=0.1) as recorder:
+    sweep.begin(0)
+    (sweep.trial_folder(0) / "outcome.json").write_text('{"state": "no such state"}')
+    with Recorder(sweep.storage, store, interval=0.1, patience=1) as recorder:
         time.sleep(0.3)
     assert not recorder.complete
     assert "Traceback" in caplog.text
 
 
 def test_an_unchanged_trial_is_not_read_again(finished: Sweep):
-    reader = ChangedTrials(finished.storage)
+    reader = SweepReader(finished.storage)
     first = reader.record()
     reader.done()
     second = reader.record()
@@ -174,9 +175,9 @@ def test_an_unchanged_trial_is_not_read_again(finished: Sweep):
 def test_a_trial_added_to_the_plan_is_seen(finished: Sweep):
     from hand_made import planned
 
-    reader = ChangedTrials(finished.storage)
+    reader = SweepReader(finished.storage)
     assert len(reader.record().trials) == 3
     reader.done()
-    SweepStorage(finished.storage.root, "tiny").write_plan([*finished.plan, planned(50, index=3)])
+    SweepStorage(finished.storage.files, "tiny").write_plan([*finished.plan, planned(50, index=3)])
     assert len(reader.record().trials) == 4
     assert reader.changed

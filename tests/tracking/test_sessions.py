@@ -7,13 +7,14 @@ import psutil
 import pytest
 
 from iwae.errors import RecordError
+from tracking.folder import Folder
 from tracking.sessions import SILENT_SECONDS, Session, is_alive, live_session
 from tracking.storage import SweepStorage
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> SweepStorage:
-    return SweepStorage(tmp_path, "sweep")
+    return SweepStorage(Folder(tmp_path), "sweep")
 
 
 def test_an_open_session_is_live_and_a_second_one_is_refused(storage: SweepStorage) -> None:
@@ -38,12 +39,13 @@ def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage)
 
 def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
     code = (
-        "import sys; from pathlib import Path; from tracking.sessions import Session;"
-        "from tracking.storage import SweepStorage;"
-        "s = Session(SweepStorage(Path(sys.argv[1]), 'sweep'), 'x'); s.__enter__(); print('on', flush=True);"
+        "import sys; from tracking.sessions import Session;"
+        "from tracking.storage import SweepStorage, open_storage;"
+        "s = Session(SweepStorage(open_storage(sys.argv[1]), 'sweep'), 'x'); s.__enter__();"
+        "print('on', flush=True);"
         "import time; time.sleep(60)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(storage.root)], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", code, storage.files.uri], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     assert live_session(storage) is not None

@@ -14,29 +14,28 @@ from hand_made import EPOCHS, STARTED, Sweep, history
 
 from iwae.errors import RecordError
 from tracking.checkpoint import Checkpoint
+from tracking.folder import Folder
 from tracking.records import EpochRecord, TrialState
-from tracking.storage import StoredPictures, SweepStorage, storage_root, sweeps_in
+from tracking.storage import StoredPictures, SweepStorage, open_storage, sweeps_in
 
 
 def unit_files(sweep: Sweep, index: int = 0) -> list[str]:
-    return sorted(path.name for path in sweep.storage.trial_folder(sweep.plan[index].key).glob("*.zip"))
+    return sorted(path.name for path in sweep.trial_folder(index).glob("*.zip"))
 
 
-def test_a_unit_comes_back_as_it_was_written(tmp_path: Path):
+def test_a_unit_comes_back_as_it_was_written():
     unit = Checkpoint(
         70, history(3), {"shared": True, "reason": "two trials on one GPU"}, state=b"\x00state", time=STARTED
     )
-    path = tmp_path / "unit.zip"
-    path.write_bytes(unit.to_bytes())
-    assert Checkpoint.read(path) == unit
-    assert Checkpoint.read(path, payload=False).state is None
+    content = unit.to_bytes()
+    assert Checkpoint.read(io.BytesIO(content)) == unit
+    assert Checkpoint.read(io.BytesIO(content), payload=False).state is None
 
 
-def test_numbers_keep_all_their_bits(tmp_path: Path):
+def test_numbers_keep_all_their_bits():
     values = {"a": 0.1 + 0.2, "b": -0.0, "c": 5e-324, "d": 1.7976931348623157e308}
-    path = tmp_path / "unit.zip"
-    path.write_bytes(Checkpoint(1, (EpochRecord(1, STARTED + 1e-6, values),)).to_bytes())
-    (epoch,) = Checkpoint.read(path).history
+    content = Checkpoint(1, (EpochRecord(1, STARTED + 1e-6, values),)).to_bytes()
+    (epoch,) = Checkpoint.read(io.BytesIO(content)).history
     assert {name: value.hex() for name, value in epoch.metrics.items()} == {
         name: value.hex() for name, value in values.items()
     }
@@ -52,7 +51,7 @@ def test_a_number_that_is_none_is_not_stored(value: float):
 def test_a_unit_is_an_ordinary_zip_that_other_tools_read(sweep: Sweep):
     sweep.begin(0)
     sweep.complete(0)
-    with zipfile.ZipFile(sweep.storage.trial_folder(sweep.plan[0].key) / "final.zip") as archive:
+    with zipfile.ZipFile(sweep.trial_folder(0) / "final.zip") as archive:
         assert archive.testzip() is None
         assert json.loads(archive.read("record.json"))["final"]["val/nll_final"] == 20.0
 
@@ -70,21 +69,19 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(sweep: Sweep):
     sweep.begin(0)
     sweep.checkpoint(0, 1)
     sweep.checkpoint(0, 2)
-    path = sweep.storage.trial_folder(sweep.plan[0].key) / "checkpoint-000000000020.zip"
+    path = sweep.trial_folder(0) / "checkpoint-000000000020.zip"
     path.write_bytes(path.read_bytes()[:-10])
     assert len(sweep.storage.record().trials[0].history) == 1
 
 
-def test_every_single_altered_byte_of_the_content_is_noticed(tmp_path: Path):
+def test_every_single_altered_byte_of_the_content_is_noticed():
     content = Checkpoint(1, history(1), state=b"s" * 20, time=STARTED).to_bytes()
-    path = tmp_path / "unit.zip"
     begin = content.index(b"{")
     for position in range(begin, begin + 60):
         changed = bytearray(content)
         changed[position] ^= 1
-        path.write_bytes(bytes(changed))
         with pytest.raises(zipfile.BadZipFile):
-            Checkpoint.read(path)
+            Checkpoint.read(io.BytesIO(changed))
 
 
 def test_states_follow_from_what_lies_there(sweep: Sweep):
@@ -123,9 +120,9 @@ def test_a_name_is_taken_once(sweep: Sweep):
 
 def test_an_unknown_sweep_is_told_with_the_known_ones(sweep: Sweep):
     with pytest.raises(RecordError, match=r"no sweep other in .* \(there: tiny\)"):
-        SweepStorage(sweep.storage.root, "other").record()
-    assert sweeps_in(sweep.storage.root) == ["tiny"]
-    assert sweeps_in(sweep.storage.root / "nowhere") == []
+        SweepStorage(sweep.storage.files, "other").record()
+    assert sweeps_in(sweep.storage.files) == ["tiny"]
+    assert sweeps_in(Folder(sweep.folder / "nowhere")) == []
 
 
 def test_a_request_to_stop_is_seen_until_it_is_cleared(sweep: Sweep):
@@ -149,23 +146,30 @@ def test_pictures_are_read_by_trial(sweep: Sweep):
         pictures[sweep.plan[1].key]
 
 
-def test_storage_is_a_folder_or_a_file_uri(tmp_path: Path):
-    assert storage_root(f"file://{tmp_path}/with%20space") == tmp_path / "with space"
-    assert storage_root("relative").is_absolute()
+def test_storage_is_a_folder_a_file_uri_or_a_bucket(tmp_path: Path):
+    assert open_storage(f"file://{tmp_path}/with%20space").uri == str(tmp_path / "with space")
+    assert Path(open_storage("relative").uri).is_absolute()
+    assert open_storage("s3://bucket/some/where/").uri == "s3://bucket/some/where"
+    with pytest.raises(RecordError, match="storage: 'gs://bucket/x' is not allowed: must be a folder, file"):
+        open_storage("gs://bucket/x")
+
+
+@pytest.mark.parametrize("uri", ["s3://key:secret@bucket/x", "s3:///x"])
+def test_a_bucket_without_a_name_or_with_credentials_is_refused(uri: str):
     with pytest.raises(
-        RecordError, match="storage: 's3://bucket/x' is not allowed: must be a folder or a file"
-    ):
-        storage_root("s3://bucket/x")
+        RecordError, match=r"must be s3://bucket/prefix, with the credentials in AWS_"
+    ) as told:
+        open_storage(uri)
+    assert "secret" not in str(told.value)
 
 
 def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
     # The writer rewrites one unit as fast as it can; whenever it is killed, what lies there is whole.
     key = sweep.plan[0].key
     program = (
-        "from pathlib import Path\n"
         "from tracking.checkpoint import Checkpoint\n"
-        "from tracking.storage import SweepStorage\n"
-        f"storage = SweepStorage(Path({str(sweep.storage.root)!r}), 'tiny')\n"
+        "from tracking.storage import SweepStorage, open_storage\n"
+        f"storage = SweepStorage(open_storage({sweep.storage.files.uri!r}), 'tiny')\n"
         "for n in range(10**6):\n"
         f"    storage.write_checkpoint({key!r}, Checkpoint(n, (), state=bytes(2_000_000)))\n"
         "    print(n, flush=True)\n"
@@ -180,5 +184,7 @@ def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
         unit = sweep.storage.newest(key)
         assert unit is not None
         assert len(unit.state or b"") == 2_000_000
-        for path in sweep.storage.trial_folder(key).glob("checkpoint-*.zip"):
-            assert Checkpoint.read(path).steps == int(path.stem.removeprefix("checkpoint-"))
+        for path in (sweep.folder / "trials" / key).glob("checkpoint-*.zip"):
+            assert Checkpoint.read(io.BytesIO(path.read_bytes())).steps == int(
+                path.stem.removeprefix("checkpoint-")
+            )

@@ -140,7 +140,7 @@ def test_epochs_that_were_lost_and_trained_again_get_a_new_run(sweep: Sweep, sto
     sweep.checkpoint(0, 3)
     store.sync(sweep.storage.record())
     (before,) = store.trial_runs("tiny")
-    for path in sweep.storage.trial_folder(sweep.plan[0].key).glob("checkpoint-*"):
+    for path in sweep.trial_folder(0).glob("checkpoint-*"):
         path.unlink()
     sweep.begin(0)
     sweep.checkpoint(0, 2, offset=500)
@@ -179,7 +179,7 @@ def test_the_parent_holds_spec_plan_and_code(finished: Sweep, store: RunStore):
     part = {name: record.spec[name] for name in ("base", "search", "scheduler")}
     canonical = json.dumps(part, sort_keys=True, separators=(",", ":"))
     assert parent.tags["sweeps.spec_sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
-    assert parent.tags["sweeps.storage"] == str(finished.storage.root)
+    assert parent.tags["sweeps.storage"] == finished.storage.files.uri
     assert (parent.name, parent.status, parent.end) == ("tiny", "FINISHED", (STARTED + 99) * 1000)
     plan = store.client.read(parent.id, "plan.jsonl").decode().splitlines()
     assert [json.loads(line)["key"] for line in plan] == [trial.key for trial in finished.plan]
@@ -231,7 +231,7 @@ def test_queries_find_what_was_recorded(finished: Sweep, store: RunStore):
     run = store.trial_run_ids("tiny")[key]
     assert store.find_sweep("tiny") == parent
     assert store.find_sweep("nothing") is None
-    assert store.find_trial(run) == ("tiny", key, str(finished.storage.root))
+    assert store.find_trial(run) == ("tiny", key, finished.storage.files.uri)
     assert [(s["name"], s["run_id"], s["status"]) for s in store.list_sweeps()] == [
         ("tiny", parent, "FINISHED")
     ]

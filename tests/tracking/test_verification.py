@@ -182,28 +182,37 @@ def test_what_is_wrong_in_mlflow_is_found_and_repaired(
 
 
 def torn_unit(sweep: Sweep) -> None:
-    path = sweep.storage.trial_folder(sweep.plan[1].key) / "final.zip"
+    path = sweep.trial_folder(1) / "final.zip"
     content = bytearray(path.read_bytes())
     content[content.index(b"history") + 20] ^= 1  # in the middle of a member: its CRC is wrong
     path.write_bytes(bytes(content))
 
 
 def cut_unit(sweep: Sweep) -> None:
-    path = sweep.storage.trial_folder(sweep.plan[1].key) / "final.zip"
+    path = sweep.trial_folder(1) / "final.zip"
     path.write_bytes(path.read_bytes()[:-40])
 
 
 def folder_without_a_plan(sweep: Sweep) -> None:
-    folder = sweep.storage.trial_folder(sweep.plan[1].key)
+    folder = sweep.trial_folder(1)
     shutil.copytree(folder, folder.with_name("f" * 64))
 
 
 def lost_attempts(sweep: Sweep) -> None:
-    (sweep.storage.trial_folder(sweep.plan[1].key) / "attempt-0001.json").unlink()
+    (sweep.trial_folder(1) / "attempt-0001.json").unlink()
 
 
 def torn_attempt(sweep: Sweep) -> None:
-    (sweep.storage.trial_folder(sweep.plan[1].key) / "attempt-0001.json").write_text('{"started": 1')
+    (sweep.trial_folder(1) / "attempt-0001.json").write_text('{"started": 1')
+
+
+def pruned_without_epochs(sweep: Sweep) -> None:
+    (sweep.trial_folder(1) / "final.zip").unlink()
+    sweep.storage.write_outcome(sweep.plan[1].key, TrialState.PRUNED)
+
+
+def torn_session(sweep: Sweep) -> None:
+    (sweep.folder / "sessions" / "0001.json").write_text('{"hostname": "els')
 
 
 def unit_that_skips_an_epoch(sweep: Sweep) -> None:
@@ -217,18 +226,33 @@ def unreadable_weights(sweep: Sweep) -> None:
     sweep.storage.write_checkpoint(sweep.plan[1].key, unit)
 
 
+def plain_plan(sweep: Sweep) -> Path:
+    """The plan of a sweep whose unit was lost."""
+    (sweep.folder / "sweep.zip").unlink()
+    return sweep.folder / "plan.jsonl"
+
+
+def lost_unit(sweep: Sweep) -> None:
+    plain_plan(sweep)
+
+
+def shorter_plan(sweep: Sweep) -> None:
+    path = sweep.folder / "plan.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
 def altered_plan(sweep: Sweep) -> None:
-    path = sweep.storage.folder / "plan.jsonl"
+    path = plain_plan(sweep)
     path.write_text(path.read_text().replace('"num_samples": 5', '"num_samples": 6', 2))
 
 
 def doubled_plan(sweep: Sweep) -> None:
-    path = sweep.storage.folder / "plan.jsonl"
+    path = plain_plan(sweep)
     path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
 
 
 def cut_plan(sweep: Sweep) -> None:
-    path = sweep.storage.folder / "plan.jsonl"
+    path = plain_plan(sweep)
     path.write_text(path.read_text()[:-30])
 
 
@@ -240,6 +264,10 @@ FAULTS_OF_STORAGE: list[tuple[Callable[[Sweep], None], str]] = [
     (torn_attempt, "attempt-0001.json is not JSON"),
     (unit_that_skips_an_epoch, r"has the epochs \[1, 3, 4\]: must be"),
     (unreadable_weights, "has weights that cannot be read"),
+    (pruned_without_epochs, "it was pruned and nothing is left of its epochs"),
+    (torn_session, "sessions/0001.json is not JSON"),
+    (lost_unit, "sweep.zip is torn or missing"),
+    (shorter_plan, "plan.jsonl is not what was decided"),
     (altered_plan, "line 2 of plan.jsonl has another key"),
     (doubled_plan, "the plan has it 2 times"),
     (cut_plan, "line 3 of plan.jsonl cannot be read"),
@@ -305,13 +333,13 @@ def test_what_a_running_sweep_failed_to_record_is_found(sweep: Sweep, store: Run
     sweep.checkpoint(0, 2)
     store.sync(sweep.storage.record())
     sweep.checkpoint(0, 3)
-    for path in sweep.storage.trial_folder(sweep.plan[0].key).iterdir():
+    for path in sweep.trial_folder(0).iterdir():
         os.utime(path, (time.time() - 60, time.time() - 60))
     assert any("at step 3" in fault.what for fault in verify(sweep.storage, store))
 
 
 def test_a_run_of_a_trial_that_storage_forgot_is_found(recorded: Sweep, store: RunStore):
-    shutil.rmtree(recorded.storage.trial_folder(recorded.plan[1].key))
+    shutil.rmtree(recorded.trial_folder(1))
     (fault,) = verify(recorded.storage, store)
     assert fault.trial_key == recorded.plan[1].key
     assert "it is WAITING and has 1 runs" in fault.what
@@ -327,4 +355,4 @@ def test_verify_of_an_unknown_sweep_names_the_known_ones(recorded: Sweep, store:
     from tracking.storage import SweepStorage
 
     with pytest.raises(RecordError, match=r"no sweep nothing in .* \(there: tiny\)"):
-        verify(SweepStorage(recorded.storage.root, "nothing"), store)
+        verify(SweepStorage(recorded.storage.files, "nothing"), store)

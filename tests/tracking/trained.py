@@ -10,6 +10,7 @@ from iwae.config import TrainConfig
 from iwae.data import load_dataset
 from iwae.trainer import Trainer
 from tracking.checkpoint import Checkpoint
+from tracking.folder import Folder
 from tracking.provenance import code, environment
 from tracking.records import EpochRecord, PlannedTrial
 from tracking.storage import SweepStorage
@@ -40,7 +41,7 @@ def plan() -> list[PlannedTrial]:
 
 
 def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
-    storage = SweepStorage(root, name)
+    storage = SweepStorage(Folder(root), name)
     trials = plan()
     storage.create({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code())
     storage.write_session(

@@ -1,0 +1,94 @@
+"""A trial's way to its files: patient with storage, and silent once another driver has the sweep."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from iwae.errors import SweepError
+from tracking.checkpoint import Checkpoint
+from tracking.files import StorageError
+from tracking.records import PlannedTrial, TrialState
+from tracking.storage import SweepStorage, open_storage
+
+# A full disk that is cleared, a file system that is mounted again, an S3 that asks to slow down.
+PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
+T = TypeVar("T")
+
+
+class Superseded(SweepError):  # noqa: N818 (not an error)
+    """A later driver works on the sweep: whatever this one still wrote would be written twice."""
+
+
+class Desk:
+    """Reads and writes the files of one attempt of a trial.
+
+    Every method waits up to a minute for storage that is away or full.
+
+    Args:
+        options: ``storage``, ``sweep``, ``session``, ``cpus``, ``gpus`` and ``keep`` of the trial's config.
+        planned: the trial.
+
+    Raises:
+        StorageError: storage stayed away.
+        Superseded: from methods that write, when a later driver has taken the sweep over.
+    """
+
+    def __init__(self, options: Mapping[str, Any], planned: PlannedTrial) -> None:
+        self.storage = SweepStorage(open_storage(options["storage"]), options["sweep"])
+        self._options = options
+        self._planned = planned
+
+    def newest(self) -> Checkpoint | None:
+        """The unit to go on from."""
+        return _patient(lambda: self.storage.newest(self._planned.key))
+
+    def begin(self, started: float, from_epoch: int, provenance: Mapping[str, Any]) -> None:
+        """Enter a new attempt, with what the attempts before it held."""
+
+        def write() -> None:
+            before = self.storage.trial(self._planned)
+            self.storage.begin_attempt(self._planned.key, {
+                "started": started, "hostname": socket.gethostname(), "pid": os.getpid(),
+                "session": self._options["session"], "from_epoch": from_epoch,
+                "cpus": self._options["cpus"], "gpus": self._options["gpus"],
+                "earlier": {"cpu_seconds": before.cpu_seconds, "gpu_seconds": before.gpu_seconds},
+                "provenance": provenance,
+            })  # fmt: skip
+
+        self._write(write)
+
+    def write(self, unit: Checkpoint) -> None:
+        """Make a unit durable."""
+        self._write(lambda: self.storage.write_checkpoint(self._planned.key, unit, self._options["keep"]))
+
+    def close(self, state: TrialState, error: str | None = None) -> None:
+        """Say how the attempt ended."""
+        self._write(lambda: self.storage.write_outcome(self._planned.key, state, error))
+
+    def write_progress(self, progress: Mapping[str, Any]) -> None:
+        """Say how far the attempt is, at once or not at all."""
+        self.storage.write_progress(self._planned.key, progress)
+
+    @property
+    def superseded(self) -> bool:
+        """Whether a later driver works on the sweep."""
+        return self.storage.session_numbers()[-1:] > [self._options["session"]]
+
+    def _write(self, write: Callable[[], None]) -> None:
+        if _patient(lambda: self.superseded):
+            raise Superseded
+        _patient(write)
+
+
+def _patient(action: Callable[[], T]) -> T:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except StorageError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)

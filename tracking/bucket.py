@@ -1,0 +1,294 @@
+"""Files in an S3 bucket, Amazon's or another's that knows conditional writes."""
+
+import contextlib
+import io
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import parse_qs, urlsplit
+
+from iwae.errors import RecordError
+from tracking.files import Stamp, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Of a larger object its end is read first: a zip's directory and its smallest members lie there.
+TAIL_BYTES = 64 * 1024
+LEASE_SECONDS = 30.0
+_MISSING = ("NoSuchKey", "404")
+_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_TOGETHER = 1000  # objects that one request deletes
+
+
+class Bucket:
+    """The objects below a prefix of a bucket.
+
+    Credentials, region and endpoint come from the environment, as boto3 reads them (``AWS_ACCESS_KEY_ID``,
+    ``AWS_ENDPOINT_URL`` ...), never from the URI, which is recorded.
+
+    Args:
+        uri: ``s3://bucket/prefix``, optionally with ``?endpoint_override=http://host:port``.
+
+    Raises:
+        RecordError: the URI names no bucket or holds credentials, or boto3 is not installed.
+    """
+
+    poll_seconds = 3.0
+    parallel = 16
+
+    def __init__(self, uri: str) -> None:
+        parts = urlsplit(uri)
+        if not parts.netloc or "@" in parts.netloc:
+            raise RecordError(
+                f"storage: {_without_credentials(uri)!r} is not allowed: must be s3://bucket/prefix, with the"
+                " credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        query = parse_qs(parts.query)
+        if unknown := set(query) - {"endpoint_override"}:
+            raise RecordError(
+                f"storage: {uri!r} is not allowed: of options only endpoint_override is known,"
+                f" not {', '.join(sorted(unknown))}"
+            )
+        self.uri = uri.rstrip("/")
+        self._bucket = parts.netloc
+        self._prefix = parts.path.strip("/")
+        self._endpoint = query.get("endpoint_override", [None])[0]
+        self._made: Any = None
+        self._making = threading.Lock()
+
+    def read(self, path: str) -> bytes:
+        """The content of an object."""
+        with self._told(path):
+            content: bytes = self._client.get_object(**self._at(path))["Body"].read()
+        return content
+
+    def open(self, path: str) -> BinaryIO:
+        """An object to read parts of, by ranges, its end first."""
+        with self._told(path):
+            answer = self._client.get_object(**self._at(path), Range=f"bytes=-{TAIL_BYTES}")
+            tail = answer["Body"].read()
+            size = int(answer.get("ContentRange", f"/{len(tail)}").rpartition("/")[2])
+        if size == len(tail):
+            return io.BytesIO(tail)
+        return io.BufferedReader(_Ranges(lambda first, last: self._range(path, first, last), size, tail))
+
+    def stamp(self, path: str) -> Stamp | None:
+        """When an object was written."""
+        try:
+            with self._told(path):
+                return _stamp(self._client.head_object(**self._at(path)), "ContentLength")
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, content: bytes, *, durable: bool = True) -> None:
+        """Write or replace an object; S3 makes it visible whole, and durable."""
+        with self._told(path):
+            self._client.put_object(**self._at(path), Body=content)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object that is not there yet."""
+        return self.put_if(path, content, IfNoneMatch="*") is not None
+
+    def delete(self, path: str) -> None:
+        """Remove an object."""
+        with self._told(path):
+            self._client.delete_object(**self._at(path))
+
+    def delete_tree(self, path: str) -> None:
+        """Remove everything below."""
+        keys = [{"Key": self._key(f"{path}/{name}")} for name in self.entries(path)]
+        with self._told(path):
+            for first in range(0, len(keys), _TOGETHER):
+                some = {"Objects": keys[first : first + _TOGETHER], "Quiet": True}
+                self._client.delete_objects(Bucket=self._bucket, Delete=some)
+
+    def entries(self, path: str) -> dict[str, Stamp]:
+        """Every object below, at any depth."""
+        prefix = self._key(path).rstrip("/") + "/"
+        return {
+            entry["Key"][len(prefix) :]: _stamp(entry, "Size")
+            for page in self._pages(path, Prefix=prefix)
+            for entry in page.get("Contents", ())
+        }
+
+    def names(self, path: str) -> list[str]:
+        """Names of what looks like folders directly below."""
+        prefix = f"{self._key(path)}/".lstrip("/")
+        pages = self._pages(path, Prefix=prefix, Delimiter="/")
+        return [e["Prefix"][len(prefix) : -1] for page in pages for e in page.get("CommonPrefixes", ())]
+
+    @contextlib.contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """A lease: an object that its holder renews; one that is not renewed is taken over."""
+        while (tag := self._take(path)) is None:
+            time.sleep(self.poll_seconds)
+        lease = _Lease(self, path, tag)
+        try:
+            yield
+        finally:
+            lease.end()
+
+    def _take(self, path: str) -> str | None:
+        tag = self.put_if(path, _until(LEASE_SECONDS), IfNoneMatch="*")
+        if tag is not None:
+            return tag
+        try:
+            with self._told(path):
+                answer = self._client.get_object(**self._at(path))
+                held = json.loads(answer["Body"].read())
+        except FileNotFoundError:
+            return None
+        if held["until"] > time.time():
+            return None
+        # Whoever else sees the same old lease asks with the same ETag: one of us gets it.
+        return self.put_if(path, _until(LEASE_SECONDS), IfMatch=answer["ETag"])
+
+    def put_if(self, path: str, content: bytes, **condition: str) -> str | None:
+        """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds; returns its ETag, else None."""
+        from botocore.exceptions import ClientError
+
+        with self._told(path):
+            try:
+                answer = self._client.put_object(**self._at(path), Body=content, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _TAKEN:
+                    return None
+                raise
+        return str(answer["ETag"])
+
+    def _range(self, path: str, first: int, last: int) -> bytes:
+        with self._told(path):
+            content: bytes = self._client.get_object(**self._at(path), Range=f"bytes={first}-{last - 1}")[
+                "Body"
+            ].read()
+        return content
+
+    def _pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        with self._told(path):
+            yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **query)
+
+    def _key(self, path: str) -> str:
+        return "/".join(part for part in (self._prefix, path) if part)
+
+    def _at(self, path: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._key(path)}
+
+    @property
+    def _client(self) -> Any:
+        with self._making:
+            if self._made is None:
+                self._made = _connect(self._endpoint)
+        return self._made
+
+    @contextlib.contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _MISSING:
+                raise FileNotFoundError(path) from None
+            text = error.response["Error"].get("Message", "")
+            raise StorageError(f"storage {self.uri}: {code}: {text}") from error
+        except BotoCoreError as error:
+            raise StorageError(f"storage {self.uri}: {error}") from error
+
+
+def _stamp(answer: "Mapping[str, Any]", size: str) -> Stamp:
+    return Stamp(answer["LastModified"].timestamp(), answer["ETag"].strip('"'), answer[size])
+
+
+def _connect(endpoint: str | None) -> Any:
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError:
+        raise RecordError("storage: s3:// needs boto3: install iwae-sweeps[s3]") from None
+    # A write that S3 refuses for a moment is tried again by the library.
+    config = Config(
+        retries={"max_attempts": 6, "mode": "standard"}, connect_timeout=5, read_timeout=30,
+        max_pool_connections=Bucket.parallel * 2,
+    )  # fmt: skip
+    return boto3.client("s3", endpoint_url=endpoint, config=config)
+
+
+def _without_credentials(uri: str) -> str:
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _until(seconds: float) -> bytes:
+    return json.dumps({"owner": uuid.uuid4().hex, "until": time.time() + seconds}).encode()
+
+
+class _Lease:
+    """Renews a lease that was taken, until it ends; one that was lost meanwhile is left alone."""
+
+    def __init__(self, bucket: Bucket, path: str, tag: str) -> None:
+        self._bucket = bucket
+        self._path = path
+        self._tag: str | None = tag
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._put(-LEASE_SECONDS)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(LEASE_SECONDS / 3):
+            with contextlib.suppress(StorageError):
+                self._put(LEASE_SECONDS)
+
+    def _put(self, seconds: float) -> None:
+        if self._tag is not None:
+            self._tag = self._bucket.put_if(self._path, _until(seconds), IfMatch=self._tag)
+
+
+class _Ranges(io.RawIOBase):
+    """A file of which parts are fetched when they are read.
+
+    Args:
+        fetch: the bytes from a first position up to, not including, a last one.
+        size: bytes of the whole.
+        tail: its end, already fetched.
+    """
+
+    def __init__(self, fetch: "Callable[[int, int], bytes]", size: int, tail: bytes) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._tail = tail
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        first = self._position
+        last = min(first + len(buffer), self._size)
+        if first >= last:
+            return 0
+        begin = self._size - len(self._tail)
+        content = self._tail[first - begin : last - begin] if first >= begin else self._fetch(first, last)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
