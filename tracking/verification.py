@@ -19,6 +19,8 @@ __all__ = ["Fault", "verify"]
 
 _SETTLING_SECONDS = 30.0  # the recorder of a running sweep is at most this far behind
 _SHOWN = 5
+# Tags of the parent that change with every trial.
+_GROWING = ("sweeps.trials", "sweeps.cpu_hours", "sweeps.gpu_hours")
 
 
 def verify(storage: SweepStorage, store: RunStore, repair: bool = False) -> list[Fault]:
@@ -74,7 +76,9 @@ def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", l
             yield Fault(None, f"MLflow: run {run.id} is left open by a driver that is gone")
         elif run.status != status:
             yield Fault(None, f"MLflow: run {run.id} is {run.status}: must be {status}")
-        expected = {name: text for name, text in view.sweep_tags(record).items() if "trials" not in name}
+        expected = {
+            name: text for name, text in view.sweep_tags(record).items() if not name.startswith(_GROWING)
+        }
         for name, text in expected.items():
             if run.tags.get(name) != text:
                 yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")

@@ -54,6 +54,7 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
         "sweeps.storage": record.storage,
         "sweeps.trials": str(len(record.trials)),
         **{f"sweeps.trials.{state.value}": str(record.counts.get(state.value, 0)) for state in TrialState},
+        **_hours([trial for trial in record.trials if trial.state is not TrialState.RUNNING]),
     }
 
 
@@ -90,9 +91,20 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
         "timing.shared": "true" if trial.timing["shared"] else "false",
         "timing.reason": str(trial.timing["reason"]),
     }
+    if trial.state is not TrialState.RUNNING:
+        tags |= _hours([trial])
     if trial.error or len(trial.attempts) > 1:  # a later attempt takes the error back
         tags["sweeps.error"] = (trial.error or "").partition("\n")[0]
     return tags
+
+
+def _hours(trials: Iterable[TrialRecord]) -> dict[str, str]:
+    """Hours that trials held which do not run now, to the second; what runs is accounted when it ends."""
+    held = list(trials)
+    return {
+        f"sweeps.{kind}_hours": f"{sum(getattr(trial, f'{kind}_seconds') for trial in held) / 3600:.4f}"
+        for kind in ("cpu", "gpu")
+    }
 
 
 def params(config: TrainConfig) -> dict[str, str]:

@@ -1,0 +1,170 @@
+"""One trial in this process, as a worker runs it, without Ray."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps import desk
+from sweeps.outcomes import UNSTORED
+from sweeps.trial import IwaeTrial
+from tracking.folder import Folder
+from tracking.records import PlannedTrial, TrialState
+from tracking.sessions import Session
+from tracking.storage import SweepStorage
+
+
+@pytest.fixture
+def planned(small_config: Any) -> PlannedTrial:
+    return PlannedTrial(0, {}, small_config())
+
+
+@pytest.fixture
+def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
+    storage = SweepStorage(Folder(tmp_path / "storage"), "one")
+    storage.create({"name": "one"}, [planned], {})
+    return storage
+
+
+def options(storage: SweepStorage, planned: PlannedTrial, **others: Any) -> dict[str, Any]:
+    return {
+        "storage": storage.files.uri, "sweep": storage.name, "session": 1, "planned": planned.to_json(),
+        "cpus": 2, "gpus": 0, "device": "cpu", "threads": 1, "checkpoint_every": 0.0, "keep": 2,
+        "figures": False, "retries": 0, "shrink_retries": 0, **others,
+    }  # fmt: skip
+
+
+def run(trial: IwaeTrial) -> dict[str, Any]:
+    while not (result := trial.step())["done"]:
+        pass
+    return result
+
+
+def test_every_epoch_is_durable_before_it_is_reported(storage: SweepStorage, planned: PlannedTrial) -> None:
+    trial = IwaeTrial(options(storage, planned))
+    for epoch in range(1, planned.config.num_epochs):
+        assert trial.step()["epoch"] == epoch
+        assert len(storage.trial(planned).history) == epoch
+    assert trial.step()["outcome"] == "COMPLETE"
+    assert storage.trial(planned).state is TrialState.COMPLETE
+
+
+def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial) -> None:
+    trial = IwaeTrial(options(storage, planned))
+    trial.step()
+    storage.request_stop("test")
+    trial._trainer.stop()  # type: ignore[union-attr]
+    assert run(trial)["outcome"] == "STOPPED"
+    first = storage.trial(planned)
+    (attempt,) = first.attempts
+    assert first.ended is not None
+    assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt["started"]))
+    storage.clear_stop()
+    run(IwaeTrial(options(storage, planned, cpus=1, gpus=0.5)))
+    second = storage.trial(planned)
+    assert second.ended is not None
+    held = second.ended - second.attempts[1]["started"]
+    assert second.cpu_seconds == pytest.approx(first.cpu_seconds + held)
+    assert second.gpu_seconds == pytest.approx(0.5 * held)
+    assert storage.record().cpu_hours == pytest.approx(second.cpu_seconds / 3600)
+
+
+def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
+    storage: SweepStorage, planned: PlannedTrial
+) -> None:
+    with Session(storage, "first") as session:
+        session.close("interrupted")
+    trial = IwaeTrial(options(storage, planned))
+    trial.step()
+    with Session(storage, "second"):
+        before = storage.names_of(planned.key)
+        assert run(trial) == {"epoch": 2, "val/nll": pytest.approx(50, abs=50), "outcome": None,
+                              "done": True, "over": True}  # fmt: skip
+        assert storage.names_of(planned.key) == before
+
+
+def test_storage_that_fails_is_not_the_trials_failure(
+    storage: SweepStorage, planned: PlannedTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.5)
+    trial = IwaeTrial(options(storage, planned))
+    trial.step()
+    folder = tmp_path / "storage" / "one" / "trials" / planned.key
+    folder.rename(tmp_path / "away")
+    folder.write_text("")  # where its files were to go
+    result = run(trial)
+    assert result["outcome"] == UNSTORED
+    assert str(tmp_path / "storage") in result["error"]
+    folder.unlink()
+    (tmp_path / "away").rename(folder)
+    assert storage.trial(planned).state is TrialState.RUNNING
+    assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
+
+
+# The limit leaves room for half of a minibatch's activations, not for all of them.
+LIMITED = """
+import json, resource, sys
+from sweeps.trial import IwaeTrial
+options = json.loads(sys.argv[1])
+trial = IwaeTrial({**options, "planned": json.dumps(options["planned"])})
+import torch
+torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # what it imports takes memory as well
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + options["room"], size + options["room"]))
+while not (result := trial.step())["done"]:
+    pass
+print(json.dumps(result))
+"""
+
+
+def run_with_room(storage: SweepStorage, planned: PlannedTrial, room: int, **others: Any) -> dict[str, Any]:
+    values = {**options(storage, planned, **others), "planned": json.loads(planned.to_json()), "room": room}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, json.dumps(values)], env=environment, capture_output=True, text=True
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+@pytest.fixture
+def large(tmp_path: Path, small_config: Any) -> tuple[SweepStorage, PlannedTrial]:
+    config = small_config(
+        data={"num_train": 100},
+        objective={"num_samples": 5000},
+        num_epochs=1,
+        evaluation={"snr_num_draws": 0},
+    )
+    planned = PlannedTrial(0, {}, config)
+    storage = SweepStorage(Folder(tmp_path / "storage"), "large")
+    storage.create({"name": "large"}, [planned], {})
+    return storage, planned
+
+
+ROOM = 500_000_000
+
+
+def test_a_trial_out_of_memory_is_begun_again_with_smaller_chunks(
+    large: tuple[SweepStorage, PlannedTrial],
+) -> None:
+    storage, planned = large
+    assert run_with_room(storage, planned, ROOM, shrink_retries=3)["outcome"] == "COMPLETE"
+    sizes = [attempt["provenance"]["chunk_size"] for attempt in storage.trial(planned).attempts]
+    assert sizes[0] is None
+    assert len(sizes) >= 2
+    assert sizes[1:] == [50, 25, 13][: len(sizes) - 1]
+
+
+def test_a_trial_out_of_memory_fails_with_the_cause_where_it_may_not_shrink(
+    large: tuple[SweepStorage, PlannedTrial],
+) -> None:
+    storage, planned = large
+    assert run_with_room(storage, planned, ROOM)["outcome"] == "FAILED"
+    error = storage.trial(planned).error
+    assert error is not None
+    assert error.startswith("out of memory with 100 images at once: ")
