@@ -9,7 +9,9 @@ import yaml
 
 PATH = Path(__file__).parents[2] / "docker-compose.yml"
 SECRETS = ("POSTGRES_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_SECRET_KEY", "RAY_AUTH_TOKEN")
-_VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<rule>:[-?])(?P<rest>[^{}]*))?\}|(?P<wrong>.?))")
+_VARIABLE = re.compile(
+    r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<rule>:[-?])(?P<rest>[^{}]*))?\}|(?P<wrong>.?))"
+)
 
 
 class MissingVariableError(ValueError):

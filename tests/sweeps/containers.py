@@ -201,13 +201,20 @@ class Container:
         return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups"]
 
     def _mounting(self) -> list[str]:
-        lines = [f"hostname {self.name}", f"mount -t tmpfs -o size={self.shm.lower().removesuffix('b')} shm /dev/shm"]
+        lines = [
+            f"hostname {self.name}",
+            f"mount -t tmpfs -o size={self.shm.lower().removesuffix('b')} shm /dev/shm",
+        ]
         # A mount point that this machine has not is made on a file system in memory over what is there.
         covered = {_existing(Path(target)) for target in self.mounts if not Path(target).exists()}
         lines += [f"mount -t tmpfs none {folder}" for folder in sorted(covered)]
         for target, source in self.mounts.items():
             assert not any(source.is_relative_to(folder) for folder in covered), f"{source} would be hidden"
-            made = f"mkdir -p {target}" if source.is_dir() else f"mkdir -p {Path(target).parent}; touch -a {target}"
+            made = (
+                f"mkdir -p {target}"
+                if source.is_dir()
+                else f"mkdir -p {Path(target).parent}; touch -a {target}"
+            )
             lines.append(f"{made}; mount --bind {shlex.quote(str(source))} {target}")
         return lines
 

@@ -35,7 +35,9 @@ def test_the_file_follows_the_compose_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-@pytest.mark.parametrize("change", [lambda v, n: v.pop(n), lambda v, n: v.update({n: ""})], ids=["missing", "empty"])
+@pytest.mark.parametrize(
+    "change", [lambda v, n: v.pop(n), lambda v, n: v.update({n: ""})], ids=["missing", "empty"]
+)
 def test_nothing_starts_without_a_secret(name: str, change: Any) -> None:
     variables = random_secrets()
     assert interpolate(DOCUMENT, variables)
@@ -66,16 +68,18 @@ def test_secrets_are_in_the_environment_alone(name: str) -> None:
 
 def test_trials_are_not_given_the_passwords_of_the_tracking_server() -> None:
     for name in ("ray-worker", "ray-worker-gpu"):
-        assert {variable for variable, _, _ in variables_in(SERVICES[name]["environment"])} & set(SECRETS) == {
-            "RAY_AUTH_TOKEN"
-        }
+        assert {variable for variable, _, _ in variables_in(SERVICES[name]["environment"])} & set(
+            SECRETS
+        ) == {"RAY_AUTH_TOKEN"}
 
 
 @each_service
 def test_ports_are_published_on_loopback(name: str) -> None:
     for port in interpolate(SERVICES[name], random_secrets()).get("ports", []):
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
-    for port in interpolate(SERVICES[name], {**random_secrets(), "BIND_ADDRESS": "10.0.0.1"}).get("ports", []):
+    for port in interpolate(SERVICES[name], {**random_secrets(), "BIND_ADDRESS": "10.0.0.1"}).get(
+        "ports", []
+    ):
         assert port.startswith("10.0.0.1:")
 
 
@@ -98,7 +102,9 @@ def test_what_a_service_refers_to_is_there(name: str) -> None:
     assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= DOCUMENT["volumes"].keys()
     assert {config["source"] for config in service.get("configs", [])} <= DOCUMENT["configs"].keys()
     assert set(service["networks"]) <= DOCUMENT["networks"].keys()
-    hosts = re.findall(r"(?:@|//|address=)([a-z][\w-]*):\d+", str([service.get("environment"), service["command"]]))
+    hosts = re.findall(
+        r"(?:@|//|address=)([a-z][\w-]*):\d+", str([service.get("environment"), service["command"]])
+    )
     assert set(hosts) <= SERVICES.keys()
     assert hosts or name == "postgres"
 
@@ -125,7 +131,11 @@ def test_head_and_workers_share_the_storage_and_the_data() -> None:
 
 
 def test_object_storage_is_chosen_by_variables() -> None:
-    values = {"SWEEPS_STORAGE": "s3://bucket/sweeps", "AWS_ENDPOINT_URL": "http://s3:9000", "AWS_ACCESS_KEY_ID": "x"}
+    values = {
+        "SWEEPS_STORAGE": "s3://bucket/sweeps",
+        "AWS_ENDPOINT_URL": "http://s3:9000",
+        "AWS_ACCESS_KEY_ID": "x",
+    }
     for name in ("ray-head", "ray-worker", "ray-worker-gpu"):
         service = interpolate(SERVICES[name], {**random_secrets(), **values})
         environment = compose_file.environment(service, values)
@@ -177,7 +187,9 @@ def test_the_image_installs_the_packages_and_the_extra_of_the_project() -> None:
     recipe = SERVICES["mlflow"]["build"]["dockerfile_inline"]
     (folders, extra) = re.search(r"mkdir -p ([\w/ ]+) && pip install .*'\.\[(\w+)\]'", recipe).groups()  # type: ignore[union-attr]
     packages = {name.replace(".", "/") for name in project["tool"]["setuptools"]["packages"]}
-    assert packages == {str(part) for folder in folders.split() for part in (Path(folder), *Path(folder).parents)} - {"."}
+    assert packages == {
+        str(part) for folder in folders.split() for part in (Path(folder), *Path(folder).parents)
+    } - {"."}
     assert extra in project["project"]["optional-dependencies"]
 
 
