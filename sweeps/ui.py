@@ -82,7 +82,8 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     """
     port = _free_port(port)
     command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        sys.executable, "-m", "mlflow", "server",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
     # The address of a database may hold its password, and a command line is read by everybody.
     environment = {

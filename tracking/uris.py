@@ -57,7 +57,7 @@ def shown(uri: str) -> str:
 
 
 def refuse_password(uri: str) -> None:
-    """Refuse an address from a command line that holds a password: every user of the machine can read it there.
+    """Refuse a password in an address from a command line: everybody on the machine can read it there.
 
     Raises:
         RecordError: it holds one.

@@ -1,4 +1,4 @@
-"""docker-compose.yml as Docker Compose reads it, as far as ours uses: profiles, and `${NAME:-x}`, `${NAME:?x}`."""
+"""docker-compose.yml with its variables filled in, by the rules of Compose that it uses."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""A container without a container engine: a process with namespaces of its own for network, processes, mounts.
+"""A container without a container engine: processes in namespaces of their own.
 
-Needs root and the programs `ip`, `unshare`, `nsenter` and `setpriv`. A container has an address and a host name of its
-own, sees its volumes under the paths that the compose file names, and dies whole when its first process dies.
+Needs root and the programs `ip`, `unshare`, `nsenter` and `setpriv`. A container has an address and a
+host name of its own, sees its volumes under the paths given, and dies whole with its first process.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def ip(*words: object) -> None:
 
 
 class Switch:
-    """Networks that containers are plugged into, in a namespace of their own: the machine's network is left alone."""
+    """Networks for containers, in a namespace of their own: the machine's network is left alone."""
 
     def __init__(self, prefix: str, networks: Sequence[str]) -> None:
         self.namespace = f"{prefix}-switch"
@@ -89,11 +89,13 @@ class Container:
         mounts: file or folder on this machine by path in the container.
         shm: size of its shared memory.
         user: who runs the command; None is root.
+        paths: folders of more programs.
     """
 
     def __init__(
-        self, name: str, folder: Path, namespace: str, *, command: Sequence[str], environment: Mapping[str, str],
-        mounts: Mapping[str, Path], shm: str = "64m", user: str | None = None, paths: Sequence[str] = (),
+        self, name: str, folder: Path, namespace: str, *, command: Sequence[str],
+        environment: Mapping[str, str], mounts: Mapping[str, Path], shm: str = "64m", user: str | None = None,
+        paths: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.name = name
         self.folder = folder
@@ -102,7 +104,8 @@ class Container:
         home = folder / "home"
         search = [str(Path(sys.executable).parent), *paths, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         self.environment = {
-            "PATH": ":".join(search), "HOME": str(home), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), **environment,
+            "PATH": ":".join(search), "HOME": str(home), "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT), **environment,
         }  # fmt: skip
         self.mounts = dict(mounts)
         self.shm = shm
@@ -172,8 +175,8 @@ class Container:
         # A session of its own: this process's signals are not the command's.
         return subprocess.Popen(
             [*inside, "--wd=" + str(self.folder / "home"), *self._as_user(), *map(str, words)],
-            env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
     def run(

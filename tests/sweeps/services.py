@@ -1,7 +1,7 @@
-"""The services of docker-compose.yml as processes of this machine: commands, environments, checks from the file.
+"""The services of docker-compose.yml as processes of this machine: commands and checks from the file.
 
-For tests and for faults: every service can be killed and started again. What stands for an image is the virtual
-environment that runs the tests and, for PostgreSQL, the machine's own with what the image's entry point does.
+For tests and for faults: every service can be killed and started again. What stands for an image is the
+virtual environment that runs the tests and, for PostgreSQL, this machine's with what the entry point does.
 """
 
 import contextlib
@@ -69,10 +69,10 @@ class Services:
         for host in names:
             self._plug(host, service["networks"])
             mounts = {**self._volumes(service, host), **self._own_mounts(host)}
-            command = dict(command=service["command"], environment=environment, mounts=mounts)
             programs = postgres_programs()
             self.containers[host] = Container(
-                host, self.folder / host, f"{self.prefix}-{host}", **command, shm=service.get("shm_size", "64m"),
+                host, self.folder / host, f"{self.prefix}-{host}", command=service["command"],
+                environment=environment, mounts=mounts, shm=service.get("shm_size", "64m"),
                 user="postgres" if name == "postgres" else None,
                 paths=[str(programs)] if name == "postgres" else [],
             )  # fmt: skip
