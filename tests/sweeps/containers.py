@@ -121,6 +121,11 @@ class Container:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def ended(self) -> bool:
+        """Whether it was started and runs no more."""
+        return self._process is not None and not self.running
+
+    @property
     def pid(self) -> int:
         """The container's first process, as this machine numbers it."""
         assert self._process is not None

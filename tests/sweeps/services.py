@@ -124,16 +124,16 @@ class Services:
         for host, container in self.containers.items():
             if host != "client":
                 for service in self.service_of(host).get("depends_on", {}):
-                    self.wait_healthy(service)
+                    self.wait_healthy(service, tend=True)
             if not container.running:
                 container.start()
         for host in self.containers:
-            self.wait_healthy(host)
+            self.wait_healthy(host, tend=True)
         return self
 
     def tend(self) -> list[str]:
         """The restart policy, once: starts what has ended by itself or was killed; returns which."""
-        ended = [host for host, container in self.containers.items() if not container.running]
+        ended = [host for host, container in self.containers.items() if container.ended]
         for host in ended:
             self.containers[host].start()
         return ended
