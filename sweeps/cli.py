@@ -412,7 +412,10 @@ def _parsed(sweep: "SweepStorage") -> "SweepSpec":
 
 def _store(uri: str | None, experiment: str | None = None) -> "RunStore":
     from tracking.store import RunStore, resolve_tracking_uri
+    from tracking.uris import refuse_password
 
+    if uri is not None:
+        refuse_password(uri)
     uri = resolve_tracking_uri(uri)
     return RunStore(uri) if experiment is None else RunStore(uri, experiment)
 

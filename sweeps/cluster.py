@@ -53,6 +53,9 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
     """
     for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if address is None:
+        # Ray's servers then listen on 127.0.0.1; else on every address, for whoever comes by.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
     # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.

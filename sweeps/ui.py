@@ -17,7 +17,7 @@ from rich.console import Console
 
 from iwae.errors import RecordError, SweepError
 from tracking.store import RunStore
-from tracking.uris import is_server
+from tracking.uris import is_server, shown
 
 START_SECONDS = 90.0
 
@@ -45,7 +45,7 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         _print_links(store, name, store.tracking_uri, err, out)
         return
     err.print(f"starting the MLflow UI on {store.tracking_uri} ...", soft_wrap=True, highlight=False)
-    with mlflow_server(store.tracking_uri, port) as address:
+    with mlflow_server(store.connection_uri, port) as address:
         _print_links(store, name, address, err, out)
         err.print("Ctrl-C ends it", highlight=False)
         with contextlib.suppress(KeyboardInterrupt):
@@ -82,12 +82,13 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     """
     port = _free_port(port)
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri,
+        sys.executable, "-m", "mlflow", "server",
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
+    # The address of a database may hold its password, and a command line is read by everybody.
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true", **os.environ,
+        "DO_NOT_TRACK": "true", **os.environ, "MLFLOW_BACKEND_STORE_URI": tracking_uri,
     }  # fmt: skip
     # A session of its own: Ctrl-C reaches us, and we end the server with all its workers.
     with tempfile.TemporaryFile() as log:
@@ -96,7 +97,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
         )
         address = f"http://127.0.0.1:{port}"
         try:
-            _wait_until_healthy(process, address, log)
+            _wait_until_healthy(process, address, log, tracking_uri)
             yield address
         finally:
             _end(process)
@@ -124,13 +125,15 @@ def _free_port(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
+def _wait_until_healthy(
+    process: subprocess.Popen[bytes], address: str, log: IO[bytes], tracking_uri: str
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             log.seek(0)
-            last = log.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise SweepError(f"the MLflow server ended at once: {' '.join(last)}")
+            said = log.read().decode(errors="replace").replace(tracking_uri, shown(tracking_uri))
+            raise SweepError(f"the MLflow server ended at once: {' '.join(said.strip().splitlines()[-1:])}")
         with (
             contextlib.suppress(urllib.error.URLError, OSError),
             urllib.request.urlopen(f"{address}/health", timeout=2),

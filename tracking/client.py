@@ -21,6 +21,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import numpy as np
 from mlflow import MlflowClient
@@ -33,6 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from iwae.config import DataConfig
 from iwae.errors import RecordError
+from tracking.uris import shown
 from tracking.view import Point
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation of its tables
@@ -44,6 +46,7 @@ MAX_DIGEST_LENGTH = 36
 _PAGE = 1000
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _FAILURES = (MlflowException, SQLAlchemyError, OSError)
+_STATUS = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 T = TypeVar("T")
 
@@ -75,7 +78,8 @@ class Client:
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri
+        self.uri = shown(uri)
+        self._connection_uri = uri
         self.mlflow: MlflowClient = self.call(MlflowClient, uri)
         self._repositories: dict[str, ArtifactRepository] = {}
 
@@ -88,9 +92,19 @@ class Client:
                 if "database is locked" in str(error) and wait is not None:
                     time.sleep(wait)
                     continue
-                reason = " ".join(str(error).split())
-                raise RecordError(f"tracking store {self.uri}: {reason[:300]}") from error
+                raise RecordError(f"tracking store {self.uri}: {self._reason(error)}") from error
         raise AssertionError
+
+    def _reason(self, error: Exception) -> str:
+        if _http_status(error) == 401:
+            return (
+                "it refuses this user and password, or their absence: set MLFLOW_TRACKING_USERNAME and"
+                " MLFLOW_TRACKING_PASSWORD"
+            )
+        reason = " ".join(str(error).replace(self._connection_uri, self.uri).split())[:300]
+        if _http_status(error) == 403:
+            return f"{reason} (as the user that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD name)"
+        return reason
 
     def experiments(self) -> dict[str, str]:
         """Ids of the experiments by name."""
@@ -200,7 +214,9 @@ class Client:
         """Where a run's artifacts lie; `runs:/` addresses ask the store several times for each file."""
         if run_id not in self._repositories:
             uri = self.call(self.mlflow.get_run, run_id).info.artifact_uri
-            self._repositories[run_id] = self.call(get_artifact_repository, uri, tracking_uri=self.uri)
+            self._repositories[run_id] = self.call(
+                get_artifact_repository, uri, tracking_uri=self._connection_uri
+            )
         return self._repositories[run_id]
 
     def end(self, run_id: str, status: str, end: int) -> None:
@@ -273,6 +289,12 @@ def _save_model(
             signature=ModelSignature(inputs=pixels, params=types.ParamSchema(choices)),
             pip_requirements=list(requirements),
         )  # fmt: skip
+
+
+def _http_status(error: Exception) -> int | None:
+    """What a server answered: artifacts come with its response, everything else with MLflow's name of it."""
+    status: int | None = getattr(getattr(error, "response", None), "status_code", None)
+    return status or _STATUS.get(getattr(error, "error_code", ""))
 
 
 def _quoted(value: str) -> str:

@@ -12,6 +12,7 @@ from tracking.client import Client
 from tracking.locks import file_lock
 
 _PROBE_SECONDS = 3.0
+_DATABASES = ("postgresql", "mysql", "mssql")
 
 
 def connect(uri: str, create: bool = False) -> Client:
@@ -28,6 +29,8 @@ def connect(uri: str, create: bool = False) -> Client:
         _probe(uri)
     elif uri.startswith("sqlite"):
         _require_database(uris.sqlite_path(uri), create)
+    elif uri.startswith(_DATABASES):
+        _ask_database(uri)
     client = Client(uri)
     client.experiments()
     return client
@@ -55,6 +58,23 @@ def _require_database(path: Path, create: bool) -> None:
 
 def _exists(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
+
+
+def _ask_database(uri: str) -> None:
+    """Raise at once when it refuses: MLflow itself asks ten times, for 100 s."""
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        create_engine(uri, poolclass=NullPool).connect().close()
+    except ImportError as error:
+        raise RecordError(
+            f"tracking store {uris.shown(uri)}: needs the module {error.name}: install it, or name the driver"
+            " there is, for example postgresql+psycopg2://"
+        ) from None
+    except SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise RecordError(f"tracking store {uris.shown(uri)}: {reason[:300]}") from None
 
 
 def _probe(uri: str) -> None:

@@ -28,10 +28,15 @@ class RunStore:
     Args:
         tracking_uri: as ``resolve_tracking_uri`` gives it.
         experiment: where new runs go; runs are found in every experiment.
+
+    Attributes:
+        tracking_uri: to be shown and recorded, without a password.
+        connection_uri: what MLflow is given; may hold a password.
     """
 
     def __init__(self, tracking_uri: str, experiment: str = "iwae-sweeps") -> None:
-        self.tracking_uri = resolve_tracking_uri(tracking_uri)
+        self.connection_uri = resolve_tracking_uri(tracking_uri)
+        self.tracking_uri = uris.shown(self.connection_uri)
         self.experiment = experiment
         self._client: Client | None = None
         self._sweeps: dict[str, tuple[SweepRun, TrialRuns]] = {}
@@ -48,7 +53,7 @@ class RunStore:
         """
         from tracking.connection import connect
 
-        self._client = connect(self.tracking_uri, create)
+        self._client = connect(self.connection_uri, create)
         return self
 
     @property
@@ -216,7 +221,7 @@ class RunStore:
         known = self.client.experiments().get(self.experiment)
         if known is not None:
             return known
-        artifacts = None if uris.is_server(self.tracking_uri) else uris.artifact_root(self.tracking_uri)
+        artifacts = None if uris.is_server(self.connection_uri) else uris.artifact_root(self.connection_uri)
         return self.client.create_experiment(self.experiment, artifacts)
 
 

@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from iwae.errors import RecordError
 
 _SQLITE = "sqlite:///"
 MAX_COMPARED = 100
+# As SQLAlchemy reads an address, and as PostgreSQL's and MySQL's drivers take a password from its query.
+_PASSWORD = re.compile(r"(?<=://)([^:/?@]*):([^@]*)@")
+_PASSWORD_IN_QUERY = re.compile(r"([?&](?:password|passwd|passphrase|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 def resolve_tracking_uri(uri: str | None = None) -> str:
@@ -19,9 +23,15 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
         uri: as given; None takes ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the current folder.
 
     Raises:
-        RecordError: a folder or ``file:`` store, which MLflow no longer writes, or a database in memory.
+        RecordError: a folder or ``file:`` store, which MLflow no longer writes, a database in memory, or a
+            server with credentials in its address.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    if is_server(uri) and "@" in urlsplit(uri).netloc:
+        raise RecordError(
+            f"tracking URI: credentials in {shown(uri)!r} are not allowed: must be in"
+            " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
     if uri.startswith("sqlite"):
         if not uri.startswith(_SQLITE) or not sqlite_path(uri).name or ":memory:" in uri:
             raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
@@ -35,6 +45,28 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
             f"tracking URI: {uri!r} is not allowed: must be sqlite:///path or a server's http://"
         )
     return uri.rstrip("/")
+
+
+def shown(uri: str) -> str:
+    """The address with ``***`` for its password: for messages, tags, records and output."""
+    if is_server(uri):
+        scheme, _, rest = uri.partition("://")
+        netloc = rest.partition("/")[0]
+        return f"{scheme}://***@{netloc.rpartition('@')[2]}{rest[len(netloc) :]}" if "@" in netloc else uri
+    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", uri))
+
+
+def refuse_password(uri: str) -> None:
+    """Refuse a password in an address from a command line: everybody on the machine can read it there.
+
+    Raises:
+        RecordError: it holds one.
+    """
+    if not is_server(uri) and shown(uri) != uri:
+        raise RecordError(
+            f"--tracking-uri: the password in {shown(uri)!r} is not allowed, lists of processes show it:"
+            " set MLFLOW_TRACKING_URI"
+        )
 
 
 def sqlite_path(uri: str) -> Path:

@@ -119,6 +119,19 @@ def test_an_unreachable_tracking_server_is_told_at_once(
     assert "http://127.0.0.1:9" in line
 
 
+def test_credentials_on_a_command_line_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for uri, fix in (
+        ("http://user:s3cret@127.0.0.1:5000", "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("postgresql://user:s3cret@127.0.0.1/db", "set MLFLOW_TRACKING_URI"),
+    ):
+        line = refused(capsys, monkeypatch, "run", spec_of(tmp_path), "--tracking-uri", uri)
+        assert fix in line
+        assert "s3cret" not in line
+
+
 def test_missing_data_name_the_folder_in_which_they_are_looked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

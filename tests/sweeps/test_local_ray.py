@@ -1,0 +1,45 @@
+import ipaddress
+import signal
+import time
+from pathlib import Path
+
+import psutil
+from workplace import Workplace
+
+
+def test_a_local_sweep_listens_on_loopback_alone(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    process = place.start("run", place.spec, "--set", "base.num_epochs=100000")
+    try:
+        deadline = time.monotonic() + 180
+        listening: dict[str, str] = {}
+        # Raylet, head service, agents and the driver have more than these; workers come later.
+        while not any("ray::" in name and "Agent" not in name for name in listening.values()):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, listening
+            time.sleep(0.5)
+            listening |= addresses(process.pid)
+        assert len(listening) >= 5
+        assert {name for address, name in listening.items() if not is_loopback(address)} == set()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+
+
+def addresses(pid: int) -> dict[str, str]:
+    """Every address that a process and its children listen on, and whose it is."""
+    found = {}
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        try:
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    found[f"{connection.laddr.ip} {connection.laddr.port}"] = " ".join(process.cmdline())[:80]
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def is_loopback(address: str) -> bool:
+    found = ipaddress.ip_address(address.split()[0])
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
