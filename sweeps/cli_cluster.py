@@ -25,6 +25,7 @@ from sweeps.cli_shared import (
     err,
     experiment_of,
     finish,
+    interrupted_in_order,
     open_if_there,
     open_store,
     out,
@@ -79,7 +80,7 @@ def resume(
     from sweeps import lifecycle
 
     if cluster:
-        from sweeps.submitted import resume as resume_submitted
+        from sweeps.submitted_changes import resume as resume_submitted
 
         found = _submitted(name, _cluster_of(cluster), storage)
         submitted = resume_submitted(found, tracking_uri, assignments or (), err, retry_failed=retry_failed)
@@ -162,7 +163,7 @@ def logs(
         code = logs_of(_submitted(name, found, None), _write, _notice, follow=follow)
     except KeyboardInterrupt:
         _notice(f"no longer following; the job goes on: sweeps status {name} --cluster {found.address}")
-        return
+        interrupted_in_order()
     raise typer.Exit(code)
 
 
@@ -180,7 +181,7 @@ def stop(
 
     found = cluster_of(cluster)
     if found is not None:
-        from sweeps.submitted import stop as stop_submitted
+        from sweeps.submitted_changes import stop as stop_submitted
 
         how = stop_submitted(_submitted(name, found, storage), err, timeout)
         _notice(f"{how}; go on with: sweeps resume {name} --cluster {found.address}")

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -80,11 +80,16 @@ def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
         print_json(result_json(result, store.tracking_uri))
     show_result(result, store.tracking_uri, err if as_json else out)
     if result.outcome == "interrupted":
-        global _stopped_in_order
-        _stopped_in_order = True
-        raise typer.Exit(130)
+        interrupted_in_order()
     if result.failed:
         raise typer.Exit(1)
+
+
+def interrupted_in_order() -> NoReturn:
+    """Leave with exit code 130, once it was said what that means."""
+    global _stopped_in_order
+    _stopped_in_order = True
+    raise typer.Exit(130)
 
 
 def was_stopped_in_order() -> bool:

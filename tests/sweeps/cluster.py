@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from urllib.request import urlopen
 
 import psutil
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 
 
 def free_ports(number: int) -> list[int]:
@@ -115,7 +116,8 @@ class RayCluster:
         self.folder = folder
         self.cpus = cpus
         self.processes = Processes(folder)
-        # Sockets lie below it, and their paths must be short.
+        # Sockets lie below it, and their paths must be short. Nodes that shared one would unpack a job's
+        # working folder over each other's, which nodes on machines of their own do not.
         self.temporary = Path(tempfile.mkdtemp(prefix="ray-"))
         self.token = secrets.token_hex(32)
         self.token_file = folder / "token"
@@ -147,7 +149,6 @@ class RayCluster:
         self._start_node(
             "head", 0, "--head", "--port", str(self._port), "--dashboard-host", "127.0.0.1",
             "--dashboard-port", str(self._dashboard), "--include-dashboard", "true",
-            "--temp-dir", str(self.temporary),
         )  # fmt: skip
         _wait_until(lambda: _answers(f"{self.url}/api/version"), "the head", self.processes, "head")
 
@@ -163,7 +164,8 @@ class RayCluster:
                 "--object-store-memory", "100000000", "--dashboard-agent-listen-port", str(agent),
                 "--dashboard-agent-grpc-port", str(grpc), "--metrics-export-port", str(metrics),
                 "--node-manager-port", str(manager), "--object-manager-port", str(objects),
-                "--runtime-env-agent-port", str(environments), *words,
+                "--runtime-env-agent-port", str(environments),
+                "--temp-dir", str(self.temporary / name), *words,
             ], self.environment,
         )  # fmt: skip
 
@@ -283,3 +285,51 @@ def _wait_until(condition: Callable[[], bool], what: str, processes: Processes, 
         assert not ended, f"{what} ended:\n{processes.log(name)}"
         assert time.monotonic() < deadline, f"{what} did not come:\n{processes.log(name)}"
         time.sleep(0.5)
+
+
+class Proxy:
+    """A way to a server that can be cut, as a network can."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self._target = host, int(port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        self.is_cut = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Break every connection, and every new one at once, until ``mend``."""
+        self.is_cut = True
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self.is_cut = False
+
+    def close(self) -> None:
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if self.is_cut:
+                    near.close()
+                    continue
+                far = socket.create_connection(self._target)
+                self._open += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
