@@ -73,14 +73,15 @@ class Cluster:
 
     def nodes(self) -> list[Node]:
         """The nodes that are up."""
-        rows = self._get("/api/v0/nodes?limit=10000&detail=0")["data"]["result"]["result"]
+        rows = self._get("/api/v0/nodes?limit=10000")["data"]["result"]["result"]
         usage = self._usage()
         return [_node(row, usage) for row in rows if row["state"] == "ALIVE"]
 
     def _usage(self) -> Mapping[str, Mapping[str, Sequence[float]]]:
         """Used and total by node and resource; empty where the cluster does not say."""
         status = self._get("/api/cluster_status")["data"].get("clusterStatus") or {}
-        return (status.get("loadMetricsReport") or {}).get("usageByNode") or {}
+        usage: dict[str, Any] = (status.get("loadMetricsReport") or {}).get("usageByNode") or {}
+        return usage
 
     def jobs(self, name: str | None = None) -> list[Job]:
         """The jobs of sweeps, or of one sweep, oldest first."""
@@ -167,8 +168,12 @@ class Cluster:
                 skip = max(0, skip - len(piece))
 
     def _get(self, path: str) -> Any:
-        response = self._answered(lambda: self._client._do_request("GET", path))
-        return response.json() if response.ok else {"data": {}}
+        def get() -> Any:
+            response = self._client._do_request("GET", path)
+            response.raise_for_status()
+            return response.json()
+
+        return self._answered(get)
 
     def _answered(self, call: Callable[[], T]) -> T:
         return answered(self.address, call)

@@ -26,7 +26,7 @@ def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
     Args:
         sweep: to stop.
         console: where it says what it does.
-        seconds: to wait for the driver's end before the Job API is asked.
+        seconds: to wait for the driver's end before the Job API is asked; 0 asks storage and does not wait.
 
     Returns:
         How it ended, in words.
@@ -40,6 +40,8 @@ def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
     if job.status == "PENDING":
         return _end(sweep.cluster, job, "it had not begun: ended through the Job API")
     if _ask_to_stop(sweep, console):
+        if not seconds:
+            return "not waited for"
         if sweep.cluster.wait(job.id, seconds) is not None:
             return "stopped through storage"
         say(console, f"no answer in {seconds:g} s: asking the Job API")
