@@ -85,7 +85,11 @@ def explain(job: Job) -> str:
         return "it was stopped in order"
     lines = [line.strip() for line in job.message.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return errors[-1] if errors else (lines[0] if lines else "")
+    if errors:
+        return errors[-1]
+    if job.exit_code is not None:
+        return f"it ended with exit code {job.exit_code}: see `sweeps logs {job.name}`"
+    return lines[0] if lines else ""
 
 
 def logs(

@@ -66,6 +66,21 @@ class ClusterPlace(Workplace):
         assert self.cluster.token not in err
         return err
 
+    def occupy(self, cpus: int) -> list[str]:
+        """Take CPUs of the cluster until the jobs with these ids are stopped."""
+        body = json.dumps({"entrypoint": "sleep 600", "entrypoint_num_cpus": 1}).encode()
+        headers = {**self._header, "Content-Type": "application/json"}
+        ids = []
+        for _ in range(cpus):
+            with urlopen(Request(f"{self.cluster.url}/api/jobs/", body, headers), timeout=60) as answer:
+                ids.append(json.load(answer)["submission_id"])
+        _wait_for(lambda: all(self.jobs()[id_]["status"] == "RUNNING" for id_ in ids))
+        return ids
+
+    def release(self, ids: list[str]) -> None:
+        for id_ in ids:
+            urlopen(Request(f"{self.cluster.url}/api/jobs/{id_}/stop", b"", self._header), timeout=60).close()
+
     def jobs(self) -> dict[str, Any]:
         """What anybody with the token can read of the cluster's jobs, by submission id."""
         request = Request(f"{self.cluster.url}/api/jobs/", headers=self._header)
@@ -171,14 +186,10 @@ def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: Clu
     place.json("submit", spec)
     _wait_for(lambda: place.has_begun("long"))
     _nothing_secret_in_command_lines(place)
-    assert "sweeps resume long" in place.refused("submit", spec)
-    waiting = place.sweeps("submit", spec, "--name", "later")
-    assert "waits: a trial needs 1 CPU on one node; free now: 0 of 2 CPUs" in waiting.stderr
     stopped = place.sweeps("stop", "long")
     assert "stopped through storage" in stopped.stderr
     counts = place.json("status", "long")["trials"]
     assert counts.get("COMPLETE", 0) < 2, counts
-    place.sweeps("stop", "later")
     again = place.json("resume", "long", "--cluster", place.cluster.url)
     assert again["submission_id"] == "sweeps-long-0002"
     _follow_over_a_breaking_connection(place, "long")
@@ -186,6 +197,21 @@ def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: Clu
     assert place.json("verify", "long")["ok"]
     place.sweeps("run", spec, "--name", "whole")
     assert place.table("long") == place.table("whole")
+
+
+def test_a_sweep_that_must_wait_says_so_and_begins_when_there_is_room(place: ClusterPlace) -> None:
+    spec = place.folder / "later.yaml"
+    spec.write_text(SPEC.replace("name: small", "name: later"))
+    ids = place.occupy(2)
+    try:
+        time.sleep(6)  # the head counts what is in use every five seconds
+        submitted = place.sweeps("submit", spec)
+        assert "waits: a trial needs 1 CPU on one node; free now: 0 of 2 CPUs" in submitted.stderr
+        assert "sweeps resume later --cluster" in place.refused("submit", spec)
+        _wait_for(lambda: "waiting for resources" in place.sweeps("logs", "later").stdout)
+    finally:
+        place.release(ids)
+    assert "4 COMPLETE" in place.sweeps("logs", "later", "--follow").stdout
 
 
 def _follow_over_a_breaking_connection(place: ClusterPlace, name: str) -> None:
