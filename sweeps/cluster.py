@@ -7,7 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from rich.console import Console
+
 from iwae.errors import ConfigError, RecordError
+from sweeps.capacity import Node, check_fits, waiting
+from sweeps.output import say
 from sweeps.spec import SweepSpec
 
 # Ray reads these when it is imported or started; what the user has set stays.
@@ -25,7 +29,7 @@ RAY_ENVIRONMENT = {
 
 
 def check_resources(spec: SweepSpec, address: str | None) -> None:
-    """Refuse what this machine cannot give; a cluster is asked once Ray is connected.
+    """Refuse what this machine cannot give; a cluster's nodes are asked once Ray is connected.
 
     Raises:
         ConfigError: more CPUs or GPUs than there are.
@@ -70,12 +74,30 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
         except ConnectionError as error:
             raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
         try:
-            there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-            _check_at_most(spec.resources.cpus, there.get("CPU", 0), "cpus", "CPUs of the cluster")
-            _check_at_most(spec.resources.gpus, there.get("GPU", 0), "gpus", "GPUs of the cluster")
+            if address is not None:
+                nodes = _nodes()
+                check_fits(spec.resources, nodes)
+                if (why := waiting(spec.resources, nodes)) is not None:
+                    say(Console(stderr=True), f"waiting for resources: {why}")
             yield
         finally:
             ray.shutdown()
+
+
+def _nodes() -> list[Node]:
+    """The nodes of the cluster that this process is connected to."""
+    import ray
+    from ray._private.state import available_resources_per_node
+
+    free = available_resources_per_node()  # type: ignore[no-untyped-call]
+    nodes = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        if node["Alive"]:
+            total, left = node["Resources"], free.get(node["NodeID"], {})
+            nodes.append(
+                Node(total.get("CPU", 0), total.get("GPU", 0), left.get("CPU", 0), left.get("GPU", 0))
+            )
+    return nodes
 
 
 @contextlib.contextmanager

@@ -28,6 +28,16 @@ def resume(
     Raises:
         ConfigError: an assignment changes what may not change.
     """
+    new = resumed_spec(storage, assignments)
+    return resume_sweep(new, storage, store, console=console, address=address, retry_failed=retry_failed)
+
+
+def resumed_spec(storage: SweepStorage, assignments: Sequence[str]) -> SweepSpec:
+    """The spec that `resume` goes on with.
+
+    Raises:
+        ConfigError: an assignment changes what may not change.
+    """
     old = SweepSpec.parse(storage.spec())
     new = SweepSpec.parse(assign(storage.spec(), assignments))
     if changed := differences(old, new):
@@ -36,7 +46,7 @@ def resume(
             f"cannot change on resume: must be as the sweep began (`sweeps extend {storage.name}` adds seeds,"
             " grid values and trials; another --name starts a new sweep)",
         )
-    return resume_sweep(new, storage, store, console=console, address=address, retry_failed=retry_failed)
+    return new
 
 
 def extend(
@@ -97,11 +107,16 @@ def _free_name(stem: str, files: Files, store: RunStore) -> str:
     return f"{stem}-{number}"
 
 
-def stop(storage: SweepStorage, console: Console) -> bool:
+def stop(storage: SweepStorage, console: Console, seconds: float = STOP_PATIENCE_SECONDS) -> bool:
     """Ask a running sweep to stop, through storage, and wait until it has.
 
+    Args:
+        storage: the sweep.
+        console: where it says what it does.
+        seconds: to wait; 0 asks and does not wait.
+
     Returns:
-        Whether it stopped; False when nobody was running it.
+        Whether it stopped, or was asked to; False when nobody was running it.
 
     Raises:
         RecordError: no such sweep, or the driver does not answer.
@@ -111,12 +126,12 @@ def stop(storage: SweepStorage, console: Console) -> bool:
         return False
     storage.request_stop("stopped by `sweeps stop`")
     console.print(f"asked {storage.name} to stop: every trial writes a checkpoint first")
-    deadline = time.monotonic() + STOP_PATIENCE_SECONDS
-    while live_session(storage) is not None:
+    deadline = time.monotonic() + seconds
+    while seconds and live_session(storage) is not None:
         if time.monotonic() > deadline:
             session = live_session(storage) or {}
             raise RecordError(
-                f"{storage.name} did not stop in {STOP_PATIENCE_SECONDS:.0f} s:"
+                f"{storage.name} did not stop in {seconds:g} s:"
                 f" end process {session.get('pid')} on {session.get('hostname')}, then `sweeps resume`"
             )
         time.sleep(0.5)

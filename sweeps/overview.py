@@ -143,6 +143,12 @@ def _seconds_left(record: SweepRecord, elapsed: float, storage: SweepStorage) ->
 
 def show_status(values: Mapping[str, Any], console: Console) -> None:
     """`status` for people."""
+    if (job := values["job"]) is not None:
+        said = f": {job['message']}" if job["message"] else ""
+        say(console, f"job {job['submission_id']}: {job['status']}{said}")
+    if not values["trials"]:
+        say(console, f"{values['name']}: no trial yet")
+        return
     counts = ", ".join(f"{number} {state}" for state, number in values["trials"].items())
     state = "running" if values["live"] else "nobody is running it"
     if values["stopping"]:
@@ -190,11 +196,14 @@ def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:
         say(console, "no sweeps here yet: try `sweeps run quickstart`")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("sweep", "started", "trials", "parent run"):
+    with_jobs = any("job" in row for row in rows)
+    for heading in ("sweep", "started", "trials", "parent run", *(["job"] if with_jobs else [])):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started"])) if row["started"] else ""
         counts = ", ".join(f"{number} {state}" for state, number in row["trials"].items())
         live = " (running)" if row["live"] else ""
-        table.add_row(row["name"], when, counts + live, row["parent_run_id"] or "not recorded")
+        job = row.get("job")
+        jobs = [f"{job['submission_id']} {job['status']}" if job else ""] if with_jobs else []
+        table.add_row(row["name"], when, counts + live, row["parent_run_id"] or "not recorded", *jobs)
     console.print(table)

@@ -131,7 +131,6 @@ def _work(
     console: Console,
 ) -> SweepResult:  # fmt: skip
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
-    storage.clear_stop()
     record = storage.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
     board = Board(storage, record.trials)

@@ -6,6 +6,7 @@ Workers import this: no MLflow, no plotting.
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import shlex
@@ -19,6 +20,8 @@ import numpy as np
 import torch
 
 PACKAGE = "iwae-sweeps"
+# Beside the packages that travelled with a job: where they come from, as the submitter's checkout said it.
+SUBMITTED_FILE = "submitted-code.json"
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "pydantic")
 _VARIABLES = (
@@ -35,11 +38,33 @@ def code(path: Path | None = None) -> dict[str, Any]:
         path: a folder inside the checkout; None is the folder of this file.
 
     Returns:
+        What ``origin`` says, ``packages`` (versions) and ``command``.
+    """
+    return {
+        **origin(path),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command": shlex.join(sys.orig_argv),
+    }
+
+
+def origin(path: Path | None = None) -> dict[str, Any]:
+    """Where the code comes from, as plain JSON data.
+
+    Code that travelled with a job says what its submitter's checkout said.
+
+    Args:
+        path: a folder inside the checkout; None is the folder of this file.
+
+    Returns:
         ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes against the commit, as a
-        patch), ``untracked`` (names), ``packages`` (versions) and ``command``. Without git or outside a
-        checkout, ``commit``, ``dirty`` and ``diff`` are None and ``untracked`` is empty.
+        patch) and ``untracked`` (names). Without git or outside a checkout, ``commit``, ``dirty`` and
+        ``diff`` are None and ``untracked`` is empty.
     """
     folder = path or Path(__file__).resolve().parent
+    submitted = folder.parent / SUBMITTED_FILE
+    if submitted.is_file():
+        values: dict[str, Any] = json.loads(submitted.read_text("utf-8"))
+        return values
     commit = _git(folder, "rev-parse", "HEAD")
     status = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
     untracked = (
@@ -52,8 +77,6 @@ def code(path: Path | None = None) -> dict[str, Any]:
         "dirty": bool(status or names) if status is not None else None,
         "diff": _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") if commit else None,
         "untracked": names,
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "command": shlex.join(sys.orig_argv),
     }
 
 

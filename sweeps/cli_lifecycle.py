@@ -1,0 +1,223 @@
+"""The commands of a sweep's life, here or on a cluster: submit, resume, list, status, logs, stop."""
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iwae.errors import RecordError
+from sweeps.cli_shared import (
+    CHANGE,
+    LAUNCH,
+    LOOK,
+    Address,
+    ClusterUrl,
+    Json,
+    Name,
+    Set,
+    Spec,
+    Storage,
+    TrackingUri,
+    app,
+    cluster_of,
+    err,
+    experiment_of,
+    finish,
+    interrupted_in_order,
+    open_if_there,
+    open_store,
+    out,
+    print_json,
+    files_of,
+    sweep_of,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from sweeps.jobs import Cluster
+    from sweeps.submission import Submitted
+    from sweeps.submitted import SubmittedSweep
+
+
+@app.command(rich_help_panel=LAUNCH)
+def submit(
+    spec: Spec,
+    cluster: ClusterUrl = None,
+    name: Annotated[str | None, typer.Option(help="The sweep's name, unique in the tracking store.")] = None,
+    assignments: Set = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Hand a sweep to a cluster's Job API and return; `sweeps status` and `sweeps logs` show it."""
+    from sweeps.destination import Destination
+    from sweeps.spec import load_spec
+    from sweeps.submission import submit as submit_sweep
+
+    parsed = load_spec(spec, assignments or (), name)
+    destination = Destination.checked(
+        storage or os.environ.get("SWEEPS_STORAGE"), tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    )
+    _show_submitted(submit_sweep(parsed, _cluster_of(cluster), destination, err), as_json=json)
+
+
+@app.command(rich_help_panel=LAUNCH)
+def resume(
+    name: Name,
+    retry_failed: Annotated[bool, typer.Option(help="Run FAILED trials again too.")] = False,
+    assignments: Set = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Submit it to this cluster, http://HOST:8265.", show_default=False),
+    ] = None,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Go on with a sweep: finished trials stay, the others continue from their newest checkpoint."""
+    from sweeps import lifecycle
+
+    if cluster:
+        from sweeps.submitted_changes import resume as resume_submitted
+
+        found = _submitted(name, _cluster_of(cluster), storage)
+        submitted = resume_submitted(found, tracking_uri, assignments or (), err, retry_failed=retry_failed)
+        _show_submitted(submitted, as_json=json)
+        return
+    sweep = sweep_of(storage, name)
+    store = open_store(tracking_uri, experiment_of(sweep), create=True)
+    result = lifecycle.resume(
+        sweep, store, assignments or (), console=err, address=address, retry_failed=retry_failed
+    )
+    finish(result, store, as_json=json)
+
+
+@app.command("list", rich_help_panel=LOOK)
+def list_(
+    cluster: ClusterUrl = None, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False
+) -> None:
+    """List the sweeps in storage and in the tracking store, and the jobs of a cluster."""
+    from sweeps.overview import show_sweeps, sweeps_json
+
+    found = cluster_of(cluster)
+    rows = sweeps_json(files_of(storage), open_if_there(tracking_uri))
+    if found is not None:
+        from sweeps.submitted import with_jobs
+
+        rows = with_jobs(rows, found.jobs())
+    if json:
+        print_json({"sweeps": rows})
+    else:
+        show_sweeps(rows, out)
+
+
+@app.command(rich_help_panel=LOOK)
+def status(name: Name, cluster: ClusterUrl = None, storage: Storage = None, json: Json = False) -> None:
+    """Show a sweep's trials by state, what runs now, the best so far, and its job on a cluster."""
+    from sweeps.overview import show_status
+
+    values = _status(name, cluster, storage)
+    if json:
+        print_json(values)
+    else:
+        show_status(values, out)
+
+
+def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
+    from sweeps.overview import status_json
+
+    try:
+        cluster = cluster_of(url)
+    except RecordError as error:
+        # Storage is asked first: what it knows is shown, whether the cluster answers or not.
+        with contextlib.suppress(RecordError):
+            values = {**status_json(sweep_of(storage, name)), "job": None}
+            err.print(f"without the cluster's word: {error}", soft_wrap=True, highlight=False)
+            return values
+        raise
+    if cluster is None:
+        return {**status_json(sweep_of(storage, name)), "job": None}
+    from sweeps.submitted import status as status_of
+
+    return status_of(_submitted(name, cluster, storage))
+
+
+@app.command(rich_help_panel=LOOK)
+def logs(
+    name: Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
+    cluster: ClusterUrl = None,
+) -> None:
+    """Print what the newest job of a submitted sweep printed."""
+    from sweeps.submitted import logs as logs_of
+
+    found = cluster_of(cluster)
+    if found is None:
+        raise RecordError(
+            f"only submitted sweeps have logs: --cluster URL or RAY_API_SERVER_ADDRESS names the cluster"
+            f" of {name}"
+        )
+    try:
+        code = logs_of(_submitted(name, found, None), _write, _notice, follow=follow)
+    except KeyboardInterrupt:
+        _notice(f"no longer following; the job goes on: sweeps status {name} --cluster {found.address}")
+        interrupted_in_order()
+    raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=CHANGE)
+def stop(
+    name: Name,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for its end; 0 asks and does not wait.")
+    ] = 60.0,
+    cluster: ClusterUrl = None,
+    storage: Storage = None,
+) -> None:
+    """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
+    from sweeps import lifecycle
+
+    found = cluster_of(cluster)
+    if found is not None:
+        from sweeps.submitted_changes import stop as stop_submitted
+
+        how = stop_submitted(_submitted(name, found, storage), err, timeout)
+        _notice(f"{how}; go on with: sweeps resume {name} --cluster {found.address}")
+        return
+    stopped = lifecycle.stop(sweep_of(storage, name), err, timeout)
+    if not stopped:
+        _notice(f"nobody is running {name}")
+    elif timeout:
+        _notice(f"stopped; go on with: sweeps resume {name}")
+
+
+def _cluster_of(url: str | None) -> "Cluster":
+    found = cluster_of(url)
+    if found is None:
+        raise RecordError(
+            "--cluster: missing: must be the dashboard of a Ray cluster, http://HOST:8265"
+            " (or RAY_API_SERVER_ADDRESS)"
+        )
+    return found
+
+
+def _submitted(name: str, cluster: "Cluster", storage: str | None) -> "SubmittedSweep":
+    from sweeps.submitted import SubmittedSweep
+
+    return SubmittedSweep.find(name, cluster, storage)
+
+
+def _show_submitted(submitted: "Submitted", *, as_json: bool) -> None:
+    if as_json:
+        print_json(vars(submitted))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _notice(text: str) -> None:
+    err.print(text, soft_wrap=True, highlight=False)

@@ -1,0 +1,142 @@
+"""The commands that read results: verify, report, best, reproduce, ui; and delete."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iwae.errors import ConfigError, UserError
+from sweeps.cli_shared import (
+    CHANGE,
+    LOOK,
+    REPRODUCE,
+    Json,
+    Name,
+    Storage,
+    TrackingUri,
+    app,
+    err,
+    experiment_of,
+    open_if_there,
+    open_store,
+    out,
+    print_json,
+    files_of,
+    sweep_of,
+)  # fmt: skip
+
+
+@app.command(rich_help_panel=CHANGE)
+def delete(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    tracking_uri: TrackingUri = None, storage: Storage = None,
+) -> None:  # fmt: skip
+    """Delete a sweep: its runs in MLflow and its folder in storage."""
+    from sweeps import lifecycle
+    from tracking.storage import SweepStorage
+
+    sweep = SweepStorage(files_of(storage), name)
+    store = open_if_there(tracking_uri)
+    if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.uri}?", err=True):
+        return
+    lifecycle.delete(sweep, store)
+    err.print(f"deleted {name}", highlight=False)
+
+
+@app.command(rich_help_panel=CHANGE)
+def verify(
+    name: Name,
+    repair: Annotated[bool, typer.Option(help="Bring MLflow to what storage holds first.")] = False,
+    tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Prove that no trial is lost, doubled or stuck and no epoch is missing or logged twice."""
+    from sweeps.output import show_faults
+    from tracking.verification import verify as find_faults
+
+    sweep = sweep_of(storage, name)
+    store = open_store(tracking_uri, experiment_of(sweep), create=repair)
+    faults = find_faults(sweep, store, repair=repair)
+    if json:
+        print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
+    else:
+        show_faults(sweep, faults, out)
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=LOOK)
+def report(
+    name: Name,
+    output: Annotated[Path | None, typer.Option(help="Write it here as well.")] = None,
+    tracking_uri: TrackingUri = None, storage: Storage = None,
+) -> None:  # fmt: skip
+    """Write the trade-off report and attach it to the parent run."""
+    from tracking.publication import make_report, publish
+
+    sweep = sweep_of(storage, name)
+    record = sweep.record()
+    store = open_store(tracking_uri, experiment_of(sweep), create=False)
+    publish(record, sweep, store)
+    where = f"{sweep.uri}/report"
+    if output is not None:
+        where = str(make_report(record, sweep, output.absolute()).folder)
+    out.print(f"{where}/index.html", soft_wrap=True, highlight=False)
+
+
+@app.command(rich_help_panel=LOOK)
+def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
+    """The configuration with the lowest mean final validation NLL over seeds, and its median run."""
+    from sweeps.output import best_json, show_best
+    from tracking.report.tables import best as best_of
+
+    sweep = sweep_of(storage, name)
+    record = sweep.record()
+    choice = best_of(record)
+    if choice is None:
+        raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
+    store = open_store(tracking_uri, experiment_of(sweep), create=False)
+    values = best_json(choice, store.trial_run_ids(name))
+    if json:
+        print_json(values)
+    else:
+        show_best(choice, values, out)
+
+
+@app.command(rich_help_panel=REPRODUCE)
+def reproduce(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="A trial's run in MLflow.")] = None,
+    best_of: Annotated[
+        str | None, typer.Option("--best", metavar="NAME", help="The best run of a sweep.")
+    ] = None,
+    tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Train a run again and compare: BITWISE, WITHIN_NOISE or DIVERGED (exit code 1)."""
+    from sweeps.output import show_reproduction
+    from sweeps.reproduce import reproduce_run
+
+    if (run_id is None) == (best_of is None):
+        raise ConfigError("RUN_ID", "give either a run id or --best NAME")
+    store = open_store(tracking_uri, None, create=False)
+    result = reproduce_run(store, files_of(storage), run_id=run_id, best_of=best_of, console=err)
+    if json:
+        print_json(result.to_dict())
+    else:
+        show_reproduction(result, out)
+    if result.verdict == "DIVERGED":
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=LOOK)
+def ui(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Open on this sweep; else the newest.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Where the server listens, on 127.0.0.1; 0 takes a free port.")
+    ] = 5000,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Serve the MLflow UI on the tracking store and print the link that opens on the sweep."""
+    from sweeps.ui import serve
+
+    serve(open_store(tracking_uri, None, create=False), name, port, err, out)

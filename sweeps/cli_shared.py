@@ -1,0 +1,172 @@
+"""What the commands share: the app, options, where storage and tracking store are, how a session ends."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from sweeps.jobs import Cluster
+    from tracking.files import Files
+    from tracking.storage import SweepStorage
+    from tracking.store import RunStore
+
+app = typer.Typer(
+    name="sweeps", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Hyperparameter sweeps of importance weighted autoencoders: how much training time is a larger
+    K worth?
+
+    `sweeps run quickstart` trains 24 small models in about two minutes; `sweeps ui` opens the result.""",
+)  # fmt: skip
+
+err = Console(stderr=True)
+_stopped_in_order = False
+# In a pipe nothing is cut off at the width of a terminal that is not there.
+out = Console() if sys.stdout.isatty() else Console(width=200)
+
+LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name (`sweeps list` shows them).")]
+Spec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a ready spec (see `sweeps specs`).")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        help="MLflow tracking store: a server or a database. Default: MLFLOW_TRACKING_URI, else mlflow.db"
+        " in this folder.",
+        show_default=False,
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the sweeps' files lie: a folder or s3://bucket/prefix. Default: SWEEPS_STORAGE, else"
+        " ./sweeps-storage.",
+        show_default=False,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", show_default=False,
+        help="Override a value of the spec; may be repeated:"
+        " `--set base.num_epochs=5 --set 'search.seeds=[0, 1]'`.",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="A running Ray cluster, for example `auto` on its head.", show_default=False),
+]
+ClusterUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="URL", show_default=False,
+        help="The dashboard of a Ray cluster, http://HOST:8265. Default: RAY_API_SERVER_ADDRESS.",
+    ),
+]  # fmt: skip
+
+
+def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
+    """Print a session's result and leave with its exit code."""
+    from sweeps.output import result_json, show_result
+    from sweeps.runner import SweepResult
+
+    assert isinstance(result, SweepResult)
+    if as_json:
+        print_json(result_json(result, store.tracking_uri))
+    show_result(result, store.tracking_uri, err if as_json else out)
+    if result.outcome == "interrupted":
+        interrupted_in_order()
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def interrupted_in_order() -> NoReturn:
+    """Leave with exit code 130, once it was said what that means."""
+    global _stopped_in_order
+    _stopped_in_order = True
+    raise typer.Exit(130)
+
+
+def was_stopped_in_order() -> bool:
+    """Whether the command already said that it was interrupted."""
+    return _stopped_in_order
+
+
+def print_json(values: object) -> None:
+    """One object on standard output."""
+    import json
+
+    sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
+
+
+def files_of(storage: str | None) -> "Files":
+    """The storage in use."""
+    from tracking.storage import open_storage
+
+    return open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
+
+
+def sweep_of(storage: str | None, name: str) -> "SweepStorage":
+    """The sweep of this name, which must be there."""
+    from tracking.storage import SweepStorage
+
+    sweep = SweepStorage(files_of(storage), name)
+    sweep.spec()
+    return sweep
+
+
+def experiment_of(sweep: "SweepStorage") -> str:
+    """The MLflow experiment that its spec names."""
+    from sweeps.spec import SweepSpec
+
+    return SweepSpec.parse(sweep.spec()).tracking.experiment
+
+
+def store_of(uri: str | None, experiment: str | None = None) -> "RunStore":
+    """The tracking store in use, not opened yet."""
+    from tracking.store import RunStore, resolve_tracking_uri
+    from tracking.uris import refuse_password
+
+    if uri is not None:
+        refuse_password(uri)
+    uri = resolve_tracking_uri(uri)
+    return RunStore(uri) if experiment is None else RunStore(uri, experiment)
+
+
+def open_store(uri: str | None, experiment: str | None, *, create: bool) -> "RunStore":
+    """The tracking store in use, opened."""
+    return store_of(uri, experiment).open(create=create)
+
+
+def open_if_there(uri: str | None) -> "RunStore | None":
+    """The tracking store, or None where no database was made yet."""
+    from tracking.uris import sqlite_path
+
+    store = store_of(uri)
+    if store.tracking_uri.startswith("sqlite:") and not sqlite_path(store.tracking_uri).exists():
+        return None
+    return store.open()
+
+
+def cluster_of(url: str | None) -> "Cluster | None":
+    """The cluster that was given or that the environment names, after it answered; None without one.
+
+    Raises:
+        RecordError: nobody answers there, it is no Ray, or the token is missing or wrong.
+    """
+    from sweeps.ray_client import cluster_address, readable_token
+
+    address = cluster_address(url)
+    if address is None:
+        return None
+    from sweeps.jobs import Cluster
+
+    if (warning := readable_token()) is not None:
+        err.print(warning, soft_wrap=True, highlight=False)
+    return Cluster(address)

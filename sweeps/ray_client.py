@@ -1,0 +1,155 @@
+"""Ray's Job API client, made safe to wait for: addresses, the token, and errors of one line.
+
+Ray's own client reads the token (`RAY_AUTH_MODE=token` with `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` or
+`~/.ray/auth_token`) and sends it as a header; it appears nowhere else.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from iwae.errors import RecordError
+
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 60.0
+_TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKEN"
+T = TypeVar("T")
+
+
+class ConnectionLostError(RecordError):
+    """Nobody answers at the cluster's address now."""
+
+
+class JobExistsError(RecordError):
+    """The submission id is taken."""
+
+
+def cluster_address(given: str | None) -> str | None:
+    """Where the cluster's dashboard is: as given, else RAY_API_SERVER_ADDRESS, else RAY_ADDRESS if http.
+
+    An empty text means no cluster, whatever the environment says.
+
+    Raises:
+        RecordError: it is not the address of a dashboard, or holds a password.
+    """
+    address = given
+    if address is None:
+        address = os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS", "")
+        if address and not address.startswith(("http://", "https://")):
+            return None
+    if not address:
+        return None
+    if "://" not in address:
+        address = f"http://{address}"
+    parts = urlsplit(address)
+    if parts.password is not None:
+        raise RecordError("cluster: an address with a password is not allowed: must be http://HOST:8265")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RecordError(
+            f"cluster: {address!r} is not allowed: must be the dashboard's address, as in http://HOST:8265"
+        )
+    return address.rstrip("/")
+
+
+def readable_token() -> str | None:
+    """A warning when others may read the file with the token."""
+    if os.environ.get("RAY_AUTH_MODE") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
+        return None
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"warning: others can read the token in {path}: chmod 600 {path}"
+    return None
+
+
+def probe(address: str) -> None:
+    """Raise at once when nobody listens."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme in getproxies() and not proxy_bypass(host):
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConnectionLostError(f"no cluster at {address}: {error.strerror or error}") from None
+
+
+def answered(where: str, call: Callable[[], T]) -> T:
+    """What a call gives; whatever goes wrong is one line, and none holds the token."""
+    import requests
+    from ray.exceptions import AuthenticationError
+
+    try:
+        return call()
+    except AuthenticationError as error:
+        raise RecordError(f"{where} {_refusal(str(error))}: set {_TOKEN}") from None
+    except requests.exceptions.InvalidHeader:
+        raise RecordError(f"the token for {where} is not one line of text: set {_TOKEN}") from None
+    except (requests.exceptions.HTTPError, requests.exceptions.JSONDecodeError, KeyError):
+        raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
+    except (requests.exceptions.RequestException, ConnectionError) as error:
+        reason = "it does not answer" if isinstance(error, requests.Timeout) else "the connection failed"
+        raise ConnectionLostError(f"no cluster at {where}: {reason}") from None
+    except RuntimeError as error:
+        text = str(error)
+        if "already exists" in text:
+            raise JobExistsError(f"{where}: there is a job of this id") from None
+        if "Version check returned 404" in text:
+            raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
+        raise RecordError(f"{where}: {' '.join(text.split())[-300:]}") from None
+
+
+def _refusal(text: str) -> str:
+    if "invalid" in text.lower() and "Forbidden" in text:
+        return "refuses the token"
+    if "Unauthorized" in text:
+        return "asks for a token"
+    return "cannot be asked, because no token was found"
+
+
+def connect(address: str) -> Any:
+    """Ray's client, with a limit to every wait."""
+    from ray.job_submission import JobSubmissionClient
+
+    # They set their own levels when they are imported.
+    for name in (
+        "dashboard.modules.job.sdk",
+        "dashboard.modules.dashboard_sdk",
+        "_private.runtime_env.packaging",
+        "_private.authentication.http_token_authentication",
+    ):
+        logging.getLogger(f"ray.{name}").setLevel(logging.ERROR)
+
+    class Client(JobSubmissionClient):
+        def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
+            return super()._do_request(
+                method, endpoint, timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS), **options
+            )
+
+    with _addressed(address):
+        return Client(address)
+
+
+@contextlib.contextmanager
+def _addressed(address: str) -> Iterator[None]:
+    # Ray prefers what the environment says to what its client is given.
+    name = "RAY_API_SERVER_ADDRESS"
+    old = os.environ.get(name)
+    os.environ[name] = address
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if old is not None:
+            os.environ[name] = old

@@ -1,0 +1,44 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from iwae import yaml
+from sweeps.travel import PACKAGES, pack, pack_sweep
+from tracking import provenance
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_the_packages_travel_whole_and_nothing_else_does(tmp_path: Path) -> None:
+    pack(tmp_path)
+    listed = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", *PACKAGES],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    there = {path for path in listed if (REPOSITORY / path).exists()}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == there
+
+
+def test_the_same_code_packs_to_the_same_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        pack(tmp_path / name)
+    for path in (tmp_path / "a").rglob("*.py"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_code_that_travelled_says_where_it_comes_from(tmp_path: Path) -> None:
+    pack(tmp_path)
+    pack_sweep(tmp_path, {"name": "x"})
+    assert yaml.load((tmp_path / "spec.yaml").read_text()) == {"name": "x"}
+    code = "import json, tracking.provenance as p; print(json.dumps([p.__file__, p.code()]))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    file, said = json.loads(shown.stdout)
+    assert Path(file).is_relative_to(tmp_path)
+    here = provenance.origin()
+    assert here["commit"]
+    assert {name: said[name] for name in here} == here
+    assert said["packages"] == provenance.code()["packages"]
