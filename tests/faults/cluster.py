@@ -5,6 +5,7 @@ Ray on the machine is met.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -12,15 +13,20 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import psutil
 
 from .commands import kill_all
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 _MEMORY = "100000000"
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+# A token file of this user's would switch authentication on, silently; this cluster is on 127.0.0.1 only.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_AUTH_MODE": "disabled",
+    "RAY_raylet_start_wait_time_s": "300",
+}  # fmt: skip
 
 
 def free_ports(number: int) -> list[int]:
@@ -46,7 +52,7 @@ class Node:
         command = [str(Path(sys.executable).with_name("ray")), "start", *words, *ports]
         with log.open("a") as file:
             self.process = subprocess.Popen(
-                command, stdout=file, stderr=file, env={**os.environ, **_QUIET}, start_new_session=True
+                command, stdout=file, stderr=file, env={**os.environ, **ENVIRONMENT}, start_new_session=True
             )
 
     def processes(self) -> list[psutil.Process]:
@@ -89,9 +95,9 @@ class Cluster:
         )  # fmt: skip
         self._wait_for_port()
         self.nodes = []
-        for _ in range(2):
+        for number in (2, 3):
             self.join()
-        self.wait_for_nodes(3)
+            self.wait_for_nodes(number)
 
     def join(self) -> None:
         """A further raylet with one CPU."""
@@ -125,18 +131,22 @@ class Cluster:
 
     def wait_for_nodes(self, number: int) -> None:
         """Wait until so many nodes are alive."""
-        code = (
-            "import ray, sys; from ray.util.state import list_nodes;"
-            f" n = list_nodes('http://127.0.0.1:{self.dashboard}');"
-            " print(sum(node.state == 'ALIVE' for node in n))"
-        )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-            if shown.stdout.strip() == str(number):
+            if self._alive() == number:
                 return
-            time.sleep(1.0)
+            time.sleep(0.5)
         raise TimeoutError(f"the cluster has not {number} nodes after {START_SECONDS:.0f} s: {self.folder}")
+
+    def _alive(self) -> int:
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.dashboard}/api/v0/nodes", timeout=10
+            ) as reply:
+                nodes = json.load(reply)["data"]["result"]["result"]
+        except (OSError, TypeError, KeyError, ValueError):
+            return 0  # the dashboard answers last of all
+        return sum(node["state"] == "ALIVE" for node in nodes)
 
     def _wait_for_port(self) -> None:
         deadline = time.monotonic() + START_SECONDS

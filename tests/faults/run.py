@@ -8,6 +8,7 @@ by bit. Exit code 1 when anything was lost, doubled or otherwise wrong.
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -76,6 +77,9 @@ def main() -> None:
         for fault in faults:
             console.print(f"{fault.name:16} {fault.times:3} times  {fault.what}", highlight=False)
         return
+    # A shell's background job ignores Ctrl-C, and so would everything that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts: list[Verdict] = []
     skipped: dict[str, str] = {}
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")), options.seed)

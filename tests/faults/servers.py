@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -16,7 +17,7 @@ from .cluster import free_ports
 from .commands import kill_all
 from .harness import Case, NotHereError
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 DOWN_SECONDS = 60.0
 
 
@@ -65,17 +66,13 @@ class MlflowServer:
 
 
 class Postgres:
-    """A PostgreSQL of its own on 127.0.0.1.
-
-    Args:
-        folder: must not exist; it will belong to the user `postgres` where this runs as root.
+    """A PostgreSQL of its own on 127.0.0.1, in a folder of its own.
 
     Raises:
         NotHereError: no PostgreSQL is installed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.port = free_ports(1)[0]
         self.uri = f"postgresql://sweeps@127.0.0.1:{self.port}/postgres"
         installed = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")), shutil.which("initdb")]
@@ -84,10 +81,10 @@ class Postgres:
         self._binaries = Path(installed[0] or installed[-1] or "").parent
         # PostgreSQL refuses to run as root.
         self._user = "postgres" if os.getuid() == 0 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
 
     def start(self) -> None:
         """Make the database and start it."""
-        self.folder.mkdir(parents=True)
         if self._user is not None:
             owner = pwd.getpwnam(self._user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -100,8 +97,9 @@ class Postgres:
         self._control("restart", "-m", "immediate")
 
     def stop(self) -> None:
-        """End it."""
+        """End it and remove what it held."""
         self._control("stop", "-m", "immediate")
+        shutil.rmtree(self.folder)
 
     def _control(self, *words: str) -> None:
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
@@ -130,7 +128,7 @@ def mlflow_down(case: Case) -> None:
 
 def postgres_restarted(case: Case) -> None:
     """Restarted at a random instant, as after a crash."""
-    database = Postgres(case.folder.with_name(f"{case.folder.name}-postgres"))
+    database = Postgres()
     database.start()
     case.closing.append(database.stop)
     server = MlflowServer(case.folder / "mlflow", database.uri)
