@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import psutil
 
 from . import results
+from .bench import Bench
+from .case import Case
 from .cluster import Cluster
 from .commands import Command
-from .harness import Bench, Case
 from .servers import mlflow_down, postgres_restarted
 from .storage_full import storage_full
 from .sweep import EndedError

@@ -18,8 +18,10 @@ from pathlib import Path
 from rich.console import Console
 
 from . import table
+from .bench import Bench, NotHereError
+from .case import Verdict
 from .faults import FAULTS, Fault
-from .harness import Bench, NotHereError, Verdict, attempt
+from .harness import attempt
 
 
 def chosen(names: Iterable[str]) -> list[Fault]:

@@ -5,7 +5,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from .harness import Case, NotHereError
+from .bench import NotHereError
+from .case import Case
 
 SIZE = "16m"
 HELD_SECONDS = 30.0

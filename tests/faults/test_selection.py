@@ -10,8 +10,10 @@ import pytest
 
 from tracking.client import Client
 
+from .bench import Bench
+from .case import Case
 from .faults import FAULTS
-from .harness import Bench, Case, attempt
+from .harness import attempt
 from .sweep import NAME, Sweep
 
 pytestmark = pytest.mark.timeout(1200)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .harness import Bench, Case
+from .bench import Bench
+from .case import Case
 from .sweep import EndedError, Sweep
 
 FILES = {
