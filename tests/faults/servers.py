@@ -51,7 +51,7 @@ class MlflowServer:
                 env={**os.environ, **quiet}, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=5):
                 return
             time.sleep(0.5)
@@ -75,7 +75,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self.port = free_ports(1)[0]
-        self.uri = f"postgresql://sweeps@127.0.0.1:{self.port}/postgres"
+        self.uri = f"postgresql+psycopg2://sweeps@127.0.0.1:{self.port}/postgres"
         installed = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")), shutil.which("initdb")]
         if installed == [None]:
             raise NotHereError("PostgreSQL is not installed")
