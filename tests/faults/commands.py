@@ -111,6 +111,8 @@ class Command:
         """What is not fit for a user to read: tracebacks, and more than one line of error."""
         lines = self.err.read_text(errors="replace").splitlines()
         found = [f"traceback: {_cause(lines)}"] if any("Traceback" in line for line in lines) else []
+        if any("StackTrace Information" in line for line in lines):
+            found.append("a stack of Ray's")
         if (errors := sum(line.startswith("error:") for line in lines)) > 1:
             found.append(f"{errors} lines of error")
         return [f"`{self}`: {what}" for what in found]
