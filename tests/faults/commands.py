@@ -32,6 +32,7 @@ class Command:
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
         names = ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE", "RAY_ADDRESS")
         environment = {name: value for name, value in os.environ.items() if name not in names}
+        environment["RAY_raylet_start_wait_time_s"] = "300"  # a busy machine is no fault of the sweep's
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sweeps", *words], cwd=folder, env=environment, stdout=out,
