@@ -43,6 +43,8 @@ def attempt(bench: Bench, fault: str, number: int, act: Callable[[Case], None]) 
     verdict.took = time.monotonic() - began
     if verdict.survived:
         shutil.rmtree(case.folder, ignore_errors=True)
+    elif case.sweep is not None and case.sweep.folder != case.folder:
+        shutil.copytree(case.sweep.folder, case.folder, dirs_exist_ok=True)  # the next attempt restores it
     return verdict
 
 
