@@ -1,9 +1,9 @@
-"""How the service grows: `python tests/benchmarks/scale.py [--trials 1000] [--quick] [--figures] [--postgres]`.
+"""How the service grows: `python tests/benchmarks/scale.py [--trials 1000] [--figures] [--postgres]`.
 
-Three sweeps of real short trials, of a tenth, half and all of the trials, each by `sweeps run --address` on two
-raylets, recorded by an MLflow server: trials a minute, the driver's memory, how far MLflow is behind storage,
-and what `status`, `report`, `list` and `verify` take, as a user runs them. Nothing may grow faster than the
-number of trials.
+Three sweeps of real short trials, of a tenth, half and all of the trials, each by `sweeps run --address` on
+two raylets, recorded by an MLflow server: trials a minute, the driver's memory, how far MLflow is behind
+storage, and what `status`, `report`, `list` and `verify` take, as a user runs them. Nothing may grow faster
+than the number of trials.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def measure(number: int, figures: bool, folder: Path, address: str, uri: str, qu
 
 def _watch(driver: "subprocess.Popen[bytes]", sweep: Path, found: Measured, query: Query) -> dict[str, float]:
     """Until the driver ends; gives when each trial's last unit was written."""
-    watched, finished = psutil.Process(driver.pid), {}
+    watched, finished = psutil.Process(driver.pid), dict[str, float]()
     recorded: dict[str, float] = {}
     while driver.poll() is None:
         for path in sweep.glob("trials/*/final.zip"):
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--cpus", type=int, default=1, help="of each raylet: trials that run at once")
     asked = parser.parse_args()
     trials = min(asked.trials, 100) if asked.quick else asked.trials
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # a token left in the home folder switches it on
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-")))
         database = f"sqlite:///{folder}/mlflow.db"

@@ -1,6 +1,8 @@
-"""The servers that `scale.py` measures against: an MLflow server, PostgreSQL, a Ray cluster of two raylets."""
+"""The servers that `scale.py` measures against: MLflow, PostgreSQL, a Ray cluster of two raylets."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,11 +18,12 @@ PATIENCE_SECONDS = 180.0
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A port that nobody listens on, outside the range from which the system serves everybody else."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
