@@ -37,6 +37,7 @@ class Board:
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._changed: list[str] = []
+        self._handed_out: set[str] = set()
         self.started = time.time()
         for trial in trials:
             self._rows[trial.key] = Row(trial.plan)
@@ -49,9 +50,15 @@ class Board:
         with self._lock:
             self._rows.update((planned.key, Row(planned)) for planned in trials)
 
+    def begin(self, key: str) -> None:
+        """A trial was handed out: from now on `refresh` asks how far it is."""
+        with self._lock:
+            self._handed_out.add(key)
+
     def update(self, trial: TrialRecord) -> None:
         """A trial as storage has it now."""
         with self._lock:
+            self._handed_out.discard(trial.key)
             row = self._rows.setdefault(trial.key, Row(trial.plan))
             row.state, row.error = trial.state, trial.error
             row.epoch = len(trial.history)
@@ -64,7 +71,9 @@ class Board:
 
     def refresh(self) -> None:
         """Read how far the running trials say they are."""
-        for key, row in list(self._rows.items()):
+        with self._lock:
+            asked = [(key, self._rows[key]) for key in self._handed_out]
+        for key, row in asked:
             if row.state in (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPED):
                 progress = self._storage.progress(key)
                 if progress is None or progress["time"] < self.started:

@@ -75,6 +75,7 @@ class PlanSearcher(Searcher):
             return str(Searcher.FINISHED)
         planned = self._pending.pop()
         self._live[trial_id] = planned
+        self._board.begin(planned.key)
         return {**self._options, "planned": planned.to_json()}
 
     def on_trial_complete(

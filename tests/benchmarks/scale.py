@@ -28,6 +28,8 @@ from rich.table import Table
 from scale_servers import mlflow_server, postgres, two_raylets
 
 from iwae import yaml
+from sweeps.plan import draw_plan
+from sweeps.spec import SweepSpec
 
 LOOK_SECONDS = 0.5
 ARRIVED = (
@@ -73,7 +75,7 @@ class Measured:
 
 def spec(number: int, figures: bool) -> dict[str, Any]:
     """Five K's, as many learning rates as it takes, four seeds (fewer for very few trials)."""
-    seeds = 4 if number >= 40 else 1
+    seeds = 4 if number >= 20 else 1
     rates = [round(1e-3 * 1.02**index, 8) for index in range(max(1, number // (5 * seeds)))]
     space = {"objective.num_samples": {"grid": [1, 2, 3, 4, 5]}, "optimizer.lr": {"grid": rates}}
     return {
@@ -84,7 +86,9 @@ def spec(number: int, figures: bool) -> dict[str, Any]:
 
 def measure(number: int, figures: bool, folder: Path, address: str, uri: str, query: Query) -> Measured:
     """Run one sweep to its end, watch it, then run each command on it."""
-    document, found = spec(number, figures), Measured(number)
+    document = spec(number, figures)
+    number = len(draw_plan(SweepSpec.parse(document)))
+    found = Measured(number)
     path = folder / f"{document['name']}.yaml"
     path.write_text(yaml.dump(document))
     storage = folder / "storage"
@@ -207,7 +211,7 @@ def main() -> None:
             found.append(
                 measure(number, asked.figures, folder, address, uri, lambda sql: _ask(database, sql))
             )
-            Console(stderr=True).print(f"{number} trials: {found[-1].a_minute:.0f} a minute")
+            Console(stderr=True).print(f"{found[-1].number} trials: {found[-1].a_minute:.0f} a minute")
     Console().print(show(found))
 
 
