@@ -113,13 +113,17 @@ def two_raylets(folder: Path, cpus: int) -> Iterator[str]:
     address = f"127.0.0.1:{port}"
     program = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--node-ip-address=127.0.0.1"]
     head = [f"--port={port}", "--head", f"--temp-dir={folder / 'ray'}", "--include-dashboard=false"]
-    with process([*program, *head, *_own(cpus)], folder / "head.log", lambda: answers(port)):
-        joined = folder / "node.log"
-        second = [*program, f"--address={address}", *_own(cpus)]
-        with process(
-            second, joined, lambda: joined.exists() and "runtime started" in joined.read_text().lower()
-        ):
-            yield address
+    first, second = folder / "head.log", folder / "node.log"
+    with (
+        process([*program, *head, *_own(cpus)], first, lambda: _is_up(first)),
+        process([*program, f"--address={address}", *_own(cpus)], second, lambda: _is_up(second)),
+    ):
+        yield address
+
+
+def _is_up(log: Path) -> bool:
+    """Whether a node says so: it listens before it can be joined."""
+    return "runtime started" in log.read_text().lower()
 
 
 def _own(cpus: int) -> list[str]:

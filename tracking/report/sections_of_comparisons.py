@@ -38,7 +38,9 @@ def rate_section(analysis: Analysis) -> str:
     ]
     head.append("nats / extra second")
     several = len(analysis.strata) > 1
-    rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in analysis.gains]
+    label = analysis.chosen.label if analysis.chosen is not None else ""
+    ordered = sorted(analysis.gains, key=lambda gain: gain.stratum != label)  # first those of the figure
+    rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
     caption = (
         "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio, at"
         " the level of Holm's correction; cut where they leave the axis."
