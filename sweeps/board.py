@@ -37,21 +37,28 @@ class Board:
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._changed: list[str] = []
+        self._handed_out: set[str] = set()
         self.started = time.time()
         for trial in trials:
             self._rows[trial.key] = Row(trial.plan)
             self.update(trial)
         self._changed.clear()
-        self._done_before = self._work_done()
+        self._done_before = self._done()
 
     def add(self, trials: Iterable[PlannedTrial]) -> None:
         """More trials, from a sampler."""
         with self._lock:
             self._rows.update((planned.key, Row(planned)) for planned in trials)
 
+    def begin(self, key: str) -> None:
+        """A trial was handed out: from now on `refresh` asks how far it is."""
+        with self._lock:
+            self._handed_out.add(key)
+
     def update(self, trial: TrialRecord) -> None:
         """A trial as storage has it now."""
         with self._lock:
+            self._handed_out.discard(trial.key)
             row = self._rows.setdefault(trial.key, Row(trial.plan))
             row.state, row.error = trial.state, trial.error
             row.epoch = len(trial.history)
@@ -64,7 +71,9 @@ class Board:
 
     def refresh(self) -> None:
         """Read how far the running trials say they are."""
-        for key, row in list(self._rows.items()):
+        with self._lock:
+            asked = [(key, self._rows[key]) for key in self._handed_out]
+        for key, row in asked:
             if row.state in (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPED):
                 progress = self._storage.progress(key)
                 if progress is None or progress["time"] < self.started:
@@ -91,23 +100,25 @@ class Board:
 
     def best(self) -> Row | None:
         """The complete trial with the lowest final validation NLL."""
-        complete = [row for row in self.rows() if row.val_nll_final is not None]
-        return min(complete, key=lambda row: row.val_nll_final or 0.0, default=None)
+        with self._lock:
+            complete = [row for row in self._rows.values() if row.val_nll_final is not None]
+            best = min(complete, key=lambda row: row.val_nll_final or 0.0, default=None)
+            return None if best is None else Row(**vars(best))
 
     def seconds_left(self) -> float | None:
         """Time left, from the work done since the driver started; None while nothing is known.
 
         A trial's work is taken as its epochs times a constant and a part that grows with K.
         """
-        total = sum(_work(row) for row in self.rows())
-        done = self._work_done()
+        with self._lock:
+            total, done = sum(map(_work, self._rows.values())), self._done()
         if done <= self._done_before:
             return None
         pace = (time.time() - self.started) / (done - self._done_before)
         return pace * (total - done)
 
-    def _work_done(self) -> float:
-        return sum(_work(row) * row.fraction for row in self.rows())
+    def _done(self) -> float:
+        return sum(_work(row) * row.fraction for row in self._rows.values())
 
 
 def _work(row: Row) -> float:

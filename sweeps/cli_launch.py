@@ -17,11 +17,11 @@ from sweeps.cli_shared import (
     app,
     err,
     experiment_of,
+    files_of,
     finish,
     open_store,
     out,
     print_json,
-    files_of,
     store_of,
     sweep_of,
 )  # fmt: skip

@@ -24,13 +24,13 @@ from sweeps.cli_shared import (
     cluster_of,
     err,
     experiment_of,
+    files_of,
     finish,
     interrupted_in_order,
     open_if_there,
     open_store,
     out,
     print_json,
-    files_of,
     sweep_of,
 )  # fmt: skip
 

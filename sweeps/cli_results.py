@@ -17,11 +17,11 @@ from sweeps.cli_shared import (
     app,
     err,
     experiment_of,
+    files_of,
     open_if_there,
     open_store,
     out,
     print_json,
-    files_of,
     sweep_of,
 )  # fmt: skip
 

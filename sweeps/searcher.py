@@ -1,12 +1,13 @@
 """PlanSearcher: hands Tune the trials of the plan, one by one, and hears how each ended."""
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
 from sweeps.board import Board
 from sweeps.outcomes import UNSTORED
-from tracking.records import PlannedTrial, SweepRecord, TrialState
+from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage import SweepStorage
 
 
@@ -18,7 +19,7 @@ class Source(Protocol):
         ...
 
     def tell(self, record: SweepRecord) -> None:
-        """Hear the results of every configuration whose trials have all ended."""
+        """Hear the results of every configuration in the record whose trials have all ended."""
         ...
 
 
@@ -55,6 +56,11 @@ class PlanSearcher(Searcher):
         self._board = board
         self._live: dict[str, PlannedTrial] = {}
         self.trouble: str | None = None
+        # A model-based sampler hears every result; reading the whole sweep for each would be quadratic.
+        self._record = None if source is None else storage.record()
+        self._replicates: dict[str, dict[str, TrialRecord]] = {}
+        for trial in self._record.trials if self._record is not None else ():
+            self._replicates.setdefault(trial.plan.configuration_key, {})[trial.key] = trial
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial's config, None to wait, or FINISHED."""
@@ -67,13 +73,14 @@ class PlanSearcher(Searcher):
             if suggested is None:
                 return None if self._live else str(Searcher.FINISHED)
             if suggested:
-                self._storage.write_plan([*self._storage.plan(), *suggested])
+                self._extend(suggested)
                 self._board.add(suggested)
                 self._pending = suggested[::-1]
         if not self._pending:
             return str(Searcher.FINISHED)
         planned = self._pending.pop()
         self._live[trial_id] = planned
+        self._board.begin(planned.key)
         return {**self._options, "planned": planned.to_json()}
 
     def on_trial_complete(
@@ -91,9 +98,20 @@ class PlanSearcher(Searcher):
             self._storage.write_outcome(planned.key, TrialState.PRUNED)
         if (result or {}).get("outcome") == UNSTORED:
             self.trouble = str((result or {})["error"])
-        self._board.update(self._storage.trial(planned))
-        if self._source is not None:
-            self._source.tell(self._storage.record())
+        ended = self._storage.trial(planned)
+        self._board.update(ended)
+        if self._source is not None and self._record is not None:
+            replicates = self._replicates.setdefault(planned.configuration_key, {})
+            replicates[planned.key] = ended
+            self._source.tell(replace(self._record, trials=tuple(replicates.values())))
+
+    def _extend(self, suggested: list[PlannedTrial]) -> None:
+        """Add a configuration's trials to the plan."""
+        for planned in suggested:
+            waiting = TrialRecord(planned, TrialState.WAITING)
+            self._replicates.setdefault(planned.configuration_key, {})[planned.key] = waiting
+        trials = [trial.plan for replicates in self._replicates.values() for trial in replicates.values()]
+        self._storage.write_plan(sorted(trials, key=lambda planned: planned.index))
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tuner pickles its searcher for a `restore` that is never used."""

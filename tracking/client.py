@@ -10,6 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Standard output belongs to results; and the link costs two more requests a run.
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 import numpy as np
 from mlflow import MlflowClient
@@ -30,11 +32,12 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.rest_utils import http_request, verify_rest_response
 from sqlalchemy.exc import SQLAlchemyError
 
 from iwae.config import DataConfig
 from iwae.errors import RecordError
-from tracking.uris import shown
+from tracking.uris import is_server, shown
 from tracking.view import Point
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation of its tables
@@ -42,12 +45,17 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
 MAX_TAG_LENGTH = 8000
+MAX_BULK_RUNS = 100  # and for one question after many runs' histories
+MAX_BULK_POINTS = 25_000
+SERVER_THREADS = 8
 MAX_DIGEST_LENGTH = 36
-_PAGE = 1000
+_PAGE = 200  # a page of 1,000 runs may take a busy server longer than a call may wait
+_BULK_PAGE = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _FAILURES = (MlflowException, SQLAlchemyError, OSError)
 _STATUS = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -82,6 +90,12 @@ class Client:
         self._connection_uri = uri
         self.mlflow: MlflowClient = self.call(MlflowClient, uri)
         self._repositories: dict[str, ArtifactRepository] = {}
+        self._artifact_uris: dict[str, str] = {}
+
+    @property
+    def at_once(self) -> int:
+        """How many calls are worth making at the same time: a server waits for disks and networks."""
+        return SERVER_THREADS if is_server(self.uri) else 1
 
     def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call MLflow; wait while another process holds the lock of an SQLite database."""
@@ -133,7 +147,7 @@ class Client:
                 self.mlflow.search_runs, ids, conditions, max_results=_PAGE, order_by=order, page_token=token
             )
 
-        return [_plain(run) for run in self._pages(page)]
+        return [self._plain(run) for run in self._pages(page)]
 
     def run(self, run_id: str) -> Run:
         """The run with this id; a deleted one counts as missing."""
@@ -145,11 +159,11 @@ class Client:
             raise
         if found.info.lifecycle_stage != "active":
             raise RecordError(f"run {run_id} in {self.uri} was deleted")
-        return _plain(found)
+        return self._plain(found)
 
     def create_run(self, experiment_id: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
         """A new run with its tags in one transaction, so that it can be found again whatever happens next."""
-        return _plain(self.call(self.mlflow.create_run, experiment_id, start, dict(tags), name))
+        return self._plain(self.call(self.mlflow.create_run, experiment_id, start, dict(tags), name))
 
     def log(
         self,
@@ -171,6 +185,46 @@ class Client:
         """Every value that was logged for a metric, in the order of logging as far as MLflow keeps it."""
         found = self.call(self.mlflow.get_metric_history, run_id, key)
         return [Point(key, metric.step, metric.timestamp, metric.value) for metric in found]
+
+    def histories(self, keys: Mapping[str, Iterable[str]]) -> dict[str, list[Point]]:
+        """Every value that was logged for some metrics of many runs, by run, in no order.
+
+        One call answers for a metric of a hundred runs; where a store has no such call, each is asked for.
+
+        Args:
+            keys: names of metrics by run id.
+        """
+        runs_of: dict[str, list[str]] = {}
+        for run_id, names in keys.items():
+            for name in names:
+                runs_of.setdefault(name, []).append(run_id)
+        questions = [
+            (name, ids[first : first + MAX_BULK_RUNS])
+            for name, ids in runs_of.items()
+            for first in range(0, len(ids), MAX_BULK_RUNS)
+        ]
+        found: dict[str, list[Point]] = {run_id: [] for run_id in keys}
+        for answer in self.each(lambda question: self._bulk(*question), questions):
+            for run_id, point in answer:
+                found[run_id].append(point)
+        return found
+
+    def _bulk(self, key: str, run_ids: Sequence[str]) -> list[tuple[str, Point]]:
+        """One metric's history of at most ``MAX_BULK_RUNS`` runs, in parts where one answer is cut off."""
+        if len(run_ids) == 1:
+            return [(run_ids[0], point) for point in self.history(run_ids[0], key)]
+        answer = self.call(_bulk_history, self.mlflow, run_ids, key)
+        if answer is not None and len(answer) < MAX_BULK_POINTS:
+            return [(m["run_id"], Point(key, m["step"], m["timestamp"], m["value"])) for m in answer]
+        middle = len(run_ids) // 2
+        return [*self._bulk(key, run_ids[:middle]), *self._bulk(key, run_ids[middle:])]
+
+    def each(self, function: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        """The function of every item, several at once on a server; the first error is raised."""
+        if self.at_once == 1 or len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(self.at_once, thread_name_prefix="mlflow") as pool:
+            return list(pool.map(function, items))
 
     def log_dataset(self, run_id: str, data: DataConfig, content_hash: str) -> None:
         """Note the data set as the run's input; the same again changes nothing.
@@ -206,6 +260,16 @@ class Client:
             local = self.call(self._repository(run_id).download_artifacts, path, dst_path=folder)
             return Path(local).read_bytes()
 
+    def read_if_there(self, run_id: str, path: str) -> bytes | None:
+        """The content of an artifact, or None; `read` asks twice, whether it is a folder first."""
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            local = Path(folder, "file")
+            try:
+                self._repository(run_id)._download_file(path, str(local))  # type: ignore[no-untyped-call]
+                return local.read_bytes()
+            except Exception:  # each kind of repository says in its own way that there is no such file
+                return self.read(run_id, path) if path in self.files(run_id) else None
+
     def remove(self, run_id: str, path: str) -> None:
         """Remove an artifact; one that is not there is no error."""
         self.call(self._repository(run_id).delete_artifacts, path)
@@ -213,7 +277,9 @@ class Client:
     def _repository(self, run_id: str) -> ArtifactRepository:
         """Where a run's artifacts lie; `runs:/` addresses ask the store several times for each file."""
         if run_id not in self._repositories:
-            uri = self.call(self.mlflow.get_run, run_id).info.artifact_uri
+            if run_id not in self._artifact_uris:
+                self.run(run_id)
+            uri = self._artifact_uris[run_id]
             self._repositories[run_id] = self.call(
                 get_artifact_repository, uri, tracking_uri=self._connection_uri
             )
@@ -264,6 +330,16 @@ class Client:
         """Move a logged model to MLflow's trash."""
         self.call(self.mlflow.delete_logged_model, model_id)
 
+    def _plain(self, run: MlflowRun) -> Run:
+        info, data = run.info, run.data
+        self._artifact_uris[info.run_id] = info.artifact_uri
+        inputs = run.inputs.dataset_inputs if run.inputs is not None else []
+        datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
+        return Run(
+            info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
+            data.tags, data.params, data.metrics, datasets,
+        )  # fmt: skip
+
     @staticmethod
     def _pages(page: Callable[[str | None], Any]) -> Iterable[Any]:
         token: str | None = None
@@ -297,17 +373,21 @@ def _http_status(error: Exception) -> int | None:
     return status or _STATUS.get(getattr(error, "error_code", ""))
 
 
+def _bulk_history(mlflow: MlflowClient, run_ids: Sequence[str], key: str) -> list[dict[str, Any]] | None:
+    """What the UI asks for, as no public method of the client does; None where it is not there."""
+    store = mlflow._tracking_client.store
+    if hasattr(store, "get_metric_history_bulk"):
+        found = store.get_metric_history_bulk(list(run_ids), key, MAX_BULK_POINTS)
+        return [metric.to_dict() for metric in found]
+    query = {"run_id": list(run_ids), "metric_key": key, "max_results": MAX_BULK_POINTS}
+    answer = http_request(store.get_host_creds(), _BULK_PAGE, "GET", params=query)  # type: ignore[no-untyped-call]
+    if answer.status_code == 404:
+        return None
+    metrics: list[dict[str, Any]] = verify_rest_response(answer, _BULK_PAGE).json()["metrics"]
+    return metrics
+
+
 def _quoted(value: str) -> str:
     if "'" in value:
         raise RecordError(f"{value!r} is not allowed: must be a name without quotes")
     return value
-
-
-def _plain(run: MlflowRun) -> Run:
-    info, data = run.info, run.data
-    inputs = run.inputs.dataset_inputs if run.inputs is not None else []
-    datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
-    return Run(
-        info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
-        data.tags, data.params, data.metrics, datasets,
-    )  # fmt: skip

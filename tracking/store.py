@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError
 from tracking import uris
-from tracking.records import SweepRecord, TrialRecord, TrialState
+from tracking.records import SweepRecord, TrialRecord
 from tracking.storage import SweepStorage, open_storage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
 
@@ -86,9 +86,7 @@ class RunStore:
                     self.forget(record.name)
                 sweep, trials = self._runs_of(record, trusting=not afresh)
                 parent = sweep.begin(record)
-                for trial in record.trials:
-                    if trial.state is not TrialState.WAITING:
-                        trials.sync(record, parent, trial)
+                trials.sync_all(record, parent)
                 sweep.finish(record)
             except BaseException:
                 self.forget(record.name)

@@ -3,6 +3,7 @@
 import io
 import logging
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,16 @@ class TrialRuns:
                 known.fingerprint = ""
             self._known.setdefault(run.tags.get("sweeps.trial_key", ""), known)
 
+    def sync_all(self, record: SweepRecord, parent_id: str) -> None:
+        """Bring the runs of all trials that have begun to what the record says, several at a time."""
+        begun = [trial for trial in record.trials if trial.state is not TrialState.WAITING]
+        changed = [trial for trial in begun if not self._is_known(trial)]
+        self.client.each(lambda trial: self.sync(record, parent_id, trial), changed)
+
+    def _is_known(self, trial: TrialRecord) -> bool:
+        known = self._known.get(trial.key)
+        return known is not None and known.trial is trial
+
     def sync(self, record: SweepRecord, parent_id: str, trial: TrialRecord) -> str:
         """Bring the run of a trial that has begun to what its record says; returns the run's id."""
         known = self._known.get(trial.key)
@@ -132,17 +143,22 @@ class TrialRuns:
             known.status = "RUNNING"
 
     def _log_epochs(self, trial: TrialRecord, known: _Known) -> None:
+        """Parameters, epochs and final numbers in as few calls as MLflow allows: each waits for its disk."""
         params = {name: text for name, text in view.params(trial.config).items() if name not in known.params}
-        if params:
-            self.client.log(known.run_id, params=params)
-            known.params.update(params)
         assert known.times is not None
-        for epochs in batches(epoch for epoch in trial.history if epoch.epoch not in known.times):
-            self.client.log(known.run_id, view.epoch_points(epochs))
-            known.times.update({epoch.epoch: view.milliseconds(epoch.time) for epoch in epochs})
-        if trial.final is not None:
-            # The same points again are no new points.
-            self.client.log(known.run_id, view.final_points(trial))
+        missing = (epoch for epoch in trial.history if epoch.epoch not in known.times)
+        calls = [view.epoch_points(epochs) for epochs in batches(missing)]
+        final = view.final_points(trial)  # the same points again are no new points
+        if calls and len(calls[-1]) + len(final) <= MAX_METRICS:
+            calls[-1] += final
+        elif final:
+            calls.append(final)
+        if params and not calls:
+            calls.append([])
+        for number, points in enumerate(calls):
+            self.client.log(known.run_id, points, params if number == 0 else None)
+        known.params.update(params)
+        known.times.update({epoch.epoch: view.milliseconds(epoch.time) for epoch in trial.history})
 
     def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
         files: dict[str, bytes] = {}
@@ -180,6 +196,9 @@ def batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
         yield batch
 
 
+_drawing = threading.Lock()  # matplotlib keeps fonts and caches for all threads
+
+
 def _figures(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:
     """The trial's figures; one that cannot be drawn must not keep the numbers from being recorded."""
     try:
@@ -190,7 +209,8 @@ def _figures(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:
             if unit.pictures is not None:
                 with np.load(io.BytesIO(unit.pictures), allow_pickle=False) as arrays:
                     pictures = {name: arrays[name] for name in arrays.files}
-            paths = write_trial_figures(trial, pictures, Path(folder))
+            with _drawing:
+                paths = write_trial_figures(trial, pictures, Path(folder))
             return {f"figures/{path.relative_to(folder)}": path.read_bytes() for path in paths}
     except Exception:
         _log.warning("%s: its figures could not be drawn", trial.plan.name, exc_info=True)

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracking import view
@@ -21,6 +22,7 @@ _SETTLING_SECONDS = 30.0  # the recorder of a running sweep is at most this far 
 _SHOWN = 5
 # Tags of the parent that change with every trial.
 _GROWING = ("sweeps.trials", "sweeps.cpu_hours", "sweeps.gpu_hours")
+_TRIALS_AT_ONCE = 100
 
 
 def verify(storage: SweepStorage, store: RunStore, repair: bool = False) -> list[Fault]:
@@ -57,11 +59,13 @@ def run_faults(storage: SweepStorage, store: RunStore, record: SweepRecord) -> I
     for run in store.client.runs({"sweeps.name": record.name}):
         if run.tags.get("sweeps.kind") not in ("sweep", "trial", "reproduction"):
             yield Fault(None, f"MLflow: run {run.id} bears the sweep's name and is none of its runs")
-    for trial in record.trials:
-        own = runs.pop(trial.key, [])
-        faults = list(_trial_faults(storage, store, trial, own, parents[0].id if parents else "", live))
-        if faults and not (live and _settling(storage, trial.key)):
-            yield from faults
+    parent = parents[0].id if parents else ""
+    for trials in _batches(record.trials):
+        pairs = [(trial, runs.pop(trial.key, [])) for trial in trials]
+        check = partial(_trial_faults, storage, store, parent, live, _logged(store, pairs))
+        for trial, faults in zip(trials, store.client.each(check, pairs), strict=True):
+            if faults and not (live and _settling(storage, trial.key)):
+                yield from faults
     for key, extra in runs.items():
         for run in extra:
             yield Fault(key or None, f"MLflow: run {run.id} belongs to no trial of the plan")
@@ -86,26 +90,55 @@ def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", l
             yield Fault(None, what)
 
 
+def _batches(trials: Sequence[TrialRecord]) -> Iterator[Sequence[TrialRecord]]:
+    """As many trials as MLflow answers for at once; what is read of them is dropped before the next."""
+    for first in range(0, len(trials), _TRIALS_AT_ONCE):
+        yield trials[first : first + _TRIALS_AT_ONCE]
+
+
+def _logged(store: RunStore, pairs: "Sequence[tuple[TrialRecord, list[Run]]]") -> dict[str, list[view.Point]]:
+    """Every value that was logged to the run of each trial, by run id."""
+    checked = {runs[0].id: (trial, runs[0]) for trial, runs in pairs if runs}
+    return store.client.histories(
+        {
+            run_id: {*run.metrics, *(point.key for point in _expected_points(trial))}
+            for run_id, (trial, run) in checked.items()
+        }
+    )
+
+
+def _expected_points(trial: TrialRecord) -> list[view.Point]:
+    return [*view.epoch_points(trial.history), *view.final_points(trial)]
+
+
 def _trial_faults(
-    storage: SweepStorage, store: RunStore, trial: TrialRecord, runs: "list[Run]", parent: str, live: bool
-) -> Iterator[Fault]:
+    storage: SweepStorage, store: RunStore, parent: str, live: bool, logged: dict[str, list[view.Point]],
+    pair: "tuple[TrialRecord, list[Run]]",
+) -> list[Fault]:  # fmt: skip
+    trial, runs = pair
+    faults = _run_faults(trial, runs, live)
+    if runs and trial.state is not TrialState.WAITING:
+        run = runs[0]
+        for what in (
+            *_state_faults(trial, run, parent),
+            *_point_faults(trial, run, logged[run.id]),
+            *_file_faults(store, run, _expected_files(storage, trial)),
+        ):
+            faults.append(Fault(trial.key, what))
+    return faults
+
+
+def _run_faults(trial: TrialRecord, runs: "list[Run]", live: bool) -> list[Fault]:
+    faults = []
     expected = 0 if trial.state is TrialState.WAITING else 1
     if trial.state is TrialState.RUNNING and not live:
-        yield Fault(trial.key, "it is RUNNING and nobody works on it: `sweeps resume`, or --repair closes it")
+        what = "it is RUNNING and nobody works on it: `sweeps resume`, or --repair closes it"
+        faults.append(Fault(trial.key, what))
     if len(runs) != expected:
         ids = ", ".join(run.id for run in runs) or "none"
-        yield Fault(
-            trial.key, f"MLflow: it is {trial.state} and has {len(runs)} runs ({ids}): must be {expected}"
-        )
-    if not runs or not expected:
-        return
-    run = runs[0]
-    for what in (
-        *_state_faults(trial, run, parent),
-        *_point_faults(store, trial, run),
-        *_file_faults(store, run, _expected_files(storage, trial)),
-    ):
-        yield Fault(trial.key, what)
+        what = f"MLflow: it is {trial.state} and has {len(runs)} runs ({ids}): must be {expected}"
+        faults.append(Fault(trial.key, what))
+    return faults
 
 
 def _state_faults(trial: TrialRecord, run: "Run", parent: str) -> Iterator[str]:
@@ -126,11 +159,9 @@ def _state_faults(trial: TrialRecord, run: "Run", parent: str) -> Iterator[str]:
         yield f"MLflow: run {run.id} does not name its data set"
 
 
-def _point_faults(store: RunStore, trial: TrialRecord, run: "Run") -> Iterator[str]:
+def _point_faults(trial: TrialRecord, run: "Run", points: list[view.Point]) -> Iterator[str]:
     """Every value of storage once and no other: compared with its step, its time and all its bits."""
-    expected = Counter([*view.epoch_points(trial.history), *view.final_points(trial)])
-    keys = {*run.metrics, *(point.key for point in expected)}
-    logged = Counter(point for key in sorted(keys) for point in store.client.history(run.id, key))
+    expected, logged = Counter(_expected_points(trial)), Counter(points)
     yield from _listed(run, "lacks", expected - logged)
     yield from _listed(run, "has besides", logged - expected)
 
@@ -152,11 +183,11 @@ def _expected_files(storage: SweepStorage, trial: TrialRecord) -> dict[str, byte
 
 
 def _file_faults(store: RunStore, run: "Run", files: dict[str, bytes]) -> Iterator[str]:
-    present = store.client.files(run.id)
     for path, content in files.items():
-        if path not in present:
+        found = store.client.read_if_there(run.id, path)
+        if found is None:
             yield f"MLflow: run {run.id} lacks the artifact {path}"
-        elif store.client.read(run.id, path) != content:
+        elif found != content:
             yield f"MLflow: the artifact {path} of run {run.id} is not what storage holds"
 
 

@@ -52,6 +52,7 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     plans = [planned(0, num_samples=1), planned(1, num_samples=5)]
     storage = SweepStorage(Folder(tmp_path), "s")
     board = Board(storage, [TrialRecord(plan, TrialState.WAITING) for plan in plans])
+    board.begin(plans[1].key)
     out = io.StringIO()
     with Display(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
         storage.write_progress(plans[1].key, {

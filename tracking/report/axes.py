@@ -136,7 +136,8 @@ def _too_many(analysis: Analysis) -> tuple[Series, ...]:
     """All configurations as points, and the best one's stratum as the one line."""
     chosen = analysis.chosen
     in_line: Sequence[Configuration] = chosen.configurations if chosen else ()
-    rest = tuple(row for row in analysis.table.configurations if row not in in_line)
+    joined = {id(row) for row in in_line}
+    rest = tuple(row for row in analysis.table.configurations if id(row) not in joined)
     series = (
         [Series("every other configuration" if chosen else "", rest, "#9aa3af", joined=False)] if rest else []
     )

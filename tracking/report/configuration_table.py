@@ -1,7 +1,7 @@
 """The table of all configurations."""
 
 from tracking.report.analysis import Analysis
-from tracking.report.html import Cell, estimate_cell, paragraph, table
+from tracking.report.html import MOST_OPEN_ROWS, Cell, estimate_cell, paragraph, table
 from tracking.report.strata import short_path
 from tracking.report.tables import Configuration, text
 
@@ -27,8 +27,11 @@ def configuration_table(analysis: Analysis) -> str:
     head = [*(short_path(path) for path in paths), "seeds", *names]
     if not paths:
         head.insert(0, "configuration")
+    shown = list(found.configurations)
+    if len(shown) > MOST_OPEN_ROWS:  # what scrolls out of sight is not the best
+        shown.sort(key=lambda row: row.mean("val_nll_final") or 0.0)
     rows = []
-    for row in found.configurations:
+    for row in shown:
         cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
         cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
         for _, column, show, unit in MEASURES:
@@ -44,7 +47,7 @@ def configuration_table(analysis: Analysis) -> str:
         words += " what is possible."
     if any(row.shared_timing for row in found.configurations):
         words += " * Seconds measured beside other work."
-    marked = next(i for i, row in enumerate(found.configurations) if row is analysis.best_row)
+    marked = next(i for i, row in enumerate(shown) if row is analysis.best_row)
     return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(words, "note")
 
 

@@ -60,15 +60,16 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
             pairs.append((stratum.label, rows[0], rows[-1], True))
     validation = _column(table, pairs, "val_nll_final")
     test, seconds = _column(table, pairs, "test_nll"), _column(table, pairs, "train_seconds")
+    spread = _joint_spread(table)
     found = []
     for (label, first, second, whole), nats, on_test, extra in zip(
         pairs, validation, test, seconds, strict=True
     ):
         assert nats is not None  # every configuration of a table has it
         rate = -nats.value / extra.value if extra is not None and extra.value > 0 else None
-        interval = (
-            None if rate is None or extra is None else _rate_interval(table, first, second, nats, extra)
-        )
+        interval = None
+        if rate is not None and extra is not None and spread is not None:
+            interval = _rate_interval(spread, first, second, nats, extra)
         found.append(Gain(label, first, second, whole, nats, on_test, extra, rate, interval))
     return tuple(found)
 
@@ -97,27 +98,41 @@ def _column(
     return found
 
 
-def _rate_interval(
-    table: Table, first: Configuration, second: Configuration, nats: Difference, extra: Difference
-) -> tuple[float, float] | None:
-    """Fieller's interval with variances and covariance of (NLL, seconds) pooled over configurations."""
+@dataclass(frozen=True)
+class _Spread:
+    """Variances and covariance of (NLL, seconds) between seeds, pooled over configurations."""
+
+    nats: float
+    both: float
+    seconds: float
+    degrees: int
+
+
+def _joint_spread(table: Table) -> _Spread | None:
     paired = [
-        [(n, s) for n, s in zip(row.values("val_nll_final"), row.values("train_seconds"), strict=True)]
+        list(zip(row.values("val_nll_final"), row.values("train_seconds"), strict=True))
         for row in table.configurations
         if len(row.values("val_nll_final")) == len(row.values("train_seconds"))
     ]
     degrees = sum(len(pairs) - 1 for pairs in paired)
     if degrees == 0:
         return None
-    nats_nats = nats_seconds = seconds_seconds = 0.0
+    nats = both = seconds = 0.0
     for pairs in paired:
         mean_nats, mean_seconds = fmean(n for n, _ in pairs), fmean(s for _, s in pairs)
-        nats_nats += sum((n - mean_nats) ** 2 for n, _ in pairs) / degrees
-        nats_seconds += sum((n - mean_nats) * (s - mean_seconds) for n, s in pairs) / degrees
-        seconds_seconds += sum((s - mean_seconds) ** 2 for _, s in pairs) / degrees
+        nats += sum((n - mean_nats) ** 2 for n, _ in pairs) / degrees
+        both += sum((n - mean_nats) * (s - mean_seconds) for n, s in pairs) / degrees
+        seconds += sum((s - mean_seconds) ** 2 for _, s in pairs) / degrees
+    return _Spread(nats, both, seconds, degrees)
+
+
+def _rate_interval(
+    spread: _Spread, first: Configuration, second: Configuration, nats: Difference, extra: Difference
+) -> tuple[float, float] | None:
+    """Fieller's interval."""
     share = 1 / len(first.trials) + 1 / len(second.trials)
-    quantile = t_quantile(degrees, nats.holm_confidence or CONFIDENCE)
+    quantile = t_quantile(spread.degrees, nats.holm_confidence or CONFIDENCE)
     return ratio_interval(
         -nats.value, extra.value,
-        nats_nats * share, seconds_seconds * share, -nats_seconds * share, quantile,
+        spread.nats * share, spread.seconds * share, -spread.both * share, quantile,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from tracking.report.statistics import Difference
 from tracking.report.words import between, corrected, ends, measured, number, p_value, signed, verdict
 
 MOST_CURVE_FIGURES = 6
+MOST_BUDGETS = 12
 
 METHOD = (
     "Each interval is that of a difference of means, with the variance between seeds pooled over all"
@@ -37,7 +38,9 @@ def rate_section(analysis: Analysis) -> str:
     ]
     head.append("nats / extra second")
     several = len(analysis.strata) > 1
-    rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in analysis.gains]
+    label = analysis.chosen.label if analysis.chosen is not None else ""
+    ordered = sorted(analysis.gains, key=lambda gain: gain.stratum != label)  # first those of the figure
+    rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
     caption = (
         "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio, at"
         " the level of Holm's correction; cut where they leave the axis."
@@ -120,13 +123,20 @@ def budget_section(analysis: Analysis) -> str:
         " not the final NLL: compare them with each other, not with the tables above. A curve is read as"
         " a step function at the last evaluation before the budget ends, and never beyond its own end."
     )
-    order = sorted(
-        analysis.budgets, key=lambda b: analysis.chosen is None or b.label != analysis.chosen.label
-    )
+    order = sorted(analysis.budgets, key=lambda found: _place(analysis, found))
     parts = [paragraph(words)]
-    for index, found in enumerate(order):
+    for index, found in enumerate(order[:MOST_BUDGETS]):
         parts.append(_budget(analysis, found, figure=index < MOST_CURVE_FIGURES))
+    if len(order) > MOST_BUDGETS:
+        left = f"{len(order) - MOST_BUDGETS} more groups, with higher final NLLs, are in tradeoff.json."
+        parts.append(paragraph(left, "note"))
     return "".join(parts)
+
+
+def _place(analysis: Analysis, found: Budget) -> tuple[bool, float]:
+    """The group that answers for K first, then by the lowest final validation NLL."""
+    chosen = analysis.chosen is not None and found.label == analysis.chosen.label
+    return not chosen, min(row.configuration.mean("val_nll_final") or 0.0 for row in found.rows)
 
 
 def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:

@@ -87,13 +87,14 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     """Mean training seconds and mean validation NLL; points on the Pareto front ringed, each K named once."""
     rows = [row for row in axis.rows if row.mean("train_seconds") is not None]
     by_k = k_colours(analysis.table.num_samples)
+    front = {id(row) for row in analysis.front}
     for one in axis.series:
-        shown = [row for row in one.rows if row in rows]
+        shown = [row for row in one.rows if row.mean("train_seconds") is not None]
         if one.joined and axis.by_k:
             axes.plot(*_places(shown), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
         for row in shown:
             colour = one.colour if axis.by_lines else by_k[row.num_samples]
-            _front_point(axes, row, colour, any(row is other for other in analysis.front), one.crowded)
+            _front_point(axes, row, colour, id(row) in front, one.crowded)
     axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
     x, (low, high) = view(rows, ("train_seconds",)), view(rows, ("val_nll_final",))
     axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)

@@ -81,12 +81,23 @@ class Configuration:
 
     def values(self, column: str) -> tuple[float, ...]:
         """A column's value of every seed that has one."""
-        values = (COLUMNS[column](trial) for trial in self.trials)
-        return tuple(value for value in values if value is not None)
+        return self._values[column]
 
     def estimate(self, column: str) -> Estimate | None:
         """A column's mean over seeds with its 95 % t-interval; None if no seed has it."""
-        return t_interval(self.values(column))
+        return self._estimates[column]
+
+    # Once a row: every figure, table and comparison asks every row again.
+    @cached_property
+    def _values(self) -> Mapping[str, tuple[float, ...]]:
+        return {
+            column: tuple(value for trial in self.trials if (value := measure(trial)) is not None)
+            for column, measure in COLUMNS.items()
+        }
+
+    @cached_property
+    def _estimates(self) -> Mapping[str, Estimate | None]:
+        return {column: t_interval(values) for column, values in self._values.items()}
 
     def mean(self, column: str) -> float | None:
         """A column's mean over seeds."""
