@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError, RecordError, SweepError
 from sweeps.capacity import Node, check_fits, waiting
 from sweeps.output import say
 from sweeps.spec import SweepSpec
@@ -25,6 +25,8 @@ RAY_ENVIRONMENT = {
     "TUNE_MAX_PENDING_TRIALS_PG": "2",
     "TUNE_WARN_THRESHOLD_S": "60",
     "RAY_DEDUP_LOGS": "0",
+    # On a busy machine its processes need longer than the 30 s that it would wait.
+    "RAY_raylet_start_wait_time_s": "120",
 }
 
 
@@ -73,6 +75,8 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
                 ray.init(address=address, **quiet)
         except ConnectionError as error:
             raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
+        except Exception as error:  # Ray has no exception of its own for this
+            raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
         try:
             if address is not None:
                 nodes = _nodes()

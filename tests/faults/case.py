@@ -64,6 +64,7 @@ class Case:
         self.struck = 0.0
         self.recovered: float | None = None
         self.only_repeated = False
+        self.ray_may_abort = False
         self.expected: dict[str, results.Row] = {}
         self.closing: list[Callable[[], None]] = []
 
@@ -114,7 +115,9 @@ class Case:
     def go_on(self, command: Command) -> None:
         """Wait for a command's end; resume where it could not finish."""
         code = command.wait()
-        if code < 0:
+        if code < 0 and self.ray_may_abort:
+            self.verdict.steps.append(f"Ray ended its driver by signal {-code}")
+        elif code < 0:
             self.wrong.append(f"`{command}`: ended by signal {-code}")
         if code != 0:
             self.resume()

@@ -12,6 +12,9 @@ import psutil
 PATIENCE_SECONDS = 300.0
 
 
+STACK = "a stack of Ray's"
+
+
 class StuckError(Exception):
     """A command that did not end in time; it was killed."""
 
@@ -113,7 +116,7 @@ class Command:
         lines = self.err.read_text(errors="replace").splitlines()
         found = [f"traceback: {_cause(lines)}"] if any("Traceback" in line for line in lines) else []
         if any("StackTrace Information" in line for line in lines):
-            found.append("a stack of Ray's")
+            found.append(STACK)
         if (errors := sum(line.startswith("error:") for line in lines)) > 1:
             found.append(f"{errors} lines of error")
         return [f"`{self}`: {what}" for what in found]

@@ -11,6 +11,7 @@ from .case import Case
 from .sweep import EndedError, Sweep
 
 FILES = {
+    "sweep": "sweep.zip",
     "spec": "spec.yaml",
     "plan": "plan.jsonl",
     "code": "code.json",
