@@ -1,5 +1,6 @@
 """The live table on a terminal, plain lines in a pipe. Everything goes to standard error."""
 
+import contextlib
 import threading
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.board import Board, Row
+from tracking.files import StorageError
 from tracking.records import TrialState
 
 REFRESH_SECONDS = 1.0
@@ -62,7 +64,8 @@ class Display:
     def _run(self) -> None:
         ticks = 0
         while not self._closing.wait(REFRESH_SECONDS):
-            self._board.refresh()
+            with contextlib.suppress(StorageError):  # shown as it was; the trials will say what is wrong
+                self._board.refresh()
             ticks += 1
             self._show(summary=ticks % round(LINE_SECONDS / REFRESH_SECONDS) == 0)
 

@@ -1,5 +1,8 @@
 """PlanSearcher: hands Tune the trials of the plan, one by one, and hears how each ended."""
 
+import contextlib
+import math
+import time
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -7,6 +10,7 @@ from ray.tune.search import Searcher
 
 from sweeps.board import Board
 from sweeps.outcomes import UNSTORED
+from tracking.files import StorageError
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage import SweepStorage
 
@@ -55,6 +59,7 @@ class PlanSearcher(Searcher):
         self._max_concurrent = max_concurrent
         self._board = board
         self._live: dict[str, PlannedTrial] = {}
+        self._looked, self._stopping = -math.inf, False
         self.trouble: str | None = None
         # A model-based sampler hears every result; reading the whole sweep for each would be quadratic.
         self._record = None if source is None else storage.record()
@@ -64,7 +69,7 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial's config, None to wait, or FINISHED."""
-        if self.trouble is not None or self._storage.stop_requested() is not None:
+        if self.trouble is not None or self._is_stopping():
             return str(Searcher.FINISHED)
         if self._max_concurrent is not None and len(self._live) >= self._max_concurrent:
             return None
@@ -90,20 +95,40 @@ class PlanSearcher(Searcher):
         planned = self._live.pop(trial_id, None)
         if planned is None:
             return
-        state = self._storage.trial(planned).state
-        if error and not state.ended:
-            cause = f"the worker died {self._options['retries'] + 1} times; see the attempts in the record"
-            self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
-        elif not error and state is TrialState.RUNNING and not (result or {}).get("over", False):
-            self._storage.write_outcome(planned.key, TrialState.PRUNED)
-        if (result or {}).get("outcome") == UNSTORED:
-            self.trouble = str((result or {})["error"])
-        ended = self._storage.trial(planned)
+        told = result or {}
+        if told.get("outcome") == UNSTORED:
+            self.trouble = str(told["error"])
+        try:
+            ended = self._close(planned, told, error)
+        except StorageError as trouble:
+            self.trouble = str(trouble)
+            return
         self._board.update(ended)
         if self._source is not None and self._record is not None:
             replicates = self._replicates.setdefault(planned.configuration_key, {})
             replicates[planned.key] = ended
             self._source.tell(replace(self._record, trials=tuple(replicates.values())))
+
+    def _close(self, planned: PlannedTrial, told: dict[str, Any], error: bool) -> TrialRecord:
+        """What a trial left, once it is written how it ended."""
+        ended = self._storage.trial(planned)
+        if error and not ended.state.ended:
+            cause = f"the worker died {self._options['retries'] + 1} times; see the attempts in the record"
+            self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
+        elif not error and ended.state is TrialState.RUNNING and not told.get("over", False):
+            self._storage.write_outcome(planned.key, TrialState.PRUNED)
+        else:
+            return ended
+        return self._storage.trial(planned)
+
+    def _is_stopping(self) -> bool:
+        """Whether somebody asked to stop; Tune calls often, and a bucket bills every look."""
+        now = time.monotonic()
+        if now - self._looked >= self._storage.files.poll_seconds:
+            self._looked = now
+            with contextlib.suppress(StorageError):
+                self._stopping = self._storage.stop_requested() is not None
+        return self._stopping
 
     def _extend(self, suggested: list[PlannedTrial]) -> None:
         """Add a configuration's trials to the plan."""

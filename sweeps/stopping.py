@@ -13,6 +13,7 @@ from rich.console import Console
 
 from iwae.errors import ConfigError, SweepError
 from sweeps.spec import SweepSpec
+from tracking.files import StorageError
 from tracking.reader import SweepReader
 from tracking.records import SweepRecord, TrialState
 from tracking.storage import SweepStorage
@@ -36,7 +37,11 @@ def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
             console.print(f"ended at once; go on with: sweeps resume {storage.name}", highlight=False)
             raise KeyboardInterrupt
         asked = True
-        storage.request_stop(signal.Signals(number).name)
+        try:
+            storage.request_stop(signal.Signals(number).name)
+        except StorageError as error:
+            console.print(f"cannot ask the trials to stop: {error} (once more to end at once)")
+            return
         console.print("stopping: every trial writes a checkpoint first (once more to end at once)")
 
     previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}

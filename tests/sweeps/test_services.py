@@ -24,17 +24,24 @@ def cluster() -> Iterator[Services]:
         yield running
 
 
-def submit(cluster: Services, spec: str) -> dict[str, Any]:
-    """Run a sweep on the cluster to its end; what `run --json` says.
+URL = "http://ray-head:8265"
 
-    Until `sweeps submit` is there, the driver is started on the head, with the head's environment.
+
+def submit(cluster: Services, spec: str) -> dict[str, Any]:
+    """Submit a sweep from another host, follow it to its end, and say what `submit` and `status` said.
+
+    That host has the token and no credentials of the tracking store, as a user's laptop.
     """
-    head = cluster.containers["ray-head"]
-    (head.folder / "home" / "spec.yaml").write_text(spec)
-    done = head.run("sweeps", "run", "spec.yaml", "--address", "auto", "--json", timeout=900)
+    worker = next(box for name, box in cluster.containers.items() if name.startswith("ray-worker"))
+    (worker.folder / "home" / "spec.yaml").write_text(spec)
+    where = ("--storage", "/srv/sweeps", "--tracking-uri", "http://mlflow:5000")
+    done = worker.run("sweeps", "submit", "spec.yaml", "--cluster", URL, *where, "--json", timeout=300)
     assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    followed = worker.run("sweeps", "logs", "small", "--follow", "--cluster", URL, timeout=900)
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+    status = worker.run("sweeps", "status", "small", "--cluster", URL, "--json", timeout=300)
+    assert status.returncode == 0, status.stderr
+    return {**json.loads(status.stdout), **json.loads(done.stdout)}
 
 
 @pytest.fixture(scope="module")
