@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,6 +92,7 @@ class Client:
         self.mlflow: MlflowClient = self.call(MlflowClient, uri)
         self._repositories: dict[str, ArtifactRepository] = {}
         self._artifact_uris: dict[str, str] = {}
+        self._data_sets = threading.Lock()
 
     @property
     def at_once(self) -> int:
@@ -236,7 +238,8 @@ class Client:
         digest = content_hash[:MAX_DIGEST_LENGTH]
         dataset = Dataset(data.name, digest, "local" if data.path else "code", source, profile=profile)
         tags = [InputTag("mlflow.data.context", "training")]
-        self.call(self.mlflow.log_inputs, run_id, [DatasetInput(dataset, tags)])
+        with self._data_sets:  # a server whose first two runs name a data set at once refuses one of them
+            self.call(self.mlflow.log_inputs, run_id, [DatasetInput(dataset, tags)])
 
     def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
         """Store files under their paths among the run's artifacts, over what lies there."""

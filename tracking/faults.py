@@ -79,13 +79,13 @@ def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
         except (ValueError, KeyError, TypeError, ConfigError) as error:
             yield Fault(None, f"storage: line {number} of plan.jsonl cannot be read: {error}")
             continue
-        if planned.key != written:
+        if planned.config.key != written:
             yield Fault(
                 written, f"storage: line {number} of plan.jsonl has another key than its configuration"
             )
         if planned.index != number - 1:
             yield Fault(written, f"storage: line {number} of plan.jsonl has the index {planned.index}")
-        keys[planned.key] += 1
+        keys[written] += 1
     for key, count in keys.items():
         if count > 1:
             yield Fault(key, f"storage: the plan has it {count} times")

@@ -60,8 +60,14 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end.set()
-        # A call to a server that hangs has a time limit of its own, a little longer.
         self._thread.join(self._patience + HURRIED_SECONDS)
+        # A store that answers is waited for, however much there is left to tell it.
+        while self._thread.is_alive() and not self._away:
+            _log.warning(
+                "still recording %s (Ctrl-C leaves the rest to `sweeps verify %s --repair`)",
+                self._storage.name, self._storage.name,
+            )  # fmt: skip
+            self._thread.join(self._patience + HURRIED_SECONDS)
         if not self.complete:
             name = self._storage.name
             _log.warning(

@@ -101,7 +101,10 @@ class PlannedTrial:
     def from_json(cls, line: str) -> "PlannedTrial":
         """The trial in one line of ``plan.jsonl``."""
         values = json.loads(line)
-        return cls(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
+        planned = cls(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
+        # Computing it again costs as much as reading the line; `verify` compares the two.
+        planned.__dict__["key"] = values["key"]
+        return planned
 
 
 def _short(value: Any) -> str:
@@ -212,12 +215,12 @@ class SweepRecord:
     sessions: tuple[Mapping[str, Any], ...]
     trials: tuple[TrialRecord, ...]
 
-    @property
+    @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:
         """The trials with final numbers."""
         return tuple(trial for trial in self.trials if trial.state is TrialState.COMPLETE)
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Trials by state, states without a trial left out."""
         states = [trial.state for trial in self.trials]
@@ -233,7 +236,7 @@ class SweepRecord:
         """GPU-hours that the trials held so far."""
         return sum(trial.gpu_seconds for trial in self.trials) / 3600
 
-    @property
+    @cached_property
     def configurations(self) -> dict[str, tuple[TrialRecord, ...]]:
         """The trials of each configuration (its replicates, by seed), by configuration key, in plan order."""
         groups: dict[str, list[TrialRecord]] = {}
@@ -241,7 +244,7 @@ class SweepRecord:
             groups.setdefault(trial.plan.configuration_key, []).append(trial)
         return {key: tuple(trials) for key, trials in groups.items()}
 
-    @property
+    @cached_property
     def varied(self) -> tuple[str, ...]:
         """Paths of the search space in the spec's order; the seed is not among them."""
         paths: dict[str, None] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError
-from tracking import uris
+from tracking import uris, view
 from tracking.records import SweepRecord, TrialRecord
 from tracking.storage import SweepStorage, open_storage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
@@ -168,10 +168,11 @@ class RunStore:
         from tracking.best_model import log_model
 
         with self._turn, _alone(record):
-            parent, runs = self.find_sweep(record.name), self.trial_run_ids(record.name)
-            if parent is None or trial.key not in runs:
+            parent = self.find_sweep(record.name)
+            runs = self.client.runs(view.identity_tags(record.name, trial.key))
+            if parent is None or not runs:
                 raise RecordError(f"{self.tracking_uri} has no run of {trial.plan.name} of {record.name}")
-            return log_model(self.client, runs[trial.key], parent, record, trial)
+            return log_model(self.client, runs[0].id, parent, record, trial)
 
     def log_reproduction(
         self, record: SweepRecord, trial: TrialRecord, original_run_id: str, result: "Reproduction"

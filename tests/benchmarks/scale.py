@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -197,6 +198,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="behind MLflow, in place of SQLite")
     parser.add_argument("--cpus", type=int, default=1, help="of each raylet: trials that run at once")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers are stopped then too
     trials = min(asked.trials, 100) if asked.quick else asked.trials
     os.environ["RAY_AUTH_MODE"] = "disabled"  # a token left in the home folder switches it on
     with ExitStack() as stack:
@@ -211,8 +213,7 @@ def main() -> None:
             found.append(
                 measure(number, asked.figures, folder, address, uri, lambda sql: _ask(database, sql))
             )
-            Console(stderr=True).print(f"{found[-1].number} trials: {found[-1].a_minute:.0f} a minute")
-    Console().print(show(found))
+            Console(width=120).print(show(found))
 
 
 def _ask(database: str, sql: str) -> list[str]:
