@@ -70,7 +70,7 @@ def _forget(cluster: Cluster, id_: str) -> None:
     with contextlib.suppress(RecordError):
         if cluster.job(id_).is_alive:
             cluster.stop(id_)
-            cluster.wait(id_, 10)
+            cluster.wait(id_, 30)
         cluster.delete(id_)
 
 

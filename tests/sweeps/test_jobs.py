@@ -92,7 +92,7 @@ class ClusterPlace(Workplace):
         return {"Authorization": f"Bearer {self.cluster.token}"}
 
     def has_begun(self, name: str) -> bool:
-        return any(self.storage(name).folder.glob("trials/*/attempt-*.json"))
+        return bool(self.files("trials/*/attempt-*.json", name))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_the_log_is_plain_lines(submitted: Submitted) -> None:
 
 def test_the_code_that_ran_is_the_code_that_was_submitted(submitted: Submitted) -> None:
     place, _, _ = submitted
-    ran = json.loads((place.storage().folder / "code.json").read_text())
+    ran = json.loads(place.files("code.json")[0].read_text())
     here = provenance.origin()
     assert here["commit"]
     assert {name: ran[name] for name in ("commit", "diff", "package_version")} == {
@@ -232,28 +232,29 @@ def _follow_over_a_breaking_connection(place: ClusterPlace, name: str) -> None:
 
 
 def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: ClusterPlace) -> None:
-    spec = place.folder / "on.yaml"
-    spec.write_text(LONG.replace("name: long", "name: on"))
+    spec = place.folder / "going.yaml"
+    spec.write_text(LONG.replace("name: long", "name: going"))
     place.json("submit", spec)
-    _wait_for(lambda: place.has_begun("on"))
-    process = place.start("logs", "on", "--follow")
+    _wait_for(lambda: place.has_begun("going"))
+    process = place.start("logs", "going", "--follow")
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the job goes on" in err
-    assert place.jobs()["sweeps-on-0001"]["status"] in ("PENDING", "RUNNING")
-    assert "ended through the Job API" in place.sweeps("stop", "on", "--timeout", "0.1").stderr
-    assert place.jobs()["sweeps-on-0001"]["status"] == "STOPPED"
+    assert place.jobs()["sweeps-going-0001"]["status"] in ("PENDING", "RUNNING")
+    assert "ended through the Job API" in place.sweeps("stop", "going", "--timeout", "0.1").stderr
+    assert place.jobs()["sweeps-going-0001"]["status"] == "STOPPED"
     # Ray's own three seconds would have killed it before it could say so.
-    assert place.storage("on").sessions()[-1]["outcome"] == "interrupted"
-    states = {trial.state for trial in place.storage("on").record().trials}
+    assert place.storage("going").sessions()[-1]["outcome"] == "interrupted"
+    states = {trial.state for trial in place.storage("going").record().trials}
     assert "RUNNING" not in states
 
 
 def test_status_from_a_machine_that_does_not_see_the_storage(submitted: Submitted) -> None:
     place, said, _ = submitted
+    before = set(place.jobs())
     hidden = f"mount -t tmpfs none {said['storage']} && exec {sys.executable} -m sweeps status small --json"
     shown = subprocess.run(
         ["unshare", "--mount", "--map-root-user", "sh", "-c", hidden], env=place.environment,
@@ -262,7 +263,7 @@ def test_status_from_a_machine_that_does_not_see_the_storage(submitted: Submitte
     if "unshare" in shown.stderr:
         pytest.skip(shown.stderr)
     assert json.loads(shown.stdout)["trials"] == {"COMPLETE": 4}, shown.stderr
-    assert not [id_ for id_ in place.jobs() if "ask" in id_]
+    assert set(place.jobs()) == before
 
 
 def test_what_no_node_can_give_is_refused_with_what_is_there(place: ClusterPlace) -> None:
