@@ -135,7 +135,8 @@ def _watch(driver: "subprocess.Popen[bytes]", sweep: Path, found: Measured, quer
             memory, cpu = watched.memory_full_info(), watched.cpu_times()
         except psutil.Error:
             break
-        found.memory.append((len(finished), memory.rss / 1e6, memory.uss / 1e6))
+        if memory.rss:  # a process that has ended and was not waited for has none
+            found.memory.append((len(finished), memory.rss / 1e6, memory.uss / 1e6))
         found.cpu = cpu.user + cpu.system
         time.sleep(LOOK_SECONDS)
     driver.wait()

@@ -2,6 +2,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -181,3 +182,18 @@ def test_a_trial_added_to_the_plan_is_seen(finished: Sweep):
     SweepStorage(finished.storage.files, "tiny").write_plan([*finished.plan, planned(50, index=3)])
     assert len(reader.record().trials) == 4
     assert reader.changed
+
+
+def test_a_server_answers_for_many_runs_at_once_and_its_faults_are_found(finished: Sweep, server: Server):
+    store = RunStore(server.uri).open()
+    store.sync(finished.storage.record())
+    assert verify(finished.storage, store) == []
+    runs = store.trial_run_ids(finished.storage.name)
+    damaged, other = (runs[finished.plan[index].key] for index in (1, 2))
+    with sqlite3.connect(server.database) as database:
+        database.execute("DELETE FROM metrics WHERE step=2 AND key='val/nll' AND run_uuid=?", [damaged])
+    store.client.remove(other, "config.yaml")
+    faults = [fault.what for fault in verify(finished.storage, store)]
+    assert len(faults) == 2
+    assert f"run {damaged} lacks val/nll" in faults[0]
+    assert f"run {other} lacks the artifact config.yaml" in faults[1]
