@@ -1,7 +1,5 @@
 """A Ray cluster as its Job API shows it: nodes, jobs of sweeps, logs."""
 
-import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +12,7 @@ from sweeps.ray_client import ConnectionLostError, answered, connect, probe
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _RETRY_SECONDS = 2.0
-# A connection that fell silent may be dead without anybody having been told.
-_SILENT_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
 _ID = re.compile(r"sweeps-(?P<name>.+)-(?P<number>\d{4,})")
 T = TypeVar("T")
 
@@ -132,40 +129,24 @@ class Cluster:
     def follow(self, id_: str, write: Callable[[str], None], notice: Callable[[str], None]) -> Job:
         """Write a job's log as it grows, each line once, until the job ended; returns the job as it ended.
 
-        A lost connection is made again.
+        The whole log is asked for each time (a sweep prints a line a trial): Ray's own way to be told what is
+        new was seen to lose a line. A lost connection is made again.
         """
         shown, lost = 0, False
-
-        def show(text: str) -> None:
-            nonlocal shown
-            shown += len(text)
-            write(text)
-
         while True:
             try:
-                asyncio.run(self._tail(id_, shown, show))
-                job = self.job(id_)
+                job = self.job(id_)  # before its log: what it printed last is then in there
+                text = self.log(id_)
+                write(text[shown:])
+                shown = len(text)
                 if not job.is_alive:
-                    show(self.log(id_)[shown:])
                     return job
                 lost = False
             except ConnectionLostError:
                 if not lost:
                     notice(f"lost the connection to {self.address}: the job goes on; trying again")
                 lost = True
-            time.sleep(_RETRY_SECONDS)
-
-    async def _tail(self, id_: str, skip: int, show: Callable[[str], None]) -> None:
-        import aiohttp
-
-        pieces = self._client.tail_job_logs(id_)
-        # Ray raises RuntimeError for a connection that was cut; `job` finds out what is the matter.
-        lost = (aiohttp.ClientError, OSError, RuntimeError, TimeoutError)
-        with contextlib.suppress(StopAsyncIteration, *lost):
-            while True:
-                piece = await asyncio.wait_for(anext(pieces), _SILENT_SECONDS)
-                show(piece[skip:])
-                skip = max(0, skip - len(piece))
+            time.sleep(_RETRY_SECONDS if lost else _LOOK_SECONDS)
 
     def _get(self, path: str) -> Any:
         def get() -> Any:

@@ -27,7 +27,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench.close()
 
 
-@pytest.mark.parametrize("name", ["driver", "resumes"])
+@pytest.mark.parametrize("name", [pytest.param("driver", marks=pytest.mark.slow), "resumes"])
 def test_a_kill_at_a_random_instant_loses_and_doubles_nothing(bench: Bench, name: str) -> None:
     verdict = attempt(bench, name, 0, ACTS[name])
     assert verdict.wrong == []

@@ -305,6 +305,7 @@ class Proxy:
         for each in self._open:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+            each.close()
         self._open.clear()
 
     def mend(self) -> None:
@@ -312,6 +313,9 @@ class Proxy:
 
     def close(self) -> None:
         self.cut()
+        # What waits in `accept` is not woken by a close.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -160,6 +160,7 @@ def test_a_used_name_is_refused_with_the_way_to_resume(submitted: Submitted) -> 
     assert f"sweeps resume small --cluster {place.cluster.url}" in place.refused("submit", place.spec)
 
 
+@pytest.mark.slow
 def test_of_two_submissions_at_once_one_is_taken_and_a_job_that_made_no_sweep_leaves_the_name_free(
     place: ClusterPlace,
 ) -> None:
@@ -179,6 +180,7 @@ def test_of_two_submissions_at_once_one_is_taken_and_a_job_that_made_no_sweep_le
     assert place.jobs()["sweeps-bad-0002"]["status"] not in ("PENDING", "RUNNING")
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: ClusterPlace) -> None:
     """Stopped in the middle, resumed on the cluster, and followed over a connection that breaks."""
     spec = place.folder / "long.yaml"
@@ -199,6 +201,7 @@ def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: Clu
     assert place.table("long") == place.table("whole")
 
 
+@pytest.mark.slow
 def test_a_sweep_that_must_wait_says_so_and_begins_when_there_is_room(place: ClusterPlace) -> None:
     spec = place.folder / "later.yaml"
     spec.write_text(SPEC.replace("name: small", "name: later"))
@@ -231,6 +234,7 @@ def _follow_over_a_breaking_connection(place: ClusterPlace, name: str) -> None:
     assert first + rest == place.sweeps("logs", name).stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: ClusterPlace) -> None:
     spec = place.folder / "going.yaml"
     spec.write_text(LONG.replace("name: long", "name: going"))
