@@ -154,6 +154,9 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
     if values["stopping"]:
         state = f"stopping ({values['stopping']})"
     say(console, f"{values['name']}: {state}; {counts}; {duration(values['seconds'])} so far")
+    if "cpu_hours" in values:
+        gpus = f", {values['gpu_hours']:.2f} GPU-hours" if values["gpu_hours"] else ""
+        say(console, f"  its trials held {values['cpu_hours']:.2f} CPU-hours{gpus}")
     for row in values["running"]:
         if "phase" in row:
             doing = f"{row['phase']}, epoch {row['epoch']} of {row['num_epochs']}, {row['fraction']:.0%}"

@@ -146,16 +146,24 @@ def _work(
                 trouble = _tune(spec, storage, record, pending, board, session.number)
         if trouble is not None:
             raise SweepError(f"{trouble}: see to it, then `sweeps resume {spec.name}`")
+        if session.superseded:
+            raise SweepError(
+                f"a later driver took {spec.name} over, when this one had not been heard of for long"
+            )
         reason = storage.stop_requested()
         outcome = "finished" if reason is None else "budget" if reason == BUDGET else "interrupted"
         if outcome == "interrupted":
             recorder.hurry()
     session.close(outcome)
     record = storage.record()
-    complete = recorder.complete
-    parent = publish(record, storage, store) if complete else None
+    complete, parent, run_ids = recorder.complete, None, {}
+    if complete:
+        try:
+            parent, run_ids = publish(record, storage, store), store.trial_run_ids(record.name)
+        except RecordError as error:
+            console.print(f"not published: {error}", soft_wrap=True, highlight=False)
+            complete = False
     choice = best(record)
-    run_ids = store.trial_run_ids(record.name) if complete else {}
     return SweepResult(
         record, outcome, time.monotonic() - started, parent, choice,
         None if choice is None else run_ids.get(choice.trial.key), complete,

@@ -111,10 +111,11 @@ class Session:
     def _enter(self) -> int:
         """Take the next number: of several who try at once one gets it, and the others find it alive."""
         while True:
+            # The number first: whoever takes it after this look is alive at the next, or it is free below.
+            number = max(self.storage.session_numbers(), default=0) + 1
             refuse_if_live(self.storage)
             # Whoever asked to stop asked the driver before; from here on the request is for this one.
             self.storage.clear_stop()
-            number = max(self.storage.session_numbers(), default=0) + 1
             if self.storage.create_session(number, self._entry):
                 return number
 

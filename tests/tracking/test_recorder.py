@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -145,6 +146,26 @@ def test_a_store_that_stays_away_is_told_at_the_end(
     assert time.monotonic() - started < 30
     assert not recorder.complete
     assert "`sweeps verify tiny --repair`" in caplog.text
+
+
+def test_a_store_that_is_back_before_patience_ends_has_everything(sweep: Sweep, database: Path):
+    store = RunStore(f"sqlite:///{database}").open()
+    sweep.begin(0)
+    sweep.checkpoint(0, 1)
+    away = database.with_suffix(".away")
+    with Recorder(sweep.storage, store, interval=0.1, patience=60) as recorder:
+        wait_until(lambda: len(store.trial_runs("tiny")) == 1)
+        database.rename(away)
+        database.mkdir()
+        sweep.checkpoint(0, 2)
+
+        def bring_back() -> None:
+            time.sleep(1.5)
+            database.rmdir()
+            away.rename(database)
+
+        threading.Thread(target=bring_back).start()
+    assert recorder.complete
 
 
 def test_a_defect_in_recording_never_reaches_the_sweep(

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -65,3 +66,32 @@ def test_a_driver_on_another_machine_lives_by_its_heartbeat(storage: SweepStorag
         entry = {**storage.sessions()[0], "hostname": "elsewhere"}
     assert is_alive({**entry, "heartbeat": time.time()})
     assert not is_alive({**entry, "heartbeat": time.time() - SILENT_SECONDS - 1})
+
+
+def test_a_driver_that_was_silent_too_long_knows_that_another_took_over(storage: SweepStorage) -> None:
+    with Session(storage, "first") as first:
+        assert not first.superseded
+        storage.write_session(1, {**storage.sessions()[0], "hostname": "elsewhere", "heartbeat": 0.0})
+        with Session(storage, "second") as second:
+            assert first.superseded
+            assert not second.superseded
+
+
+def test_of_two_drivers_at_once_one_is_refused(storage: SweepStorage) -> None:
+    def enter(number: int) -> bool:
+        try:
+            Session(storage, str(number))
+        except RecordError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(enter, range(8))).count(True) == 1
+    assert storage.session_numbers() == [1]
+
+
+def test_a_request_to_stop_the_driver_before_is_not_for_the_next(storage: SweepStorage) -> None:
+    with Session(storage, "first"):
+        storage.request_stop("test")
+    with Session(storage, "second"):
+        assert storage.stop_requested() is None
