@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from iwae.errors import RecordError
+
 if TYPE_CHECKING:
     from sweeps.jobs import Cluster
     from tracking.files import Files
@@ -106,10 +108,20 @@ def print_json(values: object) -> None:
 
 
 def files_of(storage: str | None) -> "Files":
-    """The storage in use."""
+    """The storage in use, after it answered.
+
+    Raises:
+        RecordError: it does not answer: no such bucket, no credentials.
+    """
+    from tracking.files import StorageError
     from tracking.storage import open_storage
 
-    return open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
+    files = open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
+    try:
+        files.names("")
+    except StorageError as error:
+        raise RecordError(str(error)) from None
+    return files
 
 
 def sweep_of(storage: str | None, name: str) -> "SweepStorage":
