@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,6 +14,9 @@ from sweeps.outcomes import UNSTORED
 from tracking.files import StorageError
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage import SweepStorage
+
+# How often a trial that cannot begin is handed out again.
+MOST_RETURNS = 20
 
 
 class Source(Protocol):
@@ -59,6 +63,7 @@ class PlanSearcher(Searcher):
         self._max_concurrent = max_concurrent
         self._board = board
         self._live: dict[str, PlannedTrial] = {}
+        self._returned: Counter[str] = Counter()
         self._looked, self._stopping = -math.inf, False
         self.trouble: str | None = None
         # A model-based sampler hears every result; reading the whole sweep for each would be quadratic.
@@ -82,7 +87,8 @@ class PlanSearcher(Searcher):
                 self._board.add(suggested)
                 self._pending = suggested[::-1]
         if not self._pending:
-            return str(Searcher.FINISHED)
+            # What runs now may come back, from a machine that is lost.
+            return None if self._live else str(Searcher.FINISHED)
         planned = self._pending.pop()
         self._live[trial_id] = planned
         self._board.begin(planned.key)
@@ -113,7 +119,13 @@ class PlanSearcher(Searcher):
         """What a trial left, once it is written how it ended."""
         ended = self._storage.trial(planned)
         if error and not ended.state.ended:
-            cause = f"the worker died {self._options['retries'] + 1} times; see the attempts in the record"
+            begun = sum(attempt.get("session") == self._options["session"] for attempt in ended.attempts)
+            self._returned[planned.key] += 1
+            # Ray counts what it could not even begin, on a machine that is gone, as a failure too.
+            if begun <= self._options["retries"] and self._returned[planned.key] <= MOST_RETURNS:
+                self._pending.append(planned)
+                return ended
+            cause = f"its worker died {begun} times; see the attempts in the record"
             self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
         elif not error and ended.state is TrialState.RUNNING and not told.get("over", False):
             self._storage.write_outcome(planned.key, TrialState.PRUNED)
