@@ -209,6 +209,7 @@ def _tune(
 ) -> str | None:  # fmt: skip
     """Run the pending trials; returns why storage failed them, if it did."""
     from ray import tune
+    from ray.exceptions import RayError
 
     from sweeps.samplers import source_for
     from sweeps.schedulers import ray_scheduler
@@ -241,5 +242,11 @@ def _tune(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )  # fmt: skip
-        tuner.fit()
+        try:
+            tuner.fit()
+        except (RayError, ConnectionError) as error:
+            why = " ".join(str(error).split())[:120]
+            raise SweepError(
+                f"the Ray cluster went away ({why}): when it is back, `sweeps resume {spec.name}`"
+            ) from None
     return searcher.trouble
