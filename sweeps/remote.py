@@ -5,6 +5,7 @@ import json
 import secrets
 import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,12 @@ def _forget(cluster: Cluster, id_: str) -> None:
         if cluster.job(id_).is_alive:
             cluster.stop(id_)
             cluster.wait(id_, 30)
-        cluster.delete(id_)
+        # Ray looks at a job once a second. When it finds the job's process gone and its entry deleted, it
+        # writes an entry of a failed job: so delete until the entry stays away, `job` then raises.
+        for _ in range(5):
+            cluster.delete(id_)
+            time.sleep(1.5)
+            cluster.job(id_)
 
 
 def _objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

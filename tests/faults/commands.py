@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 
 PATIENCE_SECONDS = 300.0
-
-
+RAY_AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 STACK = "a stack of Ray's"
 
 
@@ -103,10 +102,16 @@ class Command:
         self.process.wait()
 
     def left_behind(self, seconds: float = 20.0) -> list[str]:
-        """Processes below the command that outlive it for so long; they are killed then."""
-        _, alive = psutil.wait_procs(list(self._family), timeout=seconds)
+        """Processes below the command that outlive it for so long; they are killed then.
+
+        Ray's two agents are killed without a word: after a kill -9 of everything else they end by themselves,
+        when they gave up telling the dead head of it (60 s, `gcs_rpc_server_reconnect_timeout_s`).
+        """
+        agents = {process for process in self._family if _name(process).endswith(RAY_AGENTS)}
+        _, alive = psutil.wait_procs(list(self._family - agents), timeout=seconds)
         alive = [process for process in alive if process.is_running() and not _is_zombie(process)]
         names = [_name(process) for process in alive]
+        kill_all(agents)
         kill_all(alive)
         return names
 
@@ -140,7 +145,7 @@ def _cause(lines: list[str]) -> str:
 
 def _name(process: psutil.Process) -> str:
     try:
-        return f"{process.pid} {' '.join(process.cmdline())[:60]}"
+        return f"{process.pid} {' '.join(process.cmdline())[:60].strip()}"
     except psutil.NoSuchProcess:
         return str(process.pid)
 

@@ -316,7 +316,7 @@ def test_an_address_without_a_cluster_is_one_line_at_once(place: ClusterPlace) -
         ({"SWEEPS_STORAGE": "here"}, "--storage: 'here' is not allowed: must be an absolute"),
         ({"MLFLOW_TRACKING_URI": None}, "--tracking-uri: missing"),
         ({"MLFLOW_TRACKING_URI": "sqlite:///m.db"}, "--tracking-uri: 'sqlite:///m.db' is not allowed"),
-        ({"MLFLOW_TRACKING_URI": "http://me:secret@host:5000"}, "tracking URI: a secret in the address"),
+        ({"MLFLOW_TRACKING_URI": "http://me:secret@host:5000"}, "tracking URI: credentials in 'http://***@host:5000'"),
         ({"SWEEPS_STORAGE": "s3://bucket?secret_key=x"}, "storage: a secret in the address"),
     ],
 )  # fmt: skip
