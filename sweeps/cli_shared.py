@@ -24,10 +24,11 @@ app = typer.Typer(
     `sweeps run quickstart` trains 24 small models in about two minutes; `sweeps ui` opens the result.""",
 )  # fmt: skip
 
-err = Console(stderr=True)
+# Names and messages hold brackets: none is markup.
+err = Console(stderr=True, markup=False, emoji=False)
 _stopped_in_order = False
 # In a pipe nothing is cut off at the width of a terminal that is not there.
-out = Console() if sys.stdout.isatty() else Console(width=200)
+out = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
 
 LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
 

@@ -1,12 +1,10 @@
 """Where a submitted sweep leaves its results: addresses that mean the same on every node, and no secret."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
 
 from iwae.errors import RecordError
-from tracking.uris import resolve_tracking_uri
-
-_SECRET_PARAMETERS = ("access_key", "secret_key", "session_token", "password")
+from tracking.storage import open_storage
+from tracking.uris import resolve_tracking_uri, shown
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,14 @@ class Destination:
     tracking_uri: str
 
     def __post_init__(self) -> None:
-        for what, uri in (("storage", self.storage), ("tracking URI", self.tracking_uri)):
-            _refuse_secrets(what, uri)
+        # Whoever reaches the cluster can read the command lines and the metadata of its jobs.
+        if shown(self.tracking_uri) != self.tracking_uri:
+            raise RecordError(
+                f"tracking URI: the password in {shown(self.tracking_uri)!r} is not allowed: must be in the"
+                " environment of the nodes (MLFLOW_TRACKING_PASSWORD, PGPASSWORD or a file of theirs)"
+            )
+        if self.storage.startswith("s3://"):
+            open_storage(self.storage)  # refuses credentials
 
     @classmethod
     def checked(cls, storage: str | None, tracking_uri: str | None) -> "Destination":
@@ -54,13 +58,3 @@ class Destination:
                 f" server: {why}"
             )
         return cls(storage, resolved)
-
-
-def _refuse_secrets(what: str, uri: str) -> None:
-    parts = urlsplit(uri)
-    # Whoever reaches the cluster can read the command lines and the metadata of its jobs.
-    if parts.password is not None or any(name in parse_qs(parts.query) for name in _SECRET_PARAMETERS):
-        raise RecordError(
-            f"{what}: a secret in the address is not allowed: must be in the environment of the nodes"
-            " (MLFLOW_TRACKING_PASSWORD, PGPASSWORD, AWS_SECRET_ACCESS_KEY or a file of theirs)"
-        )

@@ -138,7 +138,8 @@ def _line(row: Row, ended: int, total: int) -> str:
     if row.val_nll_final is not None:
         return f"{text}, final val NLL {row.val_nll_final:.3f} nats, {row.train_seconds:.1f} s of training"
     if row.error is not None:
-        return f"{text}, {row.error.splitlines()[0]}"
+        cause = row.error.partition("\n")[0]
+        return f"{text}, {cause}"
     return f"{text} after {row.epoch} of {row.planned.config.num_epochs} epochs"
 
 

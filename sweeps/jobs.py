@@ -118,13 +118,22 @@ class Cluster:
         return str(self._answered(lambda: self._client.get_job_logs(id_)))
 
     def wait(self, id_: str, seconds: float) -> Job | None:
-        """The job once it ended; None when it did not in this time."""
+        """The job once it ended; None when it did not in this time.
+
+        Raises:
+            ConnectionLostError: the cluster does not answer, and did not until this time was over.
+        """
         deadline = time.monotonic() + seconds
-        while (job := self.job(id_)).is_alive:
+        while True:
+            try:
+                if not (job := self.job(id_)).is_alive:
+                    return job
+            except ConnectionLostError:
+                if time.monotonic() > deadline:
+                    raise
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.5)
-        return job
 
     def follow(self, id_: str, write: Callable[[str], None], notice: Callable[[str], None]) -> Job:
         """Write a job's log as it grows, each line once, until the job ended; returns the job as it ended.

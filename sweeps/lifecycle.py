@@ -1,7 +1,7 @@
 """What is done to a sweep as a whole: resume, extend, fork, stop, delete."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -33,17 +33,22 @@ def resume(
 
 
 def resumed_spec(storage: SweepStorage, assignments: Sequence[str]) -> SweepSpec:
-    """The spec that `resume` goes on with.
+    """The spec that `resume` goes on with; as `resumed_from`."""
+    return resumed_from(storage.spec(), assignments)
+
+
+def resumed_from(spec: Mapping[str, Any], assignments: Sequence[str]) -> SweepSpec:
+    """A sweep's spec with what may change on resume.
 
     Raises:
         ConfigError: an assignment changes what may not change.
     """
-    old = SweepSpec.parse(storage.spec())
-    new = SweepSpec.parse(assign(storage.spec(), assignments))
+    old = SweepSpec.parse(spec)
+    new = SweepSpec.parse(assign(spec, assignments))
     if changed := differences(old, new):
         raise ConfigError(
             changed[0],
-            f"cannot change on resume: must be as the sweep began (`sweeps extend {storage.name}` adds seeds,"
+            f"cannot change on resume: must be as the sweep began (`sweeps extend {old.name}` adds seeds,"
             " grid values and trials; another --name starts a new sweep)",
         )
     return new

@@ -19,8 +19,8 @@ SHOWN_TRIALS = 40
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no wrapping inside paths, no highlighting."""
-    console.print(text, soft_wrap=True, highlight=False)
+    """Print a line as it is: no wrapping inside paths, no highlighting, no markup."""
+    console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 # Results of a session
@@ -49,7 +49,7 @@ def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> N
     say(console, f"{record.name}: {counts} in {duration(result.seconds)}")
     for trial in record.trials:
         if trial.state is TrialState.FAILED:
-            say(console, f"  failed: {trial.plan.name}: {(trial.error or '').splitlines()[0]}")
+            say(console, f"  failed: {trial.plan.name}: {trial.cause}")
     unfinished = [t.plan.name for t in record.trials if not t.state.ended]
     if unfinished:
         why = "the budget ended it" if result.outcome == "budget" else "it was interrupted"

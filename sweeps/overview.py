@@ -112,6 +112,7 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
     return {
         "name": record.name,
         "storage": record.storage,
+        "spec": storage.spec(),
         "live": session is not None,
         "stopping": storage.stop_requested() if session is not None else None,
         "trials": record.counts,
@@ -123,7 +124,7 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
         "gpu_hours": record.gpu_hours,
         "train_seconds": sum(trial.train_seconds for trial in record.trials),
         "failed": [
-            {"trial_key": t.key, "name": t.plan.name, "error": (t.error or "").splitlines()[0]}
+            {"trial_key": t.key, "name": t.plan.name, "error": t.cause}
             for t in record.trials
             if t.state is TrialState.FAILED
         ],

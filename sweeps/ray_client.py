@@ -7,19 +7,25 @@ Ray's own client reads the token (`RAY_AUTH_MODE=token` with `RAY_AUTH_TOKEN`, `
 import contextlib
 import logging
 import os
+import re
 import socket
 import stat
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from iwae.errors import RecordError
+from tracking.uris import server_parts
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
 _TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKEN"
+# What a proxy says while the head is away.
+_AWAY = (502, 503, 504)
+_STATUS = re.compile(r"(?:status code|returned) (\d{3})")
 T = TypeVar("T")
 
 
@@ -48,13 +54,13 @@ def cluster_address(given: str | None) -> str | None:
         return None
     if "://" not in address:
         address = f"http://{address}"
-    parts = urlsplit(address)
-    if parts.password is not None:
-        raise RecordError("cluster: an address with a password is not allowed: must be http://HOST:8265")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if "@" in address or "?" in address:
+        raise RecordError("cluster: a secret in the address is not allowed: must be http://HOST:8265")
+    if not address.startswith(("http://", "https://")):
         raise RecordError(
             f"cluster: {address!r} is not allowed: must be the dashboard's address, as in http://HOST:8265"
         )
+    server_parts(address, "cluster")
     return address.rstrip("/")
 
 
@@ -86,7 +92,12 @@ def probe(address: str) -> None:
 
 
 def answered(where: str, call: Callable[[], T]) -> T:
-    """What a call gives; whatever goes wrong is one line, and none holds the token."""
+    """What a call gives; whatever goes wrong is one line, and none holds the token.
+
+    Raises:
+        ConnectionLostError: nobody answers, or what stands before the cluster says that it is away.
+        RecordError: anything else.
+    """
     import requests
     from ray.exceptions import AuthenticationError
 
@@ -96,7 +107,10 @@ def answered(where: str, call: Callable[[], T]) -> T:
         raise RecordError(f"{where} {_refusal(str(error))}: set {_TOKEN}") from None
     except requests.exceptions.InvalidHeader:
         raise RecordError(f"the token for {where} is not one line of text: set {_TOKEN}") from None
-    except (requests.exceptions.HTTPError, requests.exceptions.JSONDecodeError, KeyError):
+    except (requests.exceptions.HTTPError, requests.exceptions.JSONDecodeError, KeyError) as error:
+        response = getattr(error, "response", None)
+        if response is not None and response.status_code in _AWAY:
+            raise ConnectionLostError(_away(where, response.status_code)) from None
         raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
     except (requests.exceptions.RequestException, ConnectionError) as error:
         reason = "it does not answer" if isinstance(error, requests.Timeout) else "the connection failed"
@@ -105,9 +119,15 @@ def answered(where: str, call: Callable[[], T]) -> T:
         text = str(error)
         if "already exists" in text:
             raise JobExistsError(f"{where}: there is a job of this id") from None
+        if (match := _STATUS.search(text)) is not None and int(match[1]) in _AWAY:
+            raise ConnectionLostError(_away(where, int(match[1]))) from None
         if "Version check returned 404" in text:
             raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
         raise RecordError(f"{where}: {' '.join(text.split())[-300:]}") from None
+
+
+def _away(where: str, code: int) -> str:
+    return f"no cluster at {where}: what answers there says {code} {HTTPStatus(code).phrase}"
 
 
 def _refusal(text: str) -> str:

@@ -27,13 +27,19 @@ def visible_sweep(storage: str, name: str) -> SweepStorage | None:
         return None
 
 
-def ask_status(cluster: Cluster, name: str, storage: str) -> dict[str, Any] | None:
+def ask_status(cluster: Cluster, name: str, storage: str | None) -> dict[str, Any] | None:
     """What `status --json` says on the cluster; None when the storage there holds no such sweep.
+
+    Args:
+        cluster: to ask.
+        name: of the sweep.
+        storage: as the nodes see it; None is the one that their environment names.
 
     Raises:
         RecordError: the command did not end in time, or failed for another reason.
     """
-    code, lines = ask(cluster, ["status", name, "--json", "--storage", storage])
+    where = [] if storage is None else ["--storage", storage]
+    code, lines = ask(cluster, ["status", name, "--json", *where])
     if code == 0:
         with contextlib.suppress(StopIteration):
             values: dict[str, Any] = next(_objects(reversed(lines)))

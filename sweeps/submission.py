@@ -21,10 +21,13 @@ from sweeps.spec import SweepSpec
 from sweeps.travel import SPEC_FILE, pack, pack_sweep
 from tracking.records import PlannedTrial
 from tracking.store import RunStore
-from tracking.uris import is_server
 
 # Between SIGTERM and SIGKILL, when the Job API ends a job; Ray's own 3 s are too few for checkpoints.
 STOP_WAIT_SECONDS = 60
+
+
+class NameTakenError(RecordError):
+    """There is a sweep of this name."""
 
 
 @dataclass(frozen=True)
@@ -121,21 +124,22 @@ def _refuse_taken(
         raise taken(name, cluster.address, f"{alive[-1].id} is {alive[-1].status}")
     if visible_sweep(destination.storage, name) is not None:
         raise taken(name, cluster.address, f"it lies in {destination.storage}")
-    if jobs and ask_status(cluster, name, destination.storage) is not None:
-        raise taken(name, cluster.address, f"it lies in {destination.storage} of the cluster")
+    looked_up = True
     try:
-        known = RunStore(destination.tracking_uri).open().find_sweep(name)
-    except RecordError as error:
-        if is_server(destination.tracking_uri):
-            say(console, f"not looked up in the tracking store from here: {error}")
-        return
-    if known is not None:
-        raise taken(name, cluster.address, f"{destination.tracking_uri} has it")
+        if RunStore(destination.tracking_uri).open().find_sweep(name) is not None:
+            raise taken(name, cluster.address, f"{destination.tracking_uri} has it")
+    except NameTakenError:
+        raise
+    except RecordError:
+        looked_up = False
+    # A cluster that was started anew has forgotten its jobs, not the sweeps in its storage.
+    if (jobs or not looked_up) and ask_status(cluster, name, destination.storage) is not None:
+        raise taken(name, cluster.address, f"it lies in {destination.storage} of the cluster")
 
 
-def taken(name: str, cluster: str, why: str) -> RecordError:
+def taken(name: str, cluster: str, why: str) -> NameTakenError:
     """The refusal of a name in use."""
-    return RecordError(
+    return NameTakenError(
         f"name: {name} is not allowed: must be new ({why}); go on with"
         f" `sweeps resume {name} --cluster {cluster}`, or choose another --name"
     )

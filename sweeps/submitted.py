@@ -64,7 +64,8 @@ def status(sweep: SubmittedSweep) -> dict[str, Any]:
     job, visible, values = sweep.newest, sweep.visible, None
     if visible is not None:
         values = status_json(visible)
-    elif sweep.storage is not None and (job is None or job.status != "PENDING"):
+    elif job is None or job.status != "PENDING":
+        # A cluster that was started anew has forgotten its jobs; its nodes know where sweeps lie.
         values = ask_status(sweep.cluster, sweep.name, sweep.storage)
     if values is None and job is None:
         raise sweep.unknown()

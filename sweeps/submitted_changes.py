@@ -95,24 +95,24 @@ def resume(
     destination = Destination.checked(
         sweep.storage, tracking_uri or said or os.environ.get("MLFLOW_TRACKING_URI")
     )
-    waits = None
     if (visible := sweep.visible) is not None:
         if (session := live_session(visible)) is not None and not _is_over(session["started"], sweep.jobs):
             raise RecordError(f"{sweep.name} is being run on {session['hostname']}: {_wait_or_stop(sweep)}")
-        spec = lifecycle.resumed_spec(visible, assignments)
-        nodes = sweep.cluster.nodes()
-        check_fits(spec.resources, nodes)
-        waits = waiting(spec.resources, nodes)
+        began_as = visible.spec()
     else:
         values = ask_status(sweep.cluster, sweep.name, destination.storage)
         if values is None:
             raise RecordError(f"no sweep {sweep.name} in {destination.storage} of {sweep.cluster.address}")
         if values["live"]:
             raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
+        began_as = values["spec"]
+    resources = lifecycle.resumed_from(began_as, assignments).resources
+    nodes = sweep.cluster.nodes()
+    check_fits(resources, nodes)
     words = ["resume", sweep.name, *(["--retry-failed"] if retry_failed else [])]
     words += [word for assignment in assignments for word in ("--set", assignment)]
     submitted = launch(sweep.cluster, sweep.name, words, next_number(sweep.jobs), destination)
-    announce(submitted, waits, console)
+    announce(submitted, waiting(resources, nodes), console)
     return submitted
 
 

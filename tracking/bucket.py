@@ -42,7 +42,7 @@ class Bucket:
 
     def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
-        if not parts.netloc or "@" in parts.netloc:
+        if not parts.netloc or ":" in parts.netloc or "@" in uri:
             raise RecordError(
                 f"storage: {_without_credentials(uri)!r} is not allowed: must be s3://bucket/prefix, with the"
                 " credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -50,8 +50,8 @@ class Bucket:
         query = parse_qs(parts.query)
         if unknown := set(query) - {"endpoint_override"}:
             raise RecordError(
-                f"storage: {uri!r} is not allowed: of options only endpoint_override is known,"
-                f" not {', '.join(sorted(unknown))}"
+                f"storage: {', '.join(sorted(unknown))} is not allowed: of options only endpoint_override is"
+                " known; credentials must be in the environment"
             )
         self.uri = uri.rstrip("/")
         self._bucket = parts.netloc
@@ -209,7 +209,7 @@ def _connect(endpoint: str | None) -> Any:
         import boto3
         from botocore.config import Config
     except ImportError:
-        raise RecordError("storage: s3:// needs boto3: install iwae-sweeps[s3]") from None
+        raise RecordError("storage: s3:// needs boto3: install boto3") from None
     # A write that S3 refuses for a moment is tried again by the library.
     config = Config(
         retries={"max_attempts": 6, "mode": "standard"}, connect_timeout=5, read_timeout=30,
@@ -219,8 +219,8 @@ def _connect(endpoint: str | None) -> Any:
 
 
 def _without_credentials(uri: str) -> str:
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    place = uri.partition("?")[0].removeprefix("s3://")
+    return f"s3://***@{place.rpartition('@')[2]}" if "@" in place else f"s3://{place}"
 
 
 def _until(seconds: float) -> bytes:

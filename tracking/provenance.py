@@ -57,7 +57,8 @@ def origin(path: Path | None = None) -> dict[str, Any]:
 
     Returns:
         ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes against the commit, as a
-        patch) and ``untracked`` (names). Without git or outside a checkout, ``commit``, ``dirty`` and
+        patch) and ``untracked`` (names). Without git or outside a checkout, also where a checkout
+        ignores the folder, ``commit``, ``dirty`` and
         ``diff`` are None and ``untracked`` is empty.
     """
     folder = path or Path(__file__).resolve().parent
@@ -65,7 +66,8 @@ def origin(path: Path | None = None) -> dict[str, Any]:
     if submitted.is_file():
         values: dict[str, Any] = json.loads(submitted.read_text("utf-8"))
         return values
-    commit = _git(folder, "rev-parse", "HEAD")
+    # An installed copy may lie inside a checkout, of another project too, and is none of it.
+    commit = _git(folder, "rev-parse", "HEAD") if _git(folder, "ls-files", "--", ".") else None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
     untracked = (
         _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/") if commit else None

@@ -166,6 +166,11 @@ class TrialRecord:
         return self.plan.config
 
     @property
+    def cause(self) -> str:
+        """The first line of the error; empty without one."""
+        return (self.error or "").partition("\n")[0]
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """The environment of the newest attempt; empty before the first."""
         return self.attempts[-1].get("provenance", {}) if self.attempts else {}

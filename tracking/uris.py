@@ -5,14 +5,14 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from iwae.errors import RecordError
 
 _SQLITE = "sqlite:///"
 MAX_COMPARED = 100
 # As SQLAlchemy reads an address, and as PostgreSQL's and MySQL's drivers take a password from its query.
-_PASSWORD = re.compile(r"(?<=://)([^:/?@]*):([^@]*)@")
+_PASSWORD = re.compile(r"(?<=://)([^:/?@]*):(.*)@")
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:password|passwd|passphrase|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
@@ -27,11 +27,13 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
             server with credentials in its address.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
-    if is_server(uri) and "@" in urlsplit(uri).netloc:
+    if is_server(uri) and "@" in uri:
         raise RecordError(
             f"tracking URI: credentials in {shown(uri)!r} are not allowed: must be in"
             " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
+    if is_server(uri):
+        server_parts(uri, "tracking URI")
     if uri.startswith("sqlite"):
         if not uri.startswith(_SQLITE) or not sqlite_path(uri).name or ":memory:" in uri:
             raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
@@ -51,9 +53,29 @@ def shown(uri: str) -> str:
     """The address with ``***`` for its password: for messages, tags, records and output."""
     if is_server(uri):
         scheme, _, rest = uri.partition("://")
-        netloc = rest.partition("/")[0]
-        return f"{scheme}://***@{netloc.rpartition('@')[2]}{rest[len(netloc) :]}" if "@" in netloc else uri
+        # The last @: a password that was not quoted holds whatever it likes.
+        return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else uri
     return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", uri))
+
+
+def server_parts(uri: str, what: str) -> SplitResult:
+    """The parts of a server's ``http://`` address, its port a number.
+
+    Args:
+        uri: of the server.
+        what: the address is, for the message.
+
+    Raises:
+        RecordError: it has no host, or a port that is none.
+    """
+    try:
+        parts = urlsplit(uri)
+        if parts.hostname and parts.port != 0:
+            parts.hostname.encode("idna")
+            return parts
+    except ValueError:
+        pass
+    raise RecordError(f"{what}: {shown(uri)!r} is not allowed: must be as in http://HOST:PORT")
 
 
 def refuse_password(uri: str) -> None:

@@ -45,12 +45,9 @@ class Services:
     Args:
         folder: for volumes, logs and everything else.
         variables: what `.env` holds.
-        scale: how many containers a service has, where not one.
     """
 
-    def __init__(
-        self, folder: Path, variables: Mapping[str, str], scale: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self.folder = folder
         self.variables = dict(variables)
         self.document = compose_file.interpolate(compose_file.load(), self.variables)
@@ -60,7 +57,7 @@ class Services:
         self._hosts: list[tuple[str, str, str]] = []
         for name, service in self.document["services"].items():
             if "profiles" not in service:
-                self._create(name, service, (scale or {}).get(name, 1))
+                self._create(name, service, int(service.get("scale", 1)))
         self.create_client()
 
     def _create(self, name: str, service: Mapping[str, Any], number: int) -> None:
@@ -171,11 +168,11 @@ class Services:
 
 
 @contextlib.contextmanager
-def running(variables: Mapping[str, str], scale: Mapping[str, int] | None = None) -> Iterator[Services]:
+def running(variables: Mapping[str, str]) -> Iterator[Services]:
     """The services, up and healthy, and gone with the context."""
     folder = Path(tempfile.mkdtemp(prefix="services-"))
     folder.chmod(0o755)  # PostgreSQL's user comes through
-    services = Services(folder, variables, scale)
+    services = Services(folder, variables)
     try:
         yield services.up()
     finally:

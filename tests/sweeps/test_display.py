@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from iwae.config import TrainConfig
+from sweeps import cli_shared
 from sweeps.board import Board
 from sweeps.display import Display, duration
+from sweeps.output import say
 from tracking.folder import Folder
 from tracking.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
 from tracking.storage import SweepStorage
@@ -83,3 +86,15 @@ def test_what_was_done_before_this_driver_started_does_not_count_as_its_pace(tmp
     board = Board(SweepStorage(Folder(tmp_path), "s"), [done, TrialRecord(plans[1], TrialState.WAITING)])
     assert board.seconds_left() is None
     assert board.take_changed() == []
+
+
+def test_brackets_in_names_and_messages_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(width=200)
+    say(console, "RuntimeError: [enforce fail at alloc_cpu.cpp:117] err == 0 in [/tmp/x] :bug:")
+    assert capsys.readouterr().out == (
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:117] err == 0 in [/tmp/x] :bug:\n"
+    )
+    table = Table("name")
+    table.add_row("hidden_dims=[/32]")
+    cli_shared.err.print(table)
+    assert "hidden_dims=[/32]" in capsys.readouterr().err

@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Services]:
-    with services.running(services.random_secrets(), scale={"ray-worker": 2}) as running:
+    with services.running(services.random_secrets()) as running:
         yield running
 
 

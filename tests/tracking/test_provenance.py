@@ -45,6 +45,17 @@ def test_what_is_not_committed_is_a_patch_that_applies(checkout: Path):
     assert (checkout / "a.py").read_text() == "x = 2\n"
 
 
+def test_a_copy_installed_inside_a_checkout_is_none_of_it(checkout: Path):
+    """An environment's folder lies in the user's own repository; its changes are nobody's business."""
+    installed = checkout / ".venv" / "site-packages" / "tracking"
+    installed.mkdir(parents=True)
+    (installed / "a.py").write_text("x = 1\n")
+    (checkout / ".gitignore").write_text(".venv\n")
+    (checkout / "a.py").write_text("api_key = 'secret'\n")
+    found = code(installed)
+    assert (found["commit"], found["dirty"], found["diff"], found["untracked"]) == (None, None, None, [])
+
+
 def test_a_staged_file_is_in_the_diff(checkout: Path):
     (checkout / "c.py").write_text("z = 1\n")
     git(checkout, "add", "c.py")

@@ -14,6 +14,8 @@ from tracking.uris import refuse_password, resolve_tracking_uri, shown
         ("postgresql://host/db?user=u&password=s3cret&a=b", "postgresql://host/db?user=u&password=***&a=b"),
         ("https://user:s3cret@host:5000/path", "https://***@host:5000/path"),
         ("https://s3cret@host", "https://***@host"),
+        ("https://user:s3c/re?t@host:5000/path", "https://***@host:5000/path"),
+        ("postgresql://user:s3c@r/e#t@host/db", "postgresql://user:***@host/db"),
     ],
 )
 def test_a_password_is_never_shown(uri: str, safe: str) -> None:
@@ -34,7 +36,9 @@ def test_what_has_no_password_is_shown_as_it_is(uri: str) -> None:
     refuse_password(uri)
 
 
-@pytest.mark.parametrize("uri", ["http://user:s3cret@host:5000", "https://s3cret@host"])
+@pytest.mark.parametrize(
+    "uri", ["http://user:s3cret@host:5000", "https://s3cret@host", "http://user:x/s3cret@host:5000"]
+)
 def test_credentials_in_a_servers_address_are_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fix = r"\*\*\*@host.*MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     with pytest.raises(RecordError, match=fix) as caught:
@@ -43,6 +47,16 @@ def test_credentials_in_a_servers_address_are_refused(uri: str, monkeypatch: pyt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(RecordError, match=fix):
         resolve_tracking_uri()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://HOST:PORT", "http://", "http://host:82650", "http://[::1:5000", "http://a..b", "http://h:1:2"],
+)
+def test_a_servers_address_that_is_none_is_one_line(uri: str) -> None:
+    with pytest.raises(RecordError, match="is not allowed: must be as in http://HOST:PORT"):
+        resolve_tracking_uri(uri)
+    assert resolve_tracking_uri("http://[::1]:5000/") == "http://[::1]:5000"
 
 
 def test_a_databases_password_is_refused_where_lists_of_processes_show_it() -> None:

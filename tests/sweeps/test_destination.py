@@ -1,0 +1,63 @@
+"""What may stand in the address of a cluster and of a job's results."""
+
+import pytest
+
+from iwae.errors import RecordError
+from sweeps.destination import Destination
+from sweeps.ray_client import ConnectionLostError, answered, cluster_address
+
+SERVER, FOLDER = "http://mlflow:5000", "/srv/sweeps"
+
+
+@pytest.mark.parametrize(
+    ("storage", "tracking_uri"),
+    [
+        (FOLDER, "postgresql://mlflow:s3cret@db/mlflow"),
+        (FOLDER, "postgresql://mlflow:pa/s3cret@db/mlflow"),
+        (FOLDER, "postgresql://db/mlflow?user=mlflow&PASSWORD=s3cret"),
+        (FOLDER, "postgresql://db/mlflow?sslpassword=s3cret"),
+        (FOLDER, "http://me:s3cret@mlflow:5000"),
+        ("s3://KEY:s3cret@bucket/sweeps", SERVER),
+        ("s3://KEY:ab/s3cret@bucket/sweeps", SERVER),
+        ("s3://bucket/sweeps?Secret_key=s3cret", SERVER),
+        ("s3://bucket/sweeps?endpoint_override=http://me:s3cret@s3:9000", SERVER),
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_not_shown(storage: str, tracking_uri: str) -> None:
+    with pytest.raises(RecordError, match=r"not allowed.*(environment|MLFLOW_|AWS_)") as caught:
+        Destination.checked(storage, tracking_uri)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_addresses_without_a_secret_are_taken_as_they_are() -> None:
+    place = "s3://bucket/sweeps?endpoint_override=http://s3:9000"
+    found = Destination.checked(place, "postgresql+psycopg2://mlflow@db:5432/mlflow")
+    assert (found.storage, found.tracking_uri) == (place, "postgresql+psycopg2://mlflow@db:5432/mlflow")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://HOST:PORT", "127.0.0.1:8265:8265", "http://127.0.0.1:82650", "http://[::1:8265", "http://a..b:8265",
+     "http://TOKEN@host:8265", "http://host:8265?token=TOKEN", "ray://host:10001", "http://"],
+)  # fmt: skip
+def test_a_clusters_address_that_is_none_is_one_line(address: str) -> None:
+    with pytest.raises(RecordError, match=r"cluster: .* is not allowed: must be") as caught:
+        cluster_address(address)
+    assert "TOKEN" not in str(caught.value)
+
+
+def test_a_clusters_address_is_made_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cluster_address("host:8265/") == "http://host:8265"
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "https://host/ray")
+    assert cluster_address(None) == "https://host/ray"
+    assert cluster_address("") is None
+
+
+@pytest.mark.parametrize("code", [502, 503, 504])
+def test_a_proxy_that_says_that_the_head_is_away_is_a_lost_connection(code: int) -> None:
+    def ask() -> None:  # as Ray's client says it
+        raise RuntimeError(f"Request failed with status code {code}: <html>")
+
+    with pytest.raises(ConnectionLostError, match=f"http://host:8265.* {code} ") as caught:
+        answered("http://host:8265", ask)
+    assert "<html>" not in str(caught.value)
