@@ -43,7 +43,7 @@ class Desk:
 
     def newest(self) -> Checkpoint | None:
         """The unit to go on from."""
-        return _patient(lambda: self.storage.newest(self._planned.key))
+        return patient(lambda: self.storage.newest(self._planned.key))
 
     def begin(self, started: float, from_epoch: int, provenance: Mapping[str, Any]) -> None:
         """Enter a new attempt, with what the attempts before it held."""
@@ -72,18 +72,31 @@ class Desk:
         """Say how far the attempt is, at once or not at all."""
         self.storage.write_progress(self._planned.key, progress)
 
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the sweep to stop."""
+        return patient(self.storage.stop_requested) is not None
+
     @property
     def superseded(self) -> bool:
         """Whether a later driver works on the sweep."""
         return self.storage.session_numbers()[-1:] > [self._options["session"]]
 
     def _write(self, write: Callable[[], None]) -> None:
-        if _patient(lambda: self.superseded):
-            raise Superseded
-        _patient(write)
+        def unless_superseded() -> None:
+            # At each try: what waited for storage is as late as whoever took over is long at work.
+            if self.superseded:
+                raise Superseded
+            write()
+
+        patient(unless_superseded)
 
 
-def _patient(action: Callable[[], T]) -> T:
+def patient(action: Callable[[], T]) -> T:
+    """What an action gives, tried again for a minute while storage is away or full.
+
+    Raises:
+        StorageError: it stayed so.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:

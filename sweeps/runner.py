@@ -4,6 +4,7 @@ One way: the spec becomes a plan in storage; Tune asks `PlanSearcher` for the pl
 writes to storage; the recorder brings MLflow to what storage holds; the report is made from storage.
 """
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ from tracking.publication import publish
 from tracking.recorder import Recorder
 from tracking.records import PlannedTrial, SweepRecord, TrialState
 from tracking.report.tables import Best, best
-from tracking.sessions import Session, refuse_if_live
+from tracking.sessions import Session, refuse_if_live, stop_leftovers
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
@@ -138,12 +139,18 @@ def _work(
     _announce(spec, storage, record, pending, console)
     with (
         Recorder(storage, store) as recorder,
-        stop_on_signals(storage, console),
-        budgets(spec, storage),
+        stop_on_signals(session, console),
+        budgets(spec, session),
     ):
-        if pending or spec.is_model_based:
-            with Display(board, spec.name, console):
-                trouble = _tune(spec, storage, record, pending, board, session.number)
+        try:
+            if pending or spec.is_model_based:
+                with Display(board, spec.name, console):
+                    trouble = _tune(spec, session, record, pending, board)
+        finally:
+            # Before the recorder has its last look.
+            with contextlib.suppress(StorageError):
+                if not session.superseded:
+                    stop_leftovers(storage, "its driver ended first")
         if trouble is not None:
             raise SweepError(f"{trouble}: see to it, then `sweeps resume {spec.name}`")
         if session.superseded:
@@ -151,7 +158,9 @@ def _work(
                 f"a later driver took {spec.name} over, when this one had not been heard of for long"
             )
         reason = storage.stop_requested()
-        outcome = "finished" if reason is None else "budget" if reason == BUDGET else "interrupted"
+        outcome = "budget" if reason == BUDGET else "interrupted"
+        if reason is None and all(trial.state.ended for trial in storage.record().trials):
+            outcome = "finished"
         if outcome == "interrupted":
             recorder.hurry()
     session.close(outcome)
@@ -204,9 +213,8 @@ def _announce(
 
 
 def _tune(
-    spec: SweepSpec, storage: SweepStorage, record: SweepRecord, pending: list[PlannedTrial], board: Board,
-    session: int,
-) -> str | None:  # fmt: skip
+    spec: SweepSpec, session: Session, record: SweepRecord, pending: list[PlannedTrial], board: Board
+) -> str | None:
     """Run the pending trials; returns why storage failed them, if it did."""
     from ray import tune
     from ray.exceptions import RayError
@@ -216,10 +224,10 @@ def _tune(
     from sweeps.searcher import PlanSearcher
     from sweeps.trial import IwaeTrial
 
-    resources = spec.resources
+    resources, storage = spec.resources, session.storage
     options = {
         "storage": storage.files.uri, "sweep": storage.name,
-        "session": session, "cpus": resources.cpus, "gpus": resources.gpus,
+        "session": session.number, "cpus": resources.cpus, "gpus": resources.gpus,
         "device": "cuda" if resources.gpus else "cpu", "threads": max(1, int(resources.cpus)),
         # A scheduler may end a trial at any report: what it was judged by is made durable before.
         "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
@@ -227,7 +235,7 @@ def _tune(
         "figures": spec.tracking.figures, "retries": spec.retries, "shrink_retries": spec.shrink_retries,
     }  # fmt: skip
     source = source_for(spec, record) if spec.is_model_based else None
-    searcher = PlanSearcher(storage, pending, source, options, resources.max_concurrent, board)
+    searcher = PlanSearcher(session, pending, source, options, resources.max_concurrent, board)
     with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(IwaeTrial, {"CPU": resources.cpus, "GPU": resources.gpus}),

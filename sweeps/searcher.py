@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from ray.tune.search import Searcher
 
 from sweeps.board import Board
+from sweeps.desk import patient
 from sweeps.outcomes import UNSTORED
 from tracking.files import StorageError
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
-from tracking.storage import SweepStorage
+from tracking.sessions import Session
 
 # How often a trial that cannot begin is handed out again.
 MOST_RETURNS = 20
@@ -35,7 +36,8 @@ class PlanSearcher(Searcher):
     """Tune's view of the plan.
 
     Args:
-        storage: the sweep; its plan grows when the source suggests more.
+        session: this driver's, of the sweep whose plan grows when the source suggests more. Once another
+            driver has taken the sweep over nothing is handed out or written any more.
         pending: planned trials that are to be run, in order.
         source: the model-based sampler, or None when the plan was drawn before the start.
         options: what every trial gets beside its line of the plan (see `IwaeTrial`).
@@ -48,7 +50,7 @@ class PlanSearcher(Searcher):
 
     def __init__(
         self,
-        storage: SweepStorage,
+        session: Session,
         pending: list[PlannedTrial],
         source: Source | None,
         options: dict[str, Any],
@@ -56,7 +58,8 @@ class PlanSearcher(Searcher):
         board: Board,
     ) -> None:
         super().__init__(metric="val/nll", mode="min")
-        self._storage = storage
+        self._session = session
+        self._storage = storage = session.storage
         self._pending = pending[::-1]
         self._source = source
         self._options = options
@@ -83,7 +86,12 @@ class PlanSearcher(Searcher):
             if suggested is None:
                 return None if self._live else str(Searcher.FINISHED)
             if suggested:
-                self._extend(suggested)
+                try:
+                    patient(lambda: self._extend(suggested))
+                except StorageError as trouble:
+                    self.trouble = str(trouble)
+                if self.trouble is not None or self._stopping:
+                    return str(Searcher.FINISHED)
                 self._board.add(suggested)
                 self._pending = suggested[::-1]
         if not self._pending:
@@ -105,7 +113,7 @@ class PlanSearcher(Searcher):
         if told.get("outcome") == UNSTORED:
             self.trouble = str(told["error"])
         try:
-            ended = self._close(planned, told, error)
+            ended = patient(lambda: self._close(planned, told, error))
         except StorageError as trouble:
             self.trouble = str(trouble)
             return
@@ -119,19 +127,34 @@ class PlanSearcher(Searcher):
         """What a trial left, once it is written how it ended."""
         ended = self._storage.trial(planned)
         if error and not ended.state.ended:
-            begun = sum(attempt.get("session") == self._options["session"] for attempt in ended.attempts)
-            self._returned[planned.key] += 1
+            died = self._workers(ended)
+            if ended.state is TrialState.STOPPED and died:
+                return ended
             # Ray counts what it could not even begin, on a machine that is gone, as a failure too.
-            if begun <= self._options["retries"] and self._returned[planned.key] <= MOST_RETURNS:
+            if died <= self._options["retries"] and self._returned[planned.key] < MOST_RETURNS:
+                self._returned[planned.key] += 1
                 self._pending.append(planned)
                 return ended
-            cause = f"its worker died {begun} times; see the attempts in the record"
-            self._storage.write_outcome(planned.key, TrialState.FAILED, cause)
-        elif not error and ended.state is TrialState.RUNNING and not told.get("over", False):
-            self._storage.write_outcome(planned.key, TrialState.PRUNED)
-        else:
-            return ended
+            cause = f"its worker died {died} times; see the attempts in the record"
+            return self._written(planned, TrialState.FAILED, cause)
+        if not error and ended.state is TrialState.RUNNING and not told.get("over", False):
+            return self._written(planned, TrialState.PRUNED)
+        return ended
+
+    def _workers(self, trial: TrialRecord) -> int:
+        """How many workers began the trial in this session; out of memory, one begins it more than once."""
+        attempts = [a for a in trial.attempts if a.get("session") == self._session.number]
+        return len({(attempt.get("hostname"), attempt.get("pid")) for attempt in attempts})
+
+    def _written(self, planned: PlannedTrial, state: TrialState, error: str | None = None) -> TrialRecord:
+        if not self._is_superseded():
+            self._storage.write_outcome(planned.key, state, error)
         return self._storage.trial(planned)
+
+    def _is_superseded(self) -> bool:
+        superseded = self._session.superseded
+        self._stopping = self._stopping or superseded
+        return superseded
 
     def _is_stopping(self) -> bool:
         """Whether somebody asked to stop; Tune calls often, and a bucket bills every look."""
@@ -139,11 +162,13 @@ class PlanSearcher(Searcher):
         if now - self._looked >= self._storage.files.poll_seconds:
             self._looked = now
             with contextlib.suppress(StorageError):
-                self._stopping = self._storage.stop_requested() is not None
+                self._stopping = self._is_superseded() or self._storage.stop_requested() is not None
         return self._stopping
 
     def _extend(self, suggested: list[PlannedTrial]) -> None:
-        """Add a configuration's trials to the plan."""
+        """Add a configuration's trials to the plan, unless it is another driver's by now."""
+        if self._is_superseded():
+            return
         for planned in suggested:
             waiting = TrialRecord(planned, TrialState.WAITING)
             self._replicates.setdefault(planned.configuration_key, {})[planned.key] = waiting

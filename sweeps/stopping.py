@@ -16,7 +16,7 @@ from sweeps.spec import SweepSpec
 from tracking.files import StorageError
 from tracking.reader import SweepReader
 from tracking.records import SweepRecord, TrialState
-from tracking.storage import SweepStorage
+from tracking.sessions import Session
 
 BUDGET = "budget"
 LOOK_SECONDS = 2.0
@@ -24,7 +24,7 @@ MOST_SECONDS = 3600.0  # a thread cannot wait for ever
 
 
 @contextlib.contextmanager
-def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
+def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
     """The first SIGINT or SIGTERM asks the trials to stop, through storage; the second ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -34,11 +34,11 @@ def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            console.print(f"ended at once; go on with: sweeps resume {storage.name}", highlight=False)
+            console.print(f"ended at once; go on with: sweeps resume {session.storage.name}", highlight=False)
             raise KeyboardInterrupt
         asked = True
         try:
-            storage.request_stop(signal.Signals(number).name)
+            session.request_stop(signal.Signals(number).name)
         except StorageError as error:
             console.print(f"cannot ask the trials to stop: {error} (once more to end at once)")
             return
@@ -53,10 +53,10 @@ def stop_on_signals(storage: SweepStorage, console: Console) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def budgets(spec: SweepSpec, storage: SweepStorage) -> Iterator[None]:
+def budgets(spec: SweepSpec, session: Session) -> Iterator[None]:
     """Asks the trials to stop when the wall clock of this session, or the sweep's hours, are used up."""
     ended = threading.Event()
-    watch = _Budgets(spec, storage, ended)
+    watch = _Budgets(spec, session, ended)
     thread = threading.Thread(target=watch.run, name="budgets", daemon=True)
     if watch.limited:
         thread.start()
@@ -88,12 +88,13 @@ def _used(record: SweepRecord) -> dict[str, float]:
 
 
 class _Budgets:
-    def __init__(self, spec: SweepSpec, storage: SweepStorage, ended: threading.Event) -> None:
+    def __init__(self, spec: SweepSpec, session: Session, ended: threading.Event) -> None:
         self._budget = spec.budget
-        self._storage = storage
+        self._session = session
+        self._storage = session.storage
         self._ended = ended
         self._deadline = time.monotonic() + (spec.budget.wall_clock or math.inf)
-        self._reader = SweepReader(storage)
+        self._reader = SweepReader(session.storage)
         self._counts_hours = spec.budget.gpu_hours is not None or spec.budget.cpu_hours is not None
         self.limited = self._counts_hours or spec.budget.wall_clock is not None
 
@@ -106,7 +107,7 @@ class _Budgets:
             # Storage that is away for a moment is looked at again.
             with contextlib.suppress(SweepError):
                 if time.monotonic() >= self._deadline or (self._counts_hours and self._is_spent()):
-                    self._storage.request_stop(BUDGET)
+                    self._session.request_stop(BUDGET)
                     return
 
     def _is_spent(self) -> bool:

@@ -80,9 +80,10 @@ class IwaeTrial(tune.Trainable):
         while True:
             try:
                 if self._trainer is None:
-                    if self._desk.storage.stop_requested() is not None:
+                    if self._desk.stop_requested():
                         return self._result(over=True, outcome=None)
-                    self._start()
+                    if not self._start():
+                        return self._result(over=True, outcome=TrialState.COMPLETE)
                 return self._advance()
             except (Superseded, StorageError):
                 raise
@@ -95,8 +96,16 @@ class IwaeTrial(tune.Trainable):
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Take up the trial where its newest unit left it; False when it is complete already.
+
+        A worker that died between its last write and Tune's hearing of it leaves such a trial.
+        """
         started = time.time()
+        unit = self._desk.newest()
+        self._history = list(unit.history) if unit is not None else []
+        if unit is not None and unit.final is not None:
+            return False
         options = self._options
         runtime = {
             "device": options["device"],
@@ -106,19 +115,19 @@ class IwaeTrial(tune.Trainable):
         config = TrainConfig.parse({**self._planned.config.to_dict(), **runtime})
         dataset = cached_dataset(config.data)
         trainer = Trainer(config, dataset)
-        unit = self._desk.newest()
-        self._history = list(unit.history) if unit is not None else []
         provenance = environment(
             device=str(trainer.device), threads=torch.get_num_threads(),
             dataset_hash=dataset.content_hash, seed=config.seed, chunk_size=self._chunk_size,
         )  # fmt: skip
         self._desk.begin(started, len(self._history), provenance)
-        if unit is not None and unit.state is not None:
+        if unit is not None:
+            assert unit.state is not None
             trainer.load_state_dict(torch.load(io.BytesIO(unit.state), weights_only=True))
         self._trainer = trainer
         self._epochs = trainer.epochs()
         self._saved_at = time.monotonic()
         self._watcher.watch(self._desk, trainer, self._history)
+        return True
 
     def _advance(self) -> dict[str, Any]:
         trainer = self._trainer

@@ -5,7 +5,7 @@ import time
 from iwae.errors import RecordError
 from tracking.mending import mend
 from tracking.records import TrialState
-from tracking.sessions import live_session
+from tracking.sessions import live_session, stop_leftovers
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 from tracking.verification import run_faults
@@ -43,9 +43,7 @@ def _close_leftovers(storage: SweepStorage) -> None:
         if session and session.get("ended") is None:
             ended = session.get("heartbeat", time.time())
             storage.write_session(number, {**session, "ended": ended, "outcome": "interrupted"})
-    for trial in storage.record().trials:
-        if trial.state is TrialState.RUNNING:
-            storage.write_outcome(trial.key, TrialState.STOPPED, "its driver was killed")
+    stop_leftovers(storage, "its driver was killed")
 
 
 def _delete_extra_runs(storage: SweepStorage, store: RunStore) -> None:

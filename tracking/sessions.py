@@ -1,11 +1,13 @@
 """Who works on a sweep right now: one driver at a time, and proof of life for everybody else."""
 
 import contextlib
+import functools
 import os
 import socket
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +15,15 @@ import psutil
 
 from iwae.errors import RecordError
 from tracking.files import StorageError
+from tracking.records import TrialState
 from tracking.storage import SweepStorage
 
 HEARTBEAT_SECONDS = 5.0
 # A driver on another machine is only known by its heartbeat; three lost ones may be a slow file system.
 SILENT_SECONDS = 60.0
+# Clocks of two machines differ: a driver that seems gone is watched for a sign of life before it is replaced.
+WATCH_SECONDS = 3 * HEARTBEAT_SECONDS
+_BOOT, _NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
 def live_session(storage: SweepStorage) -> dict[str, Any] | None:
@@ -37,7 +43,7 @@ def refuse_if_live(storage: SweepStorage) -> None:
         RecordError: one does.
     """
     if (other := live_session(storage)) is not None:
-        elsewhere = other["hostname"] != socket.gethostname()
+        elsewhere = not _is_here(other)
         heard = f", heard of {max(0.0, time.time() - other['heartbeat']):.0f} s ago" if elsewhere else ""
         raise RecordError(
             f"{storage.name} is being run by process {other['pid']} on {other['hostname']}{heard}:"
@@ -48,14 +54,39 @@ def refuse_if_live(storage: SweepStorage) -> None:
 
 def is_alive(session: Mapping[str, Any]) -> bool:
     """Whether the driver that wrote this session file still lives."""
-    if session["hostname"] != socket.gethostname():
-        return bool(time.time() - session["heartbeat"] < SILENT_SECONDS)
+    beats = bool(time.time() - session["heartbeat"] < SILENT_SECONDS)
+    if not _is_here(session):
+        return beats
     try:
         process = psutil.Process(session["pid"])
-        # A process id is used again; its moment of birth is not.
-        return bool(abs(process.create_time() - session["process_started"]) < 1.0)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # A process id is used again, its moment of birth is not; yet a clock that is set moves all births.
+        return beats or abs(process.create_time() - session["process_started"]) < 1.0
     except psutil.NoSuchProcess:
         return False
+
+
+def _is_here(session: Mapping[str, Any]) -> bool:
+    """Whether its process id means something here: containers of one host name see their own processes."""
+    return bool(session["hostname"] == socket.gethostname() and session.get("machine") == machine())
+
+
+@functools.cache
+def machine() -> str:
+    """What processes that see each other's ids have in common, until the next boot; empty where unknown."""
+    try:
+        return f"{_BOOT.read_text().strip()} {_NAMESPACE.readlink()}"
+    except OSError:
+        return ""
+
+
+def stop_leftovers(storage: SweepStorage, why: str) -> None:
+    """Say of trials that nobody works on any more that they stopped, when they were last heard of."""
+    for trial in storage.record().trials:
+        if trial.state is TrialState.RUNNING:
+            last = trial.attempts[-1].get("started") if trial.attempts else None
+            storage.write_outcome(trial.key, TrialState.STOPPED, why, trial.seen or last)
 
 
 class Session:
@@ -76,6 +107,7 @@ class Session:
         self._entry: dict[str, Any] = {
             "command": command,
             "hostname": socket.gethostname(),
+            "machine": machine(),
             "pid": os.getpid(),
             "process_started": psutil.Process().create_time(),
             "started": time.time(),
@@ -108,16 +140,40 @@ class Session:
         """Whether another driver took the sweep over, when this one had not been heard of for long."""
         return self.storage.session_numbers()[-1:] != [self.number]
 
+    def request_stop(self, reason: str) -> None:
+        """Ask this driver's trials to stop; those of another driver that took the sweep over are let be."""
+        if not self.superseded:
+            self.storage.request_stop(reason)
+
     def _enter(self) -> int:
         """Take the next number: of several who try at once one gets it, and the others find it alive."""
         while True:
             # The number first: whoever takes it after this look is alive at the next, or it is free below.
             number = max(self.storage.session_numbers(), default=0) + 1
             refuse_if_live(self.storage)
+            self._refuse_if_it_beats()
             # Whoever asked to stop asked the driver before; from here on the request is for this one.
             self.storage.clear_stop()
             if self.storage.create_session(number, self._entry):
                 return number
+
+    def _refuse_if_it_beats(self) -> None:
+        """Watch a driver elsewhere that did not end and seems to be gone."""
+        number = max(self.storage.session_numbers(), default=0)
+        before = self.storage.session(number) if number else None
+        if before is None or before["ended"] is not None or _is_here(before):
+            return
+        deadline = time.monotonic() + WATCH_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(min(1.0, WATCH_SECONDS))
+            now = self.storage.session(number)
+            if now is not None and now["heartbeat"] != before["heartbeat"]:
+                behind = time.time() - now["heartbeat"]
+                raise RecordError(
+                    f"{self.storage.name} is being run by process {now['pid']} on {now['hostname']}, whose"
+                    f" clock is {behind:.0f} s behind: set the clocks, and wait for it, or"
+                    f" `sweeps stop {self.storage.name}`"
+                )
 
     def close(self, outcome: str) -> None:
         """Say how it ended: ``finished``, ``budget``, ``interrupted`` or ``failed``."""

@@ -287,10 +287,12 @@ class SweepStorage:
         self.clear_outcome(key)
         return number
 
-    def write_outcome(self, key: str, state: TrialState, error: str | None = None) -> None:
-        """Note that a trial was pruned, stopped or failed."""
+    def write_outcome(
+        self, key: str, state: TrialState, error: str | None = None, ended: float | None = None
+    ) -> None:
+        """Note that a trial was pruned, stopped or failed; ``ended`` when, else now (seconds since 1970)."""
         assert state in (TrialState.PRUNED, TrialState.STOPPED, TrialState.FAILED)
-        values = {"state": state.value, "error": error, "time": time.time()}
+        values = {"state": state.value, "error": error, "time": time.time() if ended is None else ended}
         self.files.write(self.trial_path(key, "outcome.json"), to_json(values))
 
     def clear_outcome(self, key: str) -> None:

@@ -1,16 +1,19 @@
 """What the driver does with trials that Ray gives back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray.tune.search import Searcher
 
+from sweeps import desk
 from sweeps.board import Board
 from sweeps.outcomes import UNSTORED
 from sweeps.searcher import MOST_RETURNS, PlanSearcher
 from tracking.folder import Folder
 from tracking.records import PlannedTrial, TrialState
+from tracking.sessions import Session
 from tracking.storage import SweepStorage
 
 
@@ -27,9 +30,19 @@ def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
 
 
 @pytest.fixture
-def searcher(storage: SweepStorage, planned: PlannedTrial) -> PlanSearcher:
-    options = {"session": 1, "retries": 2}
-    return PlanSearcher(storage, [planned], None, options, None, Board(storage, storage.record().trials))
+def session(storage: SweepStorage) -> Iterator[Session]:
+    with Session(storage, "test") as session:
+        yield session
+
+
+@pytest.fixture
+def searcher(session: Session, storage: SweepStorage, planned: PlannedTrial) -> PlanSearcher:
+    board = Board(storage, storage.record().trials)
+    return PlanSearcher(session, [planned], None, {"retries": 2}, None, board)
+
+
+def attempt(pid: int, session: int = 1) -> dict[str, Any]:
+    return {"started": 0.0, "session": session, "hostname": "here", "pid": pid}
 
 
 def state(storage: SweepStorage) -> TrialState:
@@ -56,11 +69,12 @@ def test_a_trial_that_could_not_begin_is_handed_out_again(
 def test_a_trial_whose_worker_died_too_often_is_failed(
     searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
 ) -> None:
-    storage.begin_attempt(planned.key, {"started": 0.0, "session": 0})  # an earlier driver's does not count
+    storage.begin_attempt(planned.key, attempt(0, session=0))  # an earlier driver's does not count
     for number in range(3):
         assert state(storage) in (TrialState.WAITING, TrialState.RUNNING)
         assert isinstance(searcher.suggest(str(number)), dict)
-        storage.begin_attempt(planned.key, {"started": 0.0, "session": 1})
+        for _ in range(4):  # a worker that runs out of memory begins it anew
+            storage.begin_attempt(planned.key, attempt(pid=number))
         searcher.on_trial_complete(str(number), error=True)
     assert state(storage) is TrialState.FAILED
     assert storage.record().trials[0].error == "its worker died 3 times; see the attempts in the record"
@@ -70,9 +84,68 @@ def test_a_trial_that_the_scheduler_ended_is_pruned(
     searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
 ) -> None:
     searcher.suggest("a")
-    storage.begin_attempt(planned.key, {"started": 0.0, "session": 1})
+    storage.begin_attempt(planned.key, attempt(1))
     searcher.on_trial_complete("a", {"done": True, "over": False})
     assert state(storage) is TrialState.PRUNED
+
+
+def test_a_trial_that_stopped_in_order_is_no_failure_of_its_worker(
+    searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
+) -> None:
+    searcher.suggest("a")
+    storage.begin_attempt(planned.key, attempt(1))
+    storage.write_outcome(planned.key, TrialState.STOPPED)
+    searcher.on_trial_complete("a", error=True)
+    assert state(storage) is TrialState.STOPPED
+    assert searcher.suggest("b") == Searcher.FINISHED
+
+
+def test_a_driver_that_was_superseded_hands_out_and_writes_nothing(
+    searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
+) -> None:
+    """A machine was suspended, somebody resumed the sweep on another, and it wakes up."""
+    searcher.suggest("a")
+    storage.begin_attempt(planned.key, attempt(1))
+    storage.create_session(2, {**storage.sessions()[0], "hostname": "elsewhere"})
+    searcher.on_trial_complete("a", {"done": True, "over": False})
+    assert state(storage) is TrialState.RUNNING
+    assert searcher.suggest("b") == Searcher.FINISHED
+
+
+def test_a_plan_that_another_driver_goes_on_with_is_not_written_over(
+    session: Session, storage: SweepStorage, planned: PlannedTrial, small_config: Any
+) -> None:
+    more = [PlannedTrial(1, {}, small_config(seed=5))]
+    searcher = PlanSearcher(session, [], Suggests(more), {"retries": 2}, None, Board(storage, ()))
+    storage.create_session(2, {**storage.sessions()[0], "hostname": "elsewhere"})
+    assert searcher.suggest("a") == Searcher.FINISHED
+    assert [trial.key for trial in storage.plan()] == [planned.key]
+
+
+def test_storage_that_does_not_take_the_plan_ends_the_handing_out(
+    session: Session, storage: SweepStorage, small_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.1)
+    more = [PlannedTrial(1, {}, small_config(seed=5))]
+    searcher = PlanSearcher(session, [], Suggests(more), {"retries": 2}, None, Board(storage, ()))
+    path = Path(storage.uri, "sweep.zip")
+    path.unlink()
+    path.mkdir()
+    assert searcher.suggest("a") == Searcher.FINISHED
+    assert searcher.trouble is not None
+
+
+class Suggests:
+    """A source of one configuration."""
+
+    def __init__(self, trials: list[PlannedTrial]) -> None:
+        self.trials = trials
+
+    def ask(self) -> list[PlannedTrial]:
+        return self.trials
+
+    def tell(self, record: Any) -> None:
+        pass
 
 
 def test_trouble_with_storage_ends_the_handing_out(searcher: PlanSearcher, storage: SweepStorage) -> None:

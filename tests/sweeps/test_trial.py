@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def test_every_epoch_is_durable_before_it_is_reported(storage: SweepStorage, pla
         assert len(storage.trial(planned).history) == epoch
     assert trial.step()["outcome"] == "COMPLETE"
     assert storage.trial(planned).state is TrialState.COMPLETE
+
+
+def test_a_complete_trial_that_is_begun_again_stays_as_it_is(
+    storage: SweepStorage, planned: PlannedTrial
+) -> None:
+    """Its worker died after the last write and before Tune heard of it."""
+    run(IwaeTrial(options(storage, planned)))
+    before = storage.newest(planned.key)
+    again = IwaeTrial(options(storage, planned)).step()
+    assert (again["outcome"], again["epoch"], again["over"]) == ("COMPLETE", planned.config.num_epochs, True)
+    assert storage.newest(planned.key) == before
+    assert len(storage.trial(planned).attempts) == 1
+
+
+def test_a_request_to_stop_that_cannot_be_read_at_once_is_waited_for(
+    storage: SweepStorage, planned: PlannedTrial, tmp_path: Path
+) -> None:
+    request = tmp_path / "storage" / "one" / "stop.json"
+    request.mkdir()
+    threading.Timer(0.5, request.rmdir).start()
+    assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
 
 
 def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial) -> None:

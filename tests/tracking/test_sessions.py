@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,10 +8,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from iwae.config import TrainConfig
 from iwae.errors import RecordError
+from tracking import sessions
 from tracking.folder import Folder
-from tracking.sessions import SILENT_SECONDS, Session, is_alive, live_session
+from tracking.records import PlannedTrial, TrialState
+from tracking.sessions import SILENT_SECONDS, Session, is_alive, live_session, stop_leftovers
 from tracking.storage import SweepStorage
+
+SESSION = {
+    "command": "x", "pid": 1, "process_started": 0.0, "started": 0.0, "ended": None, "outcome": None,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -58,7 +66,40 @@ def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
 def test_a_reused_process_id_is_not_the_driver(storage: SweepStorage) -> None:
     with Session(storage, "x"):
         entry = storage.sessions()[0]
-    assert not is_alive({**entry, "process_started": entry["process_started"] - 1000})
+    other = {**entry, "process_started": entry["process_started"] - 1000}
+    assert not is_alive({**other, "heartbeat": time.time() - SILENT_SECONDS - 1})
+    assert is_alive({**other, "heartbeat": time.time()})  # only the clock was set
+
+
+def test_a_killed_driver_that_nobody_waited_for_is_not_live(storage: SweepStorage) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with Session(storage, "x"):
+        born = psutil.Process(process.pid).create_time()
+        entry = {**storage.sessions()[0], "pid": process.pid, "process_started": born}
+    assert is_alive(entry)
+    process.kill()
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert not is_alive(entry)
+    process.wait()
+
+
+def test_a_container_of_the_same_host_name_is_another_machine(storage: SweepStorage) -> None:
+    with Session(storage, "x"):
+        entry = {**storage.sessions()[0], "machine": "another pid namespace", "pid": 2**22 + 1}
+    assert is_alive({**entry, "heartbeat": time.time()})
+
+
+def test_a_driver_whose_clock_is_behind_is_not_replaced(storage: SweepStorage) -> None:
+    elsewhere = {**SESSION, "hostname": "elsewhere"}
+    storage.create_session(1, {**elsewhere, "heartbeat": time.time() - 3600})
+    beat = threading.Timer(
+        1.5, lambda: storage.write_session(1, {**elsewhere, "heartbeat": time.time() - 3600})
+    )
+    beat.start()
+    with pytest.raises(RecordError, match=r"elsewhere, whose clock is 360. s behind"):
+        Session(storage, "second")
+    assert storage.session_numbers() == [1]
 
 
 def test_a_driver_on_another_machine_lives_by_its_heartbeat(storage: SweepStorage) -> None:
@@ -68,13 +109,20 @@ def test_a_driver_on_another_machine_lives_by_its_heartbeat(storage: SweepStorag
     assert not is_alive({**entry, "heartbeat": time.time() - SILENT_SECONDS - 1})
 
 
-def test_a_driver_that_was_silent_too_long_knows_that_another_took_over(storage: SweepStorage) -> None:
+def test_a_driver_that_was_silent_too_long_knows_that_another_took_over(
+    storage: SweepStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "WATCH_SECONDS", 0.0)
     with Session(storage, "first") as first:
         assert not first.superseded
         storage.write_session(1, {**storage.sessions()[0], "hostname": "elsewhere", "heartbeat": 0.0})
         with Session(storage, "second") as second:
             assert first.superseded
             assert not second.superseded
+            first.request_stop("SIGINT")
+            assert storage.stop_requested() is None
+            second.request_stop("SIGINT")
+            assert storage.stop_requested() == "SIGINT"
 
 
 def test_of_two_drivers_at_once_one_is_refused(storage: SweepStorage) -> None:
@@ -95,3 +143,17 @@ def test_a_request_to_stop_the_driver_before_is_not_for_the_next(storage: SweepS
         storage.request_stop("test")
     with Session(storage, "second"):
         assert storage.stop_requested() is None
+
+
+def test_a_trial_that_was_killed_is_not_charged_for_the_time_until_somebody_looks(
+    storage: SweepStorage,
+) -> None:
+    trials = [PlannedTrial(index, {}, TrainConfig.parse({"seed": index})) for index in range(2)]
+    storage.create({"name": "sweep"}, trials, {})
+    for trial in trials:
+        storage.begin_attempt(trial.key, {"started": 1000.0, "cpus": 4, "gpus": 0.5})
+    storage.write_progress(trials[0].key, {"time": 1600.0})
+    stop_leftovers(storage, "its driver was killed")
+    heard, silent = storage.record().trials
+    assert (heard.state, heard.cpu_seconds, heard.gpu_seconds) == (TrialState.STOPPED, 2400.0, 300.0)
+    assert (silent.state, silent.cpu_seconds) == (TrialState.STOPPED, 0.0)

@@ -14,6 +14,7 @@ from hand_made import EPOCHS, STARTED, Sweep, history, planned
 from iwae.errors import RecordError
 from tracking.checkpoint import Checkpoint
 from tracking.records import TrialState
+from tracking.sessions import machine
 from tracking.store import RunStore
 from tracking.verification import verify
 
@@ -308,7 +309,7 @@ def test_a_driver_that_was_killed_leaves_faults_until_they_are_closed(sweep: Swe
 
 
 def alive(sweep: Sweep) -> None:
-    own = {"hostname": socket.gethostname(), "pid": os.getpid()}
+    own = {"hostname": socket.gethostname(), "pid": os.getpid(), "machine": machine()}
     born = psutil.Process().create_time()
     sweep.storage.write_session(
         1, {**sweep.session, **own, "process_started": born, "heartbeat": time.time()}
