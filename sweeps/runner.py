@@ -114,17 +114,20 @@ def resume_sweep(
     refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
     prepare_data(storage.plan() if plan is None else plan, spec)
-    with Session(storage, command=" ".join(sys.argv)) as session, ray_cluster(spec, address):
+    with Session(storage, command=" ".join(sys.argv)) as session:
         for line in mend(storage):
             console.print(f"mended: {line}", soft_wrap=True, highlight=False)
-        if plan is not None:
-            storage.write_plan(plan)
-        storage.write_spec(spec.to_dict())
-        if retry_failed:
-            for trial in storage.record().trials:
-                if trial.state is TrialState.FAILED:
-                    storage.clear_outcome(trial.key)
-        return _work(spec, storage, store, session, started, console=console)
+        trials = storage.record().trials
+        again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
+        to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
+        # Nothing is written before the cluster has said that it can run it.
+        with ray_cluster(spec, address) if to_do else contextlib.nullcontext():
+            if plan is not None:
+                storage.write_plan(plan)
+            storage.write_spec(spec.to_dict())
+            for trial in again:
+                storage.clear_outcome(trial.key)
+            return _work(spec, storage, store, session, started, console=console)
 
 
 def _work(
