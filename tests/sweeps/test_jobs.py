@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -258,15 +259,37 @@ def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: 
 def test_status_from_a_machine_that_does_not_see_the_storage(submitted: Submitted) -> None:
     place, said, _ = submitted
     before = set(place.jobs())
-    hidden = f"mount -t tmpfs none {said['storage']} && exec {sys.executable} -m sweeps status small --json"
+    shown = _without_storage(place, said, "status", "small", "--json")
+    assert json.loads(shown.stdout)["trials"] == {"COMPLETE": 4}, shown.stderr
+    assert set(place.jobs()) == before
+
+
+def test_a_resume_from_there_is_checked_before_it_is_submitted(submitted: Submitted) -> None:
+    place, said, _ = submitted
+    before = set(place.jobs())
+    command = ("resume", "small", "--cluster", place.environment["RAY_API_SERVER_ADDRESS"], "--set")
+    refused = _without_storage(place, said, *command, "resources.gpus=8")
+    assert "resources.gpus: 8 is not allowed: must be <= 0" in refused.stderr
+    refused = _without_storage(place, said, *command, "base.num_epochs=9")
+    assert "base.num_epochs: cannot change on resume" in refused.stderr
+    assert set(place.jobs()) == before
+
+
+def _without_storage(
+    place: ClusterPlace, said: dict[str, Any], *words: str
+) -> subprocess.CompletedProcess[str]:
+    """A command where the folder of the storage is another one."""
+    command = shlex.join([sys.executable, "-m", "sweeps", *words])
     shown = subprocess.run(
-        ["unshare", "--mount", "--map-root-user", "sh", "-c", hidden], env=place.environment,
-        cwd=place.folder, capture_output=True, text=True, timeout=200, check=False,
+        [
+            "unshare", "--mount", "--map-root-user", "sh", "-c",
+            f"mount -t tmpfs none {said['storage']} && exec {command}",
+        ],
+        env=place.environment, cwd=place.folder, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     if "unshare" in shown.stderr:
         pytest.skip(shown.stderr)
-    assert json.loads(shown.stdout)["trials"] == {"COMPLETE": 4}, shown.stderr
-    assert set(place.jobs()) == before
+    return shown
 
 
 def test_what_no_node_can_give_is_refused_with_what_is_there(place: ClusterPlace) -> None:
