@@ -108,8 +108,8 @@ def test_report_answers_from_storage(finished: tuple[Workplace, dict[str, Any]],
 
 def test_reports_of_a_running_sweep_disturb_nothing(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
-    process = place.start("run", place.spec, "--json", "--set", "base.num_epochs=400")
-    _wait_for(lambda: bool(place.files("trials/*/final.zip")))
+    process = place.start("run", place.spec, "--json", "--set", "base.num_epochs=60")
+    _wait_for(lambda: bool(place.files("trials/*/checkpoint-*.zip")), seconds=120)
     reports = 0
     while process.poll() is None:
         place.sweeps("report", "small")
