@@ -1,11 +1,14 @@
 """Makes the trade-off report of a sweep and attaches it to the parent run."""
 
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tracking.records import SweepRecord
 from tracking.report.report import Report, write_report
 from tracking.report.tables import best
+from tracking.sessions import live_session
 from tracking.storage import StoredPictures, SweepStorage
 from tracking.store import RunStore
 
@@ -22,17 +25,37 @@ def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Rep
 
 
 def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
-    """Bring MLflow to the record, store the report and attach it to the parent run, log the best model.
+    """Store the report and attach it to the parent run; bring MLflow to the record, log the best model.
+
+    While a driver works on the sweep its recorder brings MLflow to storage, and its end logs the best model:
+    then the report is all that is attached. Should the driver end meanwhile, its end is published again, so
+    that an older report never stays.
 
     Returns:
         The parent's run id.
     """
+    parent = _publish(record, storage, store)
+    while live_session(storage) is None and _ends(storage.sessions()) != _ends(record.sessions):
+        record = storage.record()
+        parent = _publish(record, storage, store)
+    return parent
+
+
+def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         report = make_report(record, storage, Path(name))
         for path in report.files:
             storage.files.write(storage.path("report", path.name), path.read_bytes())
-        parent = store.sync(record)
+        live = live_session(storage) is not None
+        parent = store.find_sweep(record.name) if live else None
+        if parent is None:
+            parent = store.sync(record)
         store.attach_report(parent, report.folder, report.summary_markdown)
-    if (choice := best(record)) is not None:
+    if not live and (choice := best(record)) is not None:
         store.log_best_model(record, choice.trial)
     return parent
+
+
+def _ends(sessions: Iterable[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+    """What of the drivers' entries stays as it is: not their heartbeats."""
+    return [(session.get("started"), session.get("ended")) for session in sessions]

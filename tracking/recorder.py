@@ -99,7 +99,7 @@ class Recorder:
         try:
             record = self._reader.record()
             if self._reader.changed:
-                self._store.sync(record)
+                self._store.sync(record, reread=self._reader.record)
                 newest = self._reader.newest
                 self._reader.done()
                 self.lag = max(self.lag, time.time() - newest if newest else 0.0)

@@ -1,13 +1,14 @@
 """RunStore: the tracking store of sweeps. MLflow is loaded when a store is opened, not before."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
+import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError
-from tracking import uris, view
+from tracking import turns, uris, view
 from tracking.records import SweepRecord, TrialRecord
 from tracking.storage import SweepStorage, open_storage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
@@ -40,7 +41,8 @@ class RunStore:
         self.experiment = experiment
         self._client: Client | None = None
         self._sweeps: dict[str, tuple[SweepRun, TrialRuns]] = {}
-        self._turn = threading.RLock()
+        self._one = threading.RLock()
+        self._mark = uuid.uuid4().hex
 
     def open(self, create: bool = False) -> Self:
         """Connect.
@@ -64,15 +66,19 @@ class RunStore:
         assert self._client is not None
         return self._client
 
-    def sync(self, record: SweepRecord, *, afresh: bool = False) -> str:
+    def sync(
+        self, record: SweepRecord, *, afresh: bool = False, reread: Callable[[], SweepRecord] | None = None
+    ) -> str:
         """Bring MLflow to what the record says; what is there already stays as it is.
 
-        Trials that have not begun get no run. The record must be newer than what was synced before: read it
-        right before the call.
+        Trials that have not begun get no run. Of the records that one store syncs each must be newer than the
+        one before. Where another process synced since, its record may be newer than this one: then MLflow is
+        asked anew and brought to what storage holds now.
 
         Args:
             record: the sweep.
-            afresh: look at everything, also at what MLflow notes as complete.
+            afresh: look at everything anew, also at what MLflow notes as complete.
+            reread: how to read the sweep anew, when that is cheaper than from the beginning.
 
         Returns:
             The parent's run id.
@@ -80,28 +86,21 @@ class RunStore:
         Raises:
             RecordError: the store does not answer; what was not recorded is, at the next call.
         """
-        with self._turn, _alone(record):
+        storage = _storage(record)
+        with self._one, turns.turn(storage, self._mark) as turn:
             try:
-                if afresh:
+                if afresh or not turn.again:
                     self.forget(record.name)
+                    record = storage.record() if reread is None else reread()
                 sweep, trials = self._runs_of(record, trusting=not afresh)
                 parent = sweep.begin(record)
-                trials.sync_all(record, parent)
+                trials.sync_all(record, parent, turn)
+                turn.check()
                 sweep.finish(record)
             except BaseException:
                 self.forget(record.name)
                 raise
         return parent
-
-    def sync_trial(self, record: SweepRecord, trial: TrialRecord) -> str:
-        """Bring one trial that has begun to what its record says; returns its run id."""
-        with self._turn, _alone(record):
-            try:
-                sweep, trials = self._runs_of(record)
-                return trials.sync(record, sweep.begin(record), trial)
-            except BaseException:
-                self.forget(record.name)
-                raise
 
     def forget(self, name: str) -> None:
         """Drop what is remembered of a sweep, so that the next call asks MLflow."""
@@ -167,7 +166,7 @@ class RunStore:
         """
         from tracking.best_model import log_model
 
-        with self._turn, _alone(record):
+        with self._one, turns.alone(_storage(record)):
             parent = self.find_sweep(record.name)
             runs = self.client.runs(view.identity_tags(record.name, trial.key))
             if parent is None or not runs:
@@ -180,7 +179,7 @@ class RunStore:
         """Record a reproduction as a run of its own beside the original; returns it with its run's id."""
         from tracking.reproduction_run import log
 
-        with self._turn:
+        with self._one:
             run_id = log(self.client, self._experiment_id(), record, trial, original_run_id, result)
         return replace(result, run_id=run_id, original_run_id=original_run_id)
 
@@ -196,7 +195,7 @@ class RunStore:
 
     def delete_sweep(self, name: str) -> int:
         """Move every run of a sweep, reproductions too, to MLflow's trash; returns how many."""
-        with self._turn:
+        with self._one:
             runs = self.client.runs({"sweeps.name": name})
             for run in sorted(runs, key=lambda run: run.tags.get("sweeps.kind") == "sweep"):
                 self.client.delete(run.id)
@@ -224,7 +223,5 @@ class RunStore:
         return self.client.create_experiment(self.experiment, artifacts)
 
 
-def _alone(record: SweepRecord) -> AbstractContextManager[None]:
-    """Other processes that sync the same sweep wait, so that no trial gets two runs."""
-    storage = SweepStorage(open_storage(record.storage), record.name)
-    return storage.files.lock(storage.path("sync.lock")) if storage.exists else nullcontext()
+def _storage(record: SweepRecord) -> SweepStorage:
+    return SweepStorage(open_storage(record.storage), record.name)

@@ -15,6 +15,7 @@ from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.storage import SweepStorage, open_storage
+from tracking.turns import Turn
 
 _log = logging.getLogger(__name__)
 _SYNCED = "sweeps.synced"
@@ -72,17 +73,17 @@ class TrialRuns:
                 known.fingerprint = ""
             self._known.setdefault(run.tags.get("sweeps.trial_key", ""), known)
 
-    def sync_all(self, record: SweepRecord, parent_id: str) -> None:
+    def sync_all(self, record: SweepRecord, parent_id: str, turn: Turn) -> None:
         """Bring the runs of all trials that have begun to what the record says, several at a time."""
         begun = [trial for trial in record.trials if trial.state is not TrialState.WAITING]
         changed = [trial for trial in begun if not self._is_known(trial)]
-        self.client.each(lambda trial: self.sync(record, parent_id, trial), changed)
+        self.client.each(lambda trial: self.sync(record, parent_id, trial, turn), changed)
 
     def _is_known(self, trial: TrialRecord) -> bool:
         known = self._known.get(trial.key)
         return known is not None and known.trial is trial
 
-    def sync(self, record: SweepRecord, parent_id: str, trial: TrialRecord) -> str:
+    def sync(self, record: SweepRecord, parent_id: str, trial: TrialRecord, turn: Turn) -> str:
         """Bring the run of a trial that has begun to what its record says; returns the run's id."""
         known = self._known.get(trial.key)
         if known is not None and known.trial is trial:
@@ -91,6 +92,7 @@ class TrialRuns:
         if known is not None and known.fingerprint == fingerprint:
             known.trial = trial
             return known.run_id
+        turn.check()
         if known is not None and self._contradicts(trial, known):
             _log.warning("%s: storage and run %s disagree: rebuilding the run", trial.plan.name, known.run_id)
             self.client.delete(known.run_id)

@@ -106,6 +106,23 @@ def test_report_answers_from_storage(finished: tuple[Workplace, dict[str, Any]],
     assert {"index.html", "tradeoff.csv", "tradeoff.json", "tradeoff.png"} <= names
 
 
+def test_reports_of_a_running_sweep_disturb_nothing(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    process = place.start("run", place.spec, "--json", "--set", "base.num_epochs=60")
+    _wait_for(lambda: bool(place.files("trials/*/checkpoint-*.zip")), seconds=120)
+    reports = 0
+    while process.poll() is None:
+        place.sweeps("report", "small")
+        reports += 1
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert reports > 0
+    assert json.loads(out)["trials"] == {"COMPLETE": 4}
+    assert place.json("verify", "small") == {"ok": True, "faults": []}
+    report = json.loads((tmp_path / "sweeps-storage/small/report/tradeoff.json").read_text())
+    assert report["trials"] == {"COMPLETE": 4}
+
+
 def test_reading_commands_never_create_a_store(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     for words in (
