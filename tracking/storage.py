@@ -1,6 +1,7 @@
 """Storage is the truth: a folder a sweep, written so that a crash leaves the old or the new, never half.
 
     <storage>/<sweep>/
+        sync.lock  sync.json                  who writes its runs in MLflow, and who did last
         sweep.zip                             spec, plan and code: what was decided, with its CRCs
         spec.yaml  plan.jsonl  code.json      the same, for people
         sessions/0001.json                    one file a driver that worked on the sweep

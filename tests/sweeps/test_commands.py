@@ -106,6 +106,7 @@ def test_report_answers_from_storage(finished: tuple[Workplace, dict[str, Any]],
     assert {"index.html", "tradeoff.csv", "tradeoff.json", "tradeoff.png"} <= names
 
 
+@pytest.mark.slow
 def test_reports_of_a_running_sweep_disturb_nothing(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--json", "--set", "base.num_epochs=60")
