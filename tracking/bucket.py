@@ -276,6 +276,8 @@ class _Ranges(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"negative seek value {start + offset}")
         self._position = start + offset
         return self._position
 

@@ -1,5 +1,6 @@
 """Mends what a broken disk or a crash below us left of a sweep's files, so that it can go on."""
 
+import io
 import zipfile
 from collections.abc import Iterator
 
@@ -77,8 +78,8 @@ def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> d
 
 def _is_unit(storage: SweepStorage, path: str) -> bool:
     try:
-        with storage.files.open(path) as file:
-            Checkpoint.read(file)
+        # Read as a whole: what cannot be read is a StorageError, and not removed as torn.
+        Checkpoint.read(io.BytesIO(storage.files.read(path)))
     except zipfile.BadZipFile:
         return False
     except FileNotFoundError:
