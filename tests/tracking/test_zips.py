@@ -75,7 +75,7 @@ def test_a_decided_unit_with_another_bit_is_the_same_or_torn(begun: Sweep) -> No
     assert torn > BITS // 4
 
 
-# Where the last entry of a zip's directory has its flags, its method and version, its member's name and place.
+# Where an entry of a zip directory has its flags, its method and version, its member name and place.
 HEADERS = {"encrypted": (8, 0), "method": (10, 1), "version": (6, 6), "name": (46, 1), "place": (42, 6)}
 
 
