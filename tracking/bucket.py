@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,11 +17,18 @@ from tracking.files import Stamp, StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from botocore.exceptions import ClientError
+
 # Of a larger object its end is read first: a zip's directory and its smallest members lie there.
 TAIL_BYTES = 64 * 1024
 LEASE_SECONDS = 30.0
 _MISSING = ("NoSuchKey", "404")
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_REFUSED = ("PreconditionFailed", "412")
+_CONFLICT = ("ConditionalRequestConflict", "409")
+_EMPTY = ("InvalidRange", "416")  # how S3 answers who asks for the end of an object without bytes
+_WRITER = "writer"
+_PAUSE_SECONDS = 0.2
+_TRIES = 5  # of a write that came at once with another, which S3 asks to try again
 _TOGETHER = 1000  # objects that one request deletes
 
 
@@ -68,8 +76,15 @@ class Bucket:
 
     def open(self, path: str) -> BinaryIO:
         """An object to read parts of, by ranges, its end first."""
+        from botocore.exceptions import ClientError
+
         with self._told(path):
-            answer = self._client.get_object(**self._at(path), Range=f"bytes=-{TAIL_BYTES}")
+            try:
+                answer = self._client.get_object(**self._at(path), Range=f"bytes=-{TAIL_BYTES}")
+            except ClientError as error:
+                if _code(error) in _EMPTY:
+                    return io.BytesIO()
+                raise
             tail = answer["Body"].read()
             size = int(answer.get("ContentRange", f"/{len(tail)}").rpartition("/")[2])
         if size == len(tail):
@@ -124,41 +139,73 @@ class Bucket:
     @contextlib.contextmanager
     def lock(self, path: str) -> Iterator[None]:
         """A lease: an object that its holder renews; one that is not renewed is taken over."""
-        while (tag := self._take(path)) is None:
+        owner = uuid.uuid4().hex
+        while (tag := self._take(path, owner)) is None:
             time.sleep(self.poll_seconds)
-        lease = _Lease(self, path, tag)
+        lease = _Lease(self, path, owner, tag)
         try:
             yield
         finally:
             lease.end()
 
-    def _take(self, path: str) -> str | None:
-        tag = self.put_if(path, _until(LEASE_SECONDS), IfNoneMatch="*")
-        if tag is not None:
-            return tag
+    def _take(self, path: str, owner: str) -> str | None:
         try:
             with self._told(path):
                 answer = self._client.get_object(**self._at(path))
-                held = json.loads(answer["Body"].read())
+                content = answer["Body"].read()
         except FileNotFoundError:
-            return None
-        if held["until"] > time.time():
+            return self.put_if(path, _lease(LEASE_SECONDS), owner, IfNoneMatch="*")
+        if not _ran_out(answer, content):
             return None
         # Whoever else sees the same old lease asks with the same ETag: one of us gets it.
-        return self.put_if(path, _until(LEASE_SECONDS), IfMatch=answer["ETag"])
+        return self.put_if(path, _lease(LEASE_SECONDS), owner, IfMatch=answer["ETag"])
 
-    def put_if(self, path: str, content: bytes, **condition: str) -> str | None:
-        """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds; returns its ETag, else None."""
+    def put_if(self, path: str, content: bytes, writer: str = "", **condition: str) -> str | None:
+        """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds.
+
+        A write whose answer was lost is sent again, and the second one refused because of the first: so a
+        refusal counts only when the object there is somebody else's.
+
+        Args:
+            path: the object.
+            content: its bytes.
+            writer: who writes; by default this call and no other.
+            condition: one of the two.
+
+        Returns:
+            The object's ETag, None when the condition does not hold.
+        """
         from botocore.exceptions import ClientError
 
+        writer = writer or uuid.uuid4().hex
         with self._told(path):
-            try:
-                answer = self._client.put_object(**self._at(path), Body=content, **condition)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _TAKEN:
-                    return None
-                raise
-        return str(answer["ETag"])
+            for tries_left in reversed(range(_TRIES)):
+                try:
+                    answer = self._client.put_object(
+                        **self._at(path), Body=content, Metadata={_WRITER: writer}, **condition
+                    )
+                    return str(answer["ETag"])
+                except ClientError as error:
+                    code = _code(error)
+                    if code in _MISSING:
+                        return None  # no object, so none with this ETag
+                    if code not in (*_REFUSED, *_CONFLICT):
+                        raise
+                    if (tag := self._own(path, writer)) is not None or code in _REFUSED:
+                        return tag
+                    if not tries_left:
+                        raise
+                    time.sleep(_PAUSE_SECONDS)
+        raise AssertionError
+
+    def _own(self, path: str, writer: str) -> str | None:
+        """The ETag of an object, if this writer wrote it."""
+        try:
+            with self._told(path):
+                answer = self._client.head_object(**self._at(path))
+        except FileNotFoundError:
+            return None
+        return str(answer["ETag"]) if answer["Metadata"].get(_WRITER) == writer else None
 
     def _range(self, path: str, first: int, last: int) -> bytes:
         with self._told(path):
@@ -191,7 +238,7 @@ class Bucket:
         try:
             yield
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = _code(error)
             if code in _MISSING:
                 raise FileNotFoundError(path) from None
             text = error.response["Error"].get("Message", "")
@@ -223,34 +270,52 @@ def _without_credentials(uri: str) -> str:
     return f"s3://***@{place.rpartition('@')[2]}" if "@" in place else f"s3://{place}"
 
 
-def _until(seconds: float) -> bytes:
-    return json.dumps({"owner": uuid.uuid4().hex, "until": time.time() + seconds}).encode()
+def _code(error: "ClientError") -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def _lease(seconds: float) -> bytes:
+    """A lease for so long from the moment when it is written; its ETag is no other lease's."""
+    return json.dumps({"lease": uuid.uuid4().hex, "seconds": seconds}).encode()
+
+
+def _ran_out(answer: "Mapping[str, Any]", content: bytes) -> bool:
+    """Whether a lease was given back or not renewed in time, by the clock of the bucket alone."""
+    try:
+        seconds = float(json.loads(content)["seconds"])
+    except (ValueError, KeyError, TypeError):
+        seconds = LEASE_SECONDS
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    # Both moments are whole seconds.
+    return seconds == 0 or (now - answer["LastModified"]).total_seconds() > seconds + 1
 
 
 class _Lease:
     """Renews a lease that was taken, until it ends; one that was lost meanwhile is left alone."""
 
-    def __init__(self, bucket: Bucket, path: str, tag: str) -> None:
+    def __init__(self, bucket: Bucket, path: str, owner: str, tag: str) -> None:
         self._bucket = bucket
         self._path = path
+        self._owner = owner
         self._tag: str | None = tag
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
+        """Give the lease back; one that cannot be given back runs out."""
         self._ended.set()
         self._thread.join()
-        self._put(-LEASE_SECONDS)
+        self._put(0)
 
     def _renew(self) -> None:
         while not self._ended.wait(LEASE_SECONDS / 3):
-            with contextlib.suppress(StorageError):
-                self._put(LEASE_SECONDS)
+            self._put(LEASE_SECONDS)
 
     def _put(self, seconds: float) -> None:
         if self._tag is not None:
-            self._tag = self._bucket.put_if(self._path, _until(seconds), IfMatch=self._tag)
+            with contextlib.suppress(StorageError):
+                self._tag = self._bucket.put_if(self._path, _lease(seconds), self._owner, IfMatch=self._tag)
 
 
 class _Ranges(io.RawIOBase):
