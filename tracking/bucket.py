@@ -2,26 +2,25 @@
 
 import contextlib
 import io
-import json
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from iwae.errors import RecordError
 from tracking.files import Stamp, StorageError
+from tracking.lease import Lease, entry, ran_out
+from tracking.ranges import in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from botocore.exceptions import ClientError
 
 # Of a larger object its end is read first: a zip's directory and its smallest members lie there.
 TAIL_BYTES = 64 * 1024
-LEASE_SECONDS = 30.0
 _MISSING = ("NoSuchKey", "404")
 _REFUSED = ("PreconditionFailed", "412")
 _CONFLICT = ("ConditionalRequestConflict", "409")
@@ -89,7 +88,7 @@ class Bucket:
             size = int(answer.get("ContentRange", f"/{len(tail)}").rpartition("/")[2])
         if size == len(tail):
             return io.BytesIO(tail)
-        return io.BufferedReader(_Ranges(lambda first, last: self._range(path, first, last), size, tail))
+        return in_parts(lambda first, last: self._range(path, first, last), size, tail)
 
     def stamp(self, path: str) -> Stamp | None:
         """When an object was written."""
@@ -142,7 +141,7 @@ class Bucket:
         owner = uuid.uuid4().hex
         while (tag := self._take(path, owner)) is None:
             time.sleep(self.poll_seconds)
-        lease = _Lease(self, path, owner, tag)
+        lease = Lease(self, path, owner, tag)
         try:
             yield
         finally:
@@ -154,11 +153,11 @@ class Bucket:
                 answer = self._client.get_object(**self._at(path))
                 content = answer["Body"].read()
         except FileNotFoundError:
-            return self.put_if(path, _lease(LEASE_SECONDS), owner, IfNoneMatch="*")
-        if not _ran_out(answer, content):
+            return self.put_if(path, entry(), owner, IfNoneMatch="*")
+        if not ran_out(answer, content):
             return None
         # Whoever else sees the same old lease asks with the same ETag: one of us gets it.
-        return self.put_if(path, _lease(LEASE_SECONDS), owner, IfMatch=answer["ETag"])
+        return self.put_if(path, entry(), owner, IfMatch=answer["ETag"])
 
     def put_if(self, path: str, content: bytes, writer: str = "", **condition: str) -> str | None:
         """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds.
@@ -191,8 +190,11 @@ class Bucket:
                         return None  # no object, so none with this ETag
                     if code not in (*_REFUSED, *_CONFLICT):
                         raise
-                    if (tag := self._own(path, writer)) is not None or code in _REFUSED:
+                    tag = self._own(path, writer)
+                    if tag not in (None, condition.get("IfMatch")):
                         return tag
+                    if code in _REFUSED:
+                        return None
                     if not tries_left:
                         raise
                     time.sleep(_PAUSE_SECONDS)
@@ -272,90 +274,3 @@ def _without_credentials(uri: str) -> str:
 
 def _code(error: "ClientError") -> str:
     return str(error.response["Error"]["Code"])
-
-
-def _lease(seconds: float) -> bytes:
-    """A lease for so long from the moment when it is written; its ETag is no other lease's."""
-    return json.dumps({"lease": uuid.uuid4().hex, "seconds": seconds}).encode()
-
-
-def _ran_out(answer: "Mapping[str, Any]", content: bytes) -> bool:
-    """Whether a lease was given back or not renewed in time, by the clock of the bucket alone."""
-    try:
-        seconds = float(json.loads(content)["seconds"])
-    except (ValueError, KeyError, TypeError):
-        seconds = LEASE_SECONDS
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    # Both moments are whole seconds.
-    return seconds == 0 or (now - answer["LastModified"]).total_seconds() > seconds + 1
-
-
-class _Lease:
-    """Renews a lease that was taken, until it ends; one that was lost meanwhile is left alone."""
-
-    def __init__(self, bucket: Bucket, path: str, owner: str, tag: str) -> None:
-        self._bucket = bucket
-        self._path = path
-        self._owner = owner
-        self._tag: str | None = tag
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Give the lease back; one that cannot be given back runs out."""
-        self._ended.set()
-        self._thread.join()
-        self._put(0)
-
-    def _renew(self) -> None:
-        while not self._ended.wait(LEASE_SECONDS / 3):
-            self._put(LEASE_SECONDS)
-
-    def _put(self, seconds: float) -> None:
-        if self._tag is not None:
-            with contextlib.suppress(StorageError):
-                self._tag = self._bucket.put_if(self._path, _lease(seconds), self._owner, IfMatch=self._tag)
-
-
-class _Ranges(io.RawIOBase):
-    """A file of which parts are fetched when they are read.
-
-    Args:
-        fetch: the bytes from a first position up to, not including, a last one.
-        size: bytes of the whole.
-        tail: its end, already fetched.
-    """
-
-    def __init__(self, fetch: "Callable[[int, int], bytes]", size: int, tail: bytes) -> None:
-        self._fetch = fetch
-        self._size = size
-        self._tail = tail
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError(f"negative seek value {start + offset}")
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        first = self._position
-        last = min(first + len(buffer), self._size)
-        if first >= last:
-            return 0
-        begin = self._size - len(self._tail)
-        content = self._tail[first - begin : last - begin] if first >= begin else self._fetch(first, last)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)

@@ -12,7 +12,7 @@ from hand_made import planned
 from lossy_proxy import LossyProxy, lossy_proxy
 
 from iwae.errors import RecordError
-from tracking import bucket
+from tracking import bucket, lease
 from tracking.bucket import Bucket
 from tracking.faults import storage_faults
 from tracking.mending import mend
@@ -80,7 +80,7 @@ def lease_is_free(files: Bucket) -> bool:
 def test_a_lease_is_kept_when_an_answer_to_its_holder_was_lost(
     files: Bucket, proxy: LossyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "LEASE_SECONDS", 3.0)
+    monkeypatch.setattr(lease, "SECONDS", 3.0)
     proxy.lose = 1  # the one that takes it
     with files.lock("lock"):
         assert proxy.lose == 0
@@ -94,10 +94,17 @@ def test_a_lease_is_kept_when_an_answer_to_its_holder_was_lost(
     assert lease_is_free(files)
 
 
+def test_a_lease_is_given_back_after_a_conflict(files: Bucket, proxy: LossyProxy) -> None:
+    with files.lock("lock"):
+        proxy.conflicts = 2
+    assert proxy.conflicts == 0
+    assert lease_is_free(files)
+
+
 def test_a_lease_that_was_deleted_or_taken_over_is_left_alone(
     files: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(lease, "SECONDS", 0.6)
     died = []
     monkeypatch.setattr(threading, "excepthook", died.append)
     with files.lock("lock"):
