@@ -50,12 +50,12 @@ def verify(
     tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Prove that no trial is lost, doubled or stuck and no epoch is missing or logged twice."""
-    from sweeps.output import show_faults
+    from sweeps.output import say, show_faults
     from tracking.verification import verify as find_faults
 
     sweep = sweep_of(storage, name)
     store = open_store(tracking_uri, experiment_of(sweep), create=repair)
-    faults = find_faults(sweep, store, repair=repair)
+    faults = find_faults(sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"))
     if json:
         print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
     else:

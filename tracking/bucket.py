@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import threading
 import time
 import uuid
@@ -12,15 +11,23 @@ from urllib.parse import parse_qs, urlsplit
 
 from iwae.errors import RecordError
 from tracking.files import Stamp, StorageError
+from tracking.lease import Lease, entry, ran_out
+from tracking.ranges import in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from botocore.exceptions import ClientError
 
 # Of a larger object its end is read first: a zip's directory and its smallest members lie there.
 TAIL_BYTES = 64 * 1024
-LEASE_SECONDS = 30.0
 _MISSING = ("NoSuchKey", "404")
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_REFUSED = ("PreconditionFailed", "412")
+_CONFLICT = ("ConditionalRequestConflict", "409")
+_EMPTY = ("InvalidRange", "416")  # how S3 answers who asks for the end of an object without bytes
+_WRITER = "writer"
+_PAUSE_SECONDS = 0.2
+_TRIES = 5  # of a write that came at once with another, which S3 asks to try again
 _TOGETHER = 1000  # objects that one request deletes
 
 
@@ -68,13 +75,20 @@ class Bucket:
 
     def open(self, path: str) -> BinaryIO:
         """An object to read parts of, by ranges, its end first."""
+        from botocore.exceptions import ClientError
+
         with self._told(path):
-            answer = self._client.get_object(**self._at(path), Range=f"bytes=-{TAIL_BYTES}")
+            try:
+                answer = self._client.get_object(**self._at(path), Range=f"bytes=-{TAIL_BYTES}")
+            except ClientError as error:
+                if _code(error) in _EMPTY:
+                    return io.BytesIO()
+                raise
             tail = answer["Body"].read()
             size = int(answer.get("ContentRange", f"/{len(tail)}").rpartition("/")[2])
         if size == len(tail):
             return io.BytesIO(tail)
-        return io.BufferedReader(_Ranges(lambda first, last: self._range(path, first, last), size, tail))
+        return in_parts(lambda first, last: self._range(path, first, last), size, tail)
 
     def stamp(self, path: str) -> Stamp | None:
         """When an object was written."""
@@ -124,41 +138,76 @@ class Bucket:
     @contextlib.contextmanager
     def lock(self, path: str) -> Iterator[None]:
         """A lease: an object that its holder renews; one that is not renewed is taken over."""
-        while (tag := self._take(path)) is None:
+        owner = uuid.uuid4().hex
+        while (tag := self._take(path, owner)) is None:
             time.sleep(self.poll_seconds)
-        lease = _Lease(self, path, tag)
+        lease = Lease(self, path, owner, tag)
         try:
             yield
         finally:
             lease.end()
 
-    def _take(self, path: str) -> str | None:
-        tag = self.put_if(path, _until(LEASE_SECONDS), IfNoneMatch="*")
-        if tag is not None:
-            return tag
+    def _take(self, path: str, owner: str) -> str | None:
         try:
             with self._told(path):
                 answer = self._client.get_object(**self._at(path))
-                held = json.loads(answer["Body"].read())
+                content = answer["Body"].read()
         except FileNotFoundError:
-            return None
-        if held["until"] > time.time():
+            return self.put_if(path, entry(), owner, IfNoneMatch="*")
+        if not ran_out(answer, content):
             return None
         # Whoever else sees the same old lease asks with the same ETag: one of us gets it.
-        return self.put_if(path, _until(LEASE_SECONDS), IfMatch=answer["ETag"])
+        return self.put_if(path, entry(), owner, IfMatch=answer["ETag"])
 
-    def put_if(self, path: str, content: bytes, **condition: str) -> str | None:
-        """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds; returns its ETag, else None."""
+    def put_if(self, path: str, content: bytes, writer: str = "", **condition: str) -> str | None:
+        """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds.
+
+        A write whose answer was lost is sent again, and the second one refused because of the first: so a
+        refusal counts only when the object there is somebody else's.
+
+        Args:
+            path: the object.
+            content: its bytes.
+            writer: who writes; by default this call and no other.
+            condition: one of the two.
+
+        Returns:
+            The object's ETag, None when the condition does not hold.
+        """
         from botocore.exceptions import ClientError
 
+        writer = writer or uuid.uuid4().hex
         with self._told(path):
-            try:
-                answer = self._client.put_object(**self._at(path), Body=content, **condition)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _TAKEN:
-                    return None
-                raise
-        return str(answer["ETag"])
+            for tries_left in reversed(range(_TRIES)):
+                try:
+                    answer = self._client.put_object(
+                        **self._at(path), Body=content, Metadata={_WRITER: writer}, **condition
+                    )
+                    return str(answer["ETag"])
+                except ClientError as error:
+                    code = _code(error)
+                    if code in _MISSING:
+                        return None  # no object, so none with this ETag
+                    if code not in (*_REFUSED, *_CONFLICT):
+                        raise
+                    tag = self._own(path, writer)
+                    if tag not in (None, condition.get("IfMatch")):
+                        return tag
+                    if code in _REFUSED:
+                        return None
+                    if not tries_left:
+                        raise
+                    time.sleep(_PAUSE_SECONDS)
+        raise AssertionError
+
+    def _own(self, path: str, writer: str) -> str | None:
+        """The ETag of an object, if this writer wrote it."""
+        try:
+            with self._told(path):
+                answer = self._client.head_object(**self._at(path))
+        except FileNotFoundError:
+            return None
+        return str(answer["ETag"]) if answer["Metadata"].get(_WRITER) == writer else None
 
     def _range(self, path: str, first: int, last: int) -> bytes:
         with self._told(path):
@@ -191,7 +240,7 @@ class Bucket:
         try:
             yield
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = _code(error)
             if code in _MISSING:
                 raise FileNotFoundError(path) from None
             text = error.response["Error"].get("Message", "")
@@ -223,72 +272,5 @@ def _without_credentials(uri: str) -> str:
     return f"s3://***@{place.rpartition('@')[2]}" if "@" in place else f"s3://{place}"
 
 
-def _until(seconds: float) -> bytes:
-    return json.dumps({"owner": uuid.uuid4().hex, "until": time.time() + seconds}).encode()
-
-
-class _Lease:
-    """Renews a lease that was taken, until it ends; one that was lost meanwhile is left alone."""
-
-    def __init__(self, bucket: Bucket, path: str, tag: str) -> None:
-        self._bucket = bucket
-        self._path = path
-        self._tag: str | None = tag
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._put(-LEASE_SECONDS)
-
-    def _renew(self) -> None:
-        while not self._ended.wait(LEASE_SECONDS / 3):
-            with contextlib.suppress(StorageError):
-                self._put(LEASE_SECONDS)
-
-    def _put(self, seconds: float) -> None:
-        if self._tag is not None:
-            self._tag = self._bucket.put_if(self._path, _until(seconds), IfMatch=self._tag)
-
-
-class _Ranges(io.RawIOBase):
-    """A file of which parts are fetched when they are read.
-
-    Args:
-        fetch: the bytes from a first position up to, not including, a last one.
-        size: bytes of the whole.
-        tail: its end, already fetched.
-    """
-
-    def __init__(self, fetch: "Callable[[int, int], bytes]", size: int, tail: bytes) -> None:
-        self._fetch = fetch
-        self._size = size
-        self._tail = tail
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        first = self._position
-        last = min(first + len(buffer), self._size)
-        if first >= last:
-            return 0
-        begin = self._size - len(self._tail)
-        content = self._tail[first - begin : last - begin] if first >= begin else self._fetch(first, last)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
+def _code(error: "ClientError") -> str:
+    return str(error.response["Error"]["Code"])

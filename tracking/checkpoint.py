@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Self
 
 from tracking.records import EpochRecord
+from tracking.zips import open_zip
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,18 @@ class Checkpoint:
 
         Raises:
             zipfile.BadZipFile: the file is torn or altered.
+            OSError: it cannot be read.
         """
-        with zipfile.ZipFile(file) as archive:
-            try:
-                record = json.loads(archive.read("record.json"))
-                history = tuple(EpochRecord(*row) for row in record["history"])
-                members = set(archive.namelist()) if payload else set()
-                content = {name: archive.read(m) for name, m in _MEMBERS.items() if m in members}
-            except (KeyError, ValueError, TypeError) as error:
-                raise zipfile.BadZipFile(str(error)) from error
-        return cls(
-            record["steps"], history, record["timing"], final=record["final"], time=record["time"], **content
-        )
+        with open_zip(file) as archive:
+            record = json.loads(archive.read("record.json"))
+            members = set(archive.namelist()) - {"record.json"}
+            if unknown := members - set(_MEMBERS.values()):
+                raise zipfile.BadZipFile(f"unknown members: {sorted(unknown)}")
+            content = {name: archive.read(m) for name, m in _MEMBERS.items() if payload and m in members}
+            return cls(
+                record["steps"], tuple(EpochRecord(*row) for row in record["history"]), record["timing"],
+                final=record["final"], time=record["time"], **content,
+            )  # fmt: skip
 
 
 _MEMBERS = {"state": "state.pt", "weights": "weights.safetensors", "pictures": "pictures.npz"}

@@ -15,6 +15,7 @@ from iwae import yaml
 from iwae.errors import ConfigError, RecordError
 from tracking.files import to_json
 from tracking.records import PlannedTrial
+from tracking.zips import open_zip
 
 ZIP = "sweep.zip"
 _SPEC, _PLAN, _CODE = "spec.yaml", "plan.jsonl", "code.json"
@@ -43,11 +44,8 @@ class Decided:
         Raises:
             zipfile.BadZipFile: it is torn or altered.
         """
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            try:
-                return cls({name: archive.read(name) for name in cls.NAMES})
-            except KeyError as error:
-                raise zipfile.BadZipFile(str(error)) from error
+        with open_zip(io.BytesIO(content)) as archive:
+            return cls({name: archive.read(name) for name in cls.NAMES})
 
     def to_bytes(self) -> bytes:
         """The unit as a zip."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType, UnionType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from iwae.errors import SweepError
@@ -95,10 +96,24 @@ def to_json(values: Mapping[str, Any]) -> bytes:
     return (json.dumps(values, allow_nan=False) + "\n").encode()
 
 
-def read_json(files: Files, path: str) -> dict[str, Any] | None:
-    """The mapping in a JSON file; None when there is no such file or it is torn."""
+def read_json(
+    files: Files, path: str, required: Mapping[str, type | UnionType] = MappingProxyType({})
+) -> dict[str, Any] | None:
+    """The mapping in a JSON file.
+
+    Args:
+        files: where it lies.
+        path: its path.
+        required: what it must hold, and of which type.
+
+    Returns:
+        None when there is no such file, or it is torn or holds something else.
+    """
     try:
         values = json.loads(files.read(path))
     except (FileNotFoundError, ValueError):
         return None
-    return values if isinstance(values, dict) else None
+    if not isinstance(values, dict) or not required.keys() <= values.keys():
+        return None
+    fits = all(isinstance(values[name], kind) for name, kind in required.items())
+    return values if fits else None

@@ -1,11 +1,12 @@
 """Mends what a broken disk or a crash below us left of a sweep's files, so that it can go on."""
 
+import io
 import zipfile
 from collections.abc import Iterator
 
 from tracking.checkpoint import Checkpoint
 from tracking.decided import ZIP, Decided
-from tracking.files import Stamp, read_json, to_json
+from tracking.files import Stamp, to_json
 from tracking.storage import SweepStorage
 
 
@@ -25,7 +26,7 @@ def mend(storage: SweepStorage) -> list[str]:
             if name.endswith(".zip") and not _is_unit(storage, path):
                 storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn: the trial goes on from what was before it")
-            elif name.endswith(".json") and read_json(storage.files, path) is None:
+            elif name.endswith(".json") and storage.values(key, name) is None:
                 if name.startswith("attempt-"):
                     storage.files.write(path, to_json(_lost_attempt(storage, key, name, stamp)))
                 else:
@@ -71,14 +72,14 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
 def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> dict[str, object]:
     """An attempt of which only the time is known, with what was held before it."""
     number = int(name.removeprefix("attempt-").removesuffix(".json"))
-    before = read_json(storage.files, storage.trial_path(key, f"attempt-{number - 1:04d}.json")) or {}
+    before = storage.values(key, f"attempt-{number - 1:04d}.json") or {}
     return {"started": stamp.changed, "torn": True, "earlier": before.get("earlier", {})}
 
 
 def _is_unit(storage: SweepStorage, path: str) -> bool:
     try:
-        with storage.files.open(path) as file:
-            Checkpoint.read(file)
+        # Read as a whole: what cannot be read is a StorageError, and not removed as torn.
+        Checkpoint.read(io.BytesIO(storage.files.read(path)))
     except zipfile.BadZipFile:
         return False
     except FileNotFoundError:

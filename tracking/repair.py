@@ -1,18 +1,24 @@
 """Brings MLflow back to what storage holds, whatever happened to it."""
 
 import time
+from dataclasses import replace
 
 from iwae.errors import RecordError
 from tracking.mending import mend
-from tracking.records import TrialState
+from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session, stop_leftovers
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import run_faults
+from tracking.verification import is_lost, run_faults
 
 
-def repair_runs(storage: SweepStorage, store: RunStore) -> None:
+def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     """Add what is missing, delete what is doubled or foreign, and make anew what holds other numbers.
+
+    A result that MLflow has and storage lost is left as it is: `sweeps resume` trains that trial again.
+
+    Returns:
+        What was mended in storage, in a line each.
 
     Raises:
         RecordError: a driver works on the sweep.
@@ -22,18 +28,27 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> None:
             f"{storage.name} is being run by process {session['pid']} on {session['hostname']}:"
             " repair it when that has ended"
         )
-    mend(storage)
+    mended = mend(storage)
     _close_leftovers(storage)
-    _delete_extra_runs(storage, store)
     record = storage.record()
-    store.sync(record, afresh=True)
+    lost = _delete_extra_runs(record, store)
+    # A trial that has not begun gets no run, and keeps the one that it has.
+    shown = replace(
+        record,
+        trials=tuple(
+            TrialRecord(trial.plan, TrialState.WAITING) if trial.key in lost else trial
+            for trial in record.trials
+        ),
+    )
+    store.sync(shown, afresh=True)
     # A run cannot take a value back: one that still differs is replaced.
-    faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None}
+    faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None} - lost
     for run in store.trial_runs(storage.name):
         if run.tags.get("sweeps.trial_key") in faulty:
             store.client.delete(run.id)
     if faulty:
-        store.sync(record, afresh=True)
+        store.sync(shown, afresh=True)
+    return mended
 
 
 def _close_leftovers(storage: SweepStorage) -> None:
@@ -46,16 +61,30 @@ def _close_leftovers(storage: SweepStorage) -> None:
     stop_leftovers(storage, "its driver was killed")
 
 
-def _delete_extra_runs(storage: SweepStorage, store: RunStore) -> None:
-    """Of each trial that has begun, and of the parent, the oldest run stays."""
-    kept = {trial.key for trial in storage.record().trials if trial.state is not TrialState.WAITING}
+def _delete_extra_runs(record: SweepRecord, store: RunStore) -> set[str]:
+    """Of each trial that has begun, and of the parent, the oldest run stays.
+
+    Returns:
+        The keys of results that only MLflow has; of their runs every one that is FINISHED stays.
+    """
+    states = {trial.key: trial.state for trial in record.trials}
+    runs = store.client.runs({"sweeps.name": record.name})
+    kinds = [(run.tags.get("sweeps.kind", ""), run.tags.get("sweeps.trial_key", "")) for run in runs]
+    lost = {
+        key for run, (kind, key) in zip(runs, kinds, strict=True)
+        if kind == "trial" and is_lost(run, states.get(key))
+    }  # fmt: skip
     seen: set[tuple[str, str]] = set()
-    for run in store.client.runs({"sweeps.name": storage.name}):
-        kind, key = run.tags.get("sweeps.kind", ""), run.tags.get("sweeps.trial_key", "")
+    for run, (kind, key) in zip(runs, kinds, strict=True):
         if kind == "reproduction":
             continue
-        foreign = kind not in ("sweep", "trial") or (kind == "trial" and key not in kept)
-        if foreign or (kind, key) in seen:
+        if kind == "trial" and key in lost:
+            extra = run.status != "FINISHED"
+        else:
+            begun = states.get(key, TrialState.WAITING) is not TrialState.WAITING
+            extra = kind not in ("sweep", "trial") or (kind == "trial" and not begun) or (kind, key) in seen
+        if extra:
             store.client.delete(run.id)
         seen.add((kind, key))
-    store.forget(storage.name)
+    store.forget(record.name)
+    return lost

@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
@@ -36,6 +37,13 @@ from tracking.folder import Folder
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 KEPT_CHECKPOINTS = 2
+# What a trial's JSON files must hold; one that holds something else is as good as torn.
+_REQUIRED: Mapping[str, Mapping[str, type | UnionType]] = {
+    "attempt": {"started": int | float},
+    "progress": {"time": int | float},
+    "outcome": {"state": str, "error": str | None, "time": int | float},
+}
+_OUTCOMES = (TrialState.PRUNED, TrialState.STOPPED, TrialState.FAILED)
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -197,7 +205,7 @@ class SweepStorage:
     def stop_requested(self) -> str | None:
         """Why the sweep shall stop, or None."""
         request = read_json(self.files, self.path("stop.json"))
-        if request is not None:
+        if request is not None and "reason" in request:
             return str(request["reason"])
         return "a request that is torn" if self.files.stamp(self.path("stop.json")) is not None else None
 
@@ -233,7 +241,7 @@ class SweepStorage:
         there = sorted(self.names_of(key) if names is None else names)
 
         def values(name: str) -> dict[str, Any] | None:
-            return read_json(self.files, self.trial_path(key, name)) if name in there else None
+            return self.values(key, name) if name in there else None
 
         unit = self.newest(key, payload=False, names=there)
         attempts = tuple(values(name) or {} for name in there if name.startswith("attempt-"))
@@ -252,6 +260,14 @@ class SweepStorage:
         return TrialRecord(
             planned, state, unit.history, unit.final, error, attempts, unit.timing, ended, seen
         )
+
+    def values(self, key: str, name: str) -> dict[str, Any] | None:
+        """What a trial's JSON file says; None when there is none, or it is torn or says something else."""
+        kind = name.removesuffix(".json").partition("-")[0]
+        values = read_json(self.files, self.trial_path(key, name), _REQUIRED.get(kind, {}))
+        if kind == "outcome" and values is not None and values["state"] not in _OUTCOMES:
+            return None
+        return values
 
     def newest(
         self, key: str, *, payload: bool = True, names: Iterable[str] | None = None
@@ -292,7 +308,7 @@ class SweepStorage:
         self, key: str, state: TrialState, error: str | None = None, ended: float | None = None
     ) -> None:
         """Note that a trial was pruned, stopped or failed; ``ended`` when, else now (seconds since 1970)."""
-        assert state in (TrialState.PRUNED, TrialState.STOPPED, TrialState.FAILED)
+        assert state in _OUTCOMES
         values = {"state": state.value, "error": error, "time": time.time() if ended is None else ended}
         self.files.write(self.trial_path(key, "outcome.json"), to_json(values))
 
@@ -306,7 +322,7 @@ class SweepStorage:
 
     def progress(self, key: str) -> dict[str, Any] | None:
         """How far a trial said it was: ``phase``, ``epoch``, ``num_epochs``, ``fraction``, ``time``."""
-        return read_json(self.files, self.trial_path(key, "progress.json"))
+        return self.values(key, "progress.json")
 
     def each(self, read: Callable[[S], T], items: Sequence[S]) -> list[T]:
         """Read many things, several at a time where that pays."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,19 @@ _GROWING = ("sweeps.trials", "sweeps.cpu_hours", "sweeps.gpu_hours")
 _TRIALS_AT_ONCE = 100
 
 
-def verify(storage: SweepStorage, store: RunStore, repair: bool = False) -> list[Fault]:
+def verify(
+    storage: SweepStorage, store: RunStore, repair: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Fault]:  # fmt: skip
     """Everything that is wrong with a sweep.
 
     Args:
         storage: the sweep.
         store: where it is recorded, open.
         repair: first mend torn files, close what a killed driver left open, and bring MLflow to what storage
-            holds: add what is missing, delete doubled runs, make runs anew that hold other numbers.
+            holds: add what is missing, delete doubled runs, make runs anew that hold other numbers. A result
+            that only MLflow has stays, and is a fault.
+        tell: called with a line for each file that was mended.
 
     Raises:
         RecordError: no such sweep, or ``repair`` while a driver works on it.
@@ -41,7 +46,8 @@ def verify(storage: SweepStorage, store: RunStore, repair: bool = False) -> list
     if repair:
         from tracking.repair import repair_runs
 
-        repair_runs(storage, store)
+        for line in repair_runs(storage, store):
+            tell(line)
     found = list(storage_faults(storage))
     if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
         return found  # without a plan that can be read, nothing else can be judged
@@ -68,7 +74,15 @@ def run_faults(storage: SweepStorage, store: RunStore, record: SweepRecord) -> I
                 yield from faults
     for key, extra in runs.items():
         for run in extra:
-            yield Fault(key or None, f"MLflow: run {run.id} belongs to no trial of the plan")
+            what = "belongs to no trial of the plan"
+            if is_lost(run, None):
+                what += ": --repair leaves its result alone; delete the run in MLflow if the plan is right"
+            yield Fault(key or None, f"MLflow: run {run.id} {what}")
+
+
+def is_lost(run: "Run", state: TrialState | None) -> bool:
+    """Whether a trial's result is in its run and, by the state in which storage has the trial, only there."""
+    return run.status == "FINISHED" and (state is None or view.STATUS.get(state) != "FINISHED")
 
 
 def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", live: bool) -> Iterator[Fault]:
@@ -116,6 +130,15 @@ def _trial_faults(
     pair: "tuple[TrialRecord, list[Run]]",
 ) -> list[Fault]:  # fmt: skip
     trial, runs = pair
+    if lost := [run.id for run in runs if is_lost(run, trial.state)]:
+        again = f"sweeps resume {storage.name}"
+        if trial.state is TrialState.FAILED:
+            again += " --retry-failed"
+        what = (
+            f"MLflow: run {', '.join(lost)} is FINISHED and storage, where the trial is {trial.state}, has no"
+            f" result of it: `{again}` trains the trial again and replaces the run"
+        )
+        return [Fault(trial.key, what)]
     faults = _run_faults(trial, runs, live)
     if runs and trial.state is not TrialState.WAITING:
         run = runs[0]

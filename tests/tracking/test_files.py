@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bucket_server import BUCKET, CREDENTIALS, bucket_server
 
-from tracking import bucket
+from tracking import lease
 from tracking.bucket import Bucket
 from tracking.files import Files, StorageError
 from tracking.folder import Folder
@@ -119,10 +119,12 @@ def test_the_lease_of_a_holder_that_died_is_taken_over_by_one(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Bucket, "poll_seconds", 0.05)
     files = Bucket(f"s3://{BUCKET}/{tmp_path.name}?endpoint_override={endpoint}")
-    files.write("lock", bucket._until(0.5))
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "SECONDS", 1.0)
+        files.write("lock", lease.entry())
     begin = time.monotonic()
     with files.lock("lock"):
-        assert time.monotonic() - begin > 0.4
+        assert time.monotonic() - begin > 0.9
         assert not files.create("lock", b"")
         waiting = threading.Thread(target=lambda: files.lock("lock").__enter__(), daemon=True)
         waiting.start()
@@ -137,12 +139,12 @@ def test_a_lease_is_renewed_while_it_is_held(
 ) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(bucket, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(lease, "SECONDS", 1.0)
     files = Bucket(f"s3://{BUCKET}/{tmp_path.name}?endpoint_override={endpoint}")
     with files.lock("lock"):
-        time.sleep(1.5)
-        assert files._take("lock") is None
-    assert files._take("lock") is not None
+        time.sleep(4.0)
+        assert files._take("lock", "another") is None
+    assert files._take("lock", "another") is not None
 
 
 def test_a_bucket_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:

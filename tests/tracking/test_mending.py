@@ -67,6 +67,38 @@ def test_a_torn_file_is_mended_and_the_plan_is_whole(
     assert mend(begun.storage) == []
 
 
+WRONG: dict[str, list[bytes]] = {
+    "trials/1/outcome.json": [
+        b"{}", b"[]", b"null", b'{"state": "DONE", "error": null, "time": 1.0}',
+        b'{"state": "COMPLETE", "error": null, "time": 1.0}', b'{"state": "FAILED", "error": 3, "time": 1.0}',
+        b'{"state": "STOPPED", "error": null, "time": "now"}', b'{"state": [], "error": null, "time": 1.0}',
+        b'{"state": "PRUNED", "error": null}',
+    ],
+    "trials/1/attempt-0001.json": [b"{}", b'{"started": null}'],
+    "trials/1/progress.json": [b"{}", b'{"time": "now"}'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, content) for name, contents in WRONG.items() for content in contents]
+)
+def test_json_that_says_something_else_is_torn(begun: Sweep, name: str, content: bytes) -> None:
+    path_of(begun, name).write_bytes(content)
+    begun.storage.record()
+    (fault,) = storage_faults(begun.storage)
+    assert f"{name.rpartition('/')[2]} is not JSON or says something else" in fault.what
+    assert len(mend(begun.storage)) == 1
+    assert list(storage_faults(begun.storage)) == []
+    trial = begun.storage.record().trials[1]
+    assert trial.state is (TrialState.RUNNING if "outcome" in name else TrialState.STOPPED)
+    assert len(trial.attempts) == 1
+
+
+def test_a_request_to_stop_that_says_nothing_is_obeyed(begun: Sweep) -> None:
+    (begun.folder / "stop.json").write_bytes(b"{}")
+    assert begun.storage.stop_requested() == "a request that is torn"
+
+
 def test_a_whole_sweep_is_left_as_it_is(begun: Sweep) -> None:
     before = {path: path.read_bytes() for path in begun.folder.rglob("*") if path.is_file()}
     assert mend(begun.storage) == []

@@ -172,7 +172,8 @@ def test_a_defect_in_recording_never_reaches_the_sweep(
     sweep: Sweep, store: RunStore, caplog: pytest.LogCaptureFixture
 ):
     sweep.begin(0)
-    (sweep.trial_folder(0) / "outcome.json").write_text('{"state": "no such state"}')
+    attempt = '{"started": 1.0, "provenance": "no mapping"}'
+    (sweep.trial_folder(0) / "attempt-0001.json").write_text(attempt)
     with Recorder(sweep.storage, store, interval=0.1, patience=1) as recorder:
         time.sleep(0.3)
     assert not recorder.complete

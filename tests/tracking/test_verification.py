@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from hand_made import EPOCHS, STARTED, Sweep, history, planned
+from safetensors.numpy import save
 
 from iwae.errors import RecordError
 from tracking.checkpoint import Checkpoint
@@ -339,11 +341,70 @@ def test_what_a_running_sweep_failed_to_record_is_found(sweep: Sweep, store: Run
     assert any("at step 3" in fault.what for fault in verify(sweep.storage, store))
 
 
-def test_a_run_of_a_trial_that_storage_forgot_is_found(recorded: Sweep, store: RunStore):
-    shutil.rmtree(recorded.trial_folder(1))
-    (fault,) = verify(recorded.storage, store)
-    assert fault.trial_key == recorded.plan[1].key
-    assert "it is WAITING and has 1 runs" in fault.what
+def lose_folder(sweep: Sweep) -> list[str]:
+    """A finished trial's folder is gone; what `mend` has to say about it."""
+    shutil.rmtree(sweep.trial_folder(1))
+    return []
+
+
+def lose_result(sweep: Sweep) -> list[str]:
+    cut_unit(sweep)
+    return [f"{sweep.plan[1].key[:12]}: final.zip was torn: the trial goes on from what was before it"]
+
+
+def lose_outcome(sweep: Sweep) -> list[str]:
+    (sweep.trial_folder(1) / "outcome.json").write_bytes(b"{}")
+    return [f"{sweep.plan[1].key[:12]}: outcome.json was torn"]
+
+
+LOSSES = [(lose_folder, "WAITING"), (lose_result, "STOPPED"), (lose_outcome, "STOPPED")]
+
+
+@pytest.mark.parametrize(("lose", "state"), LOSSES, ids=[lose.__name__ for lose, _ in LOSSES])
+def test_a_result_that_only_mlflow_has_is_told_kept_and_trained_again(
+    finished: Sweep, store: RunStore, lose: Callable[[Sweep], list[str]], state: str
+):
+    if lose is lose_outcome:
+        (finished.trial_folder(1) / "final.zip").unlink()
+        finished.checkpoint(1, 2)
+        finished.storage.write_outcome(finished.plan[1].key, TrialState.PRUNED)
+    store.sync(finished.storage.record())
+    lines = lose(finished)
+    run_id = run_of(store, finished, 1)
+    before = store.client.run(run_id)
+    assert any(f"run {run_id} is FINISHED" in fault.what for fault in verify(finished.storage, store))
+    mended: list[str] = []
+    for expected in (lines, []):
+        (fault,) = verify(finished.storage, store, repair=True, tell=mended.append)
+        assert mended == expected
+        assert fault.trial_key == finished.plan[1].key
+        assert f"storage, where the trial is {state}, has no result" in fault.what
+        assert "`sweeps resume tiny` trains the trial again" in fault.what
+        assert store.client.run(run_id) == before
+        assert store.client.read_if_there(run_id, "config.yaml") is not None
+        mended.clear()
+
+    finished.begin(1)
+    store.sync(finished.storage.record())  # as the recorder does while it is trained
+    finished.checkpoint(1, 2, offset=100.0)
+    store.sync(finished.storage.record())
+    epochs, final = history(EPOCHS, offset=100.0), {"val/nll_final": 20.5, "test/nll": 21.5}
+    weights = save({"w": np.zeros(3, dtype=np.float32)})
+    unit = Checkpoint(EPOCHS * 10, epochs, final=final, weights=weights, time=STARTED + 200)
+    finished.storage.write_checkpoint(finished.plan[1].key, unit)
+    store.sync(finished.storage.record())
+    assert verify(finished.storage, store) == []
+    assert len(store.trial_runs("tiny")) == 3
+
+
+def test_a_finished_run_of_no_planned_trial_is_told_and_kept(recorded: Sweep, store: RunStore):
+    recorded.storage.write_plan(recorded.plan[:2])
+    shutil.rmtree(recorded.trial_folder(2))
+    store.sync(recorded.storage.record())
+    for repair in (False, True):
+        (fault,) = verify(recorded.storage, store, repair=repair)
+        assert "belongs to no trial of the plan: --repair leaves its result alone" in fault.what
+    assert len(store.trial_runs("tiny")) == 3
 
 
 def test_trials_added_to_the_plan_are_no_fault(recorded: Sweep, store: RunStore):
