@@ -32,22 +32,21 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     _close_leftovers(storage)
     record = storage.record()
     lost = _delete_extra_runs(record, store)
-    # A trial that has not begun gets no run, and keeps the one that it has.
-    shown = replace(
-        record,
-        trials=tuple(
-            TrialRecord(trial.plan, TrialState.WAITING) if trial.key in lost else trial
-            for trial in record.trials
-        ),
-    )
-    store.sync(shown, afresh=True)
+
+    def shown() -> SweepRecord:
+        # A trial that has not begun gets no run, and keeps the one that it has.
+        now = storage.record()
+        trials = (TrialRecord(t.plan, TrialState.WAITING) if t.key in lost else t for t in now.trials)
+        return replace(now, trials=tuple(trials))
+
+    store.sync(record, afresh=True, reread=shown)
     # A run cannot take a value back: one that still differs is replaced.
     faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None} - lost
     for run in store.trial_runs(storage.name):
         if run.tags.get("sweeps.trial_key") in faulty:
             store.client.delete(run.id)
     if faulty:
-        store.sync(shown, afresh=True)
+        store.sync(record, afresh=True, reread=shown)
     return mended
 
 
