@@ -116,6 +116,9 @@ def two_resumes(case: Case) -> None:
     case.verdict.steps.append("resume, twice at once")
     both = [sweep.resume(), sweep.resume()]
     codes = [one.wait() for one in both]
+    sessions = sweep.sessions()
+    if codes == [0, 0] and sessions[-2]["ended"] < sessions[-1]["started"]:
+        raise EndedError("the first `resume` had ended before the second began")
     if sorted(codes) != [0, 2]:
         said = [" ".join(one.err.read_text().split())[-200:] for one in both]
         case.wrong.append(f"two resumes at once: exits {codes}, not one 0 and one 2: {said}")

@@ -77,6 +77,10 @@ class Sweep:
         """Start to go on with it."""
         return self.start("resume", NAME, "--json")
 
+    def sessions(self) -> list[dict[str, Any]]:
+        """What the drivers left, oldest first."""
+        return [json.loads(path.read_text()) for path in sorted(self.files.glob("sessions/*.json"))]
+
     def verify(self, *words: str) -> dict[str, Any]:
         """What `sweeps verify --json` says; a failure of the command itself is a fault too."""
         command = self.start("verify", NAME, "--json", *words)

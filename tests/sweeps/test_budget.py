@@ -22,7 +22,7 @@ def test_cpu_hours_end_a_sweep_and_more_of_them_let_it_go_on(tmp_path: Path) -> 
     assert used["gpu_hours"] == 0
     refused = place.sweeps("resume", "small", code=2)
     assert refused.stderr.count("\n") == 1
-    assert "budget.cpu_hours: 0.002 is not allowed: must be more than the 0.00" in refused.stderr
+    assert "budget.cpu_hours: 0.002 is not allowed: must be more than the 0.0" in refused.stderr
     result = place.json("resume", "small", "--set", "budget.cpu_hours=10")
     assert result["trials"] == {"COMPLETE": 4}
     assert place.json("verify", "small")["ok"]

@@ -192,7 +192,7 @@ def test_a_worker_imports_neither_mlflow_nor_plotting() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def _wait_for(condition: Any, seconds: float = 60.0) -> None:
+def _wait_for(condition: Any, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
