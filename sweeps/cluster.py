@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,15 +70,21 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     with stdout_to_stderr():
+        # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             if address is None:
                 ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
             else:
                 ray.init(address=address, **quiet)
+        except SystemExit:
+            raise KeyboardInterrupt from None
         except ConnectionError as error:
             raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
         except Exception as error:  # Ray has no exception of its own for this
             raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)
         try:
             if address is not None:
                 nodes = _nodes()

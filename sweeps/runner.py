@@ -172,6 +172,9 @@ def _work(
     if complete:
         try:
             parent, run_ids = publish(record, storage, store), store.trial_run_ids(record.name)
+        except KeyboardInterrupt:
+            console.print(f"not published; go on with: sweeps resume {spec.name}", highlight=False)
+            raise
         except RecordError as error:
             console.print(f"not published: {error}", soft_wrap=True, highlight=False)
             complete = False

@@ -1,5 +1,7 @@
 import ipaddress
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +26,24 @@ def test_a_local_sweep_listens_on_loopback_alone(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
+
+
+def test_sigterm_stays_the_commands_own_beside_ray(tmp_path: Path) -> None:
+    """Between a sweep's trials and its report nobody else takes care of it; Ray would exit with 15."""
+    code = (
+        "import os, signal, time\n"
+        "from sweeps.cluster import ray_cluster\n"
+        "from sweeps.spec import load_spec\n"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "try:\n"
+        "    with ray_cluster(load_spec('quickstart'), None):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
 def addresses(pid: int) -> dict[str, str]:
