@@ -75,7 +75,7 @@ def server_parts(uri: str, what: str) -> SplitResult:
             return parts
     except ValueError:
         pass
-    raise RecordError(f"{what}: {shown(uri)!r} is not allowed: must be http://, a host, and the number of a port")
+    raise RecordError(f"{what}: {shown(uri)!r} is not allowed: must be http://, a host and a port's number")
 
 
 def refuse_password(uri: str) -> None:

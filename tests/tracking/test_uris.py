@@ -54,7 +54,7 @@ def test_credentials_in_a_servers_address_are_refused(uri: str, monkeypatch: pyt
     ["http://HOST:PORT", "http://", "http://host:82650", "http://[::1:5000", "http://a..b", "http://h:1:2"],
 )
 def test_a_servers_address_that_is_none_is_one_line(uri: str) -> None:
-    with pytest.raises(RecordError, match="is not allowed: must be http://, a host, and the number of a port"):
+    with pytest.raises(RecordError, match="is not allowed: must be http://, a host and a port's number"):
         resolve_tracking_uri(uri)
     assert resolve_tracking_uri("http://[::1]:5000/") == "http://[::1]:5000"
 
