@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -285,55 +284,3 @@ def _wait_until(condition: Callable[[], bool], what: str, processes: Processes, 
         assert not ended, f"{what} ended:\n{processes.log(name)}"
         assert time.monotonic() < deadline, f"{what} did not come:\n{processes.log(name)}"
         time.sleep(0.5)
-
-
-class Proxy:
-    """A way to a server that can be cut, as a network can."""
-
-    def __init__(self, url: str) -> None:
-        host, _, port = url.removeprefix("http://").partition(":")
-        self._target = host, int(port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._open: list[socket.socket] = []
-        self.is_cut = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        """Break every connection, and every new one at once, until ``mend``."""
-        self.is_cut = True
-        for each in self._open:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._open.clear()
-
-    def mend(self) -> None:
-        self.is_cut = False
-
-    def close(self) -> None:
-        self.cut()
-        # What waits in `accept` is not woken by a close.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                if self.is_cut:
-                    near.close()
-                    continue
-                far = socket.create_connection(self._target)
-                self._open += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from cluster import MlflowServer, Proxy, RayCluster
+from cluster import MlflowServer, RayCluster
+from proxy import Proxy
 from workplace import SPEC, Workplace
 
 from tracking import provenance

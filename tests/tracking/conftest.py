@@ -38,6 +38,18 @@ def finished(sweep: Sweep) -> Sweep:
     return sweep
 
 
+@pytest.fixture
+def begun(sweep: Sweep) -> Sweep:
+    """One trial complete, one with two checkpoints."""
+    sweep.begin(0)
+    sweep.complete(0)
+    sweep.begin(1)
+    sweep.checkpoint(1, 1)
+    sweep.checkpoint(1, 2)
+    sweep.close()
+    return sweep
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SweepStorage:
     """A sweep of two configurations and two seeds; tests read it and leave it as it is."""

@@ -31,17 +31,11 @@ FILES = [
 
 
 @pytest.fixture
-def begun(sweep: Sweep) -> Sweep:
+def begun(begun: Sweep) -> Sweep:
     """One trial complete, one stopped with two checkpoints, one waiting."""
-    sweep.begin(0)
-    sweep.complete(0)
-    sweep.begin(1)
-    sweep.checkpoint(1, 1)
-    sweep.checkpoint(1, 2)
-    sweep.storage.write_outcome(sweep.plan[1].key, TrialState.STOPPED)
-    sweep.storage.write_progress(sweep.plan[1].key, {"time": 1.0, "fraction": 0.5})
-    sweep.close()
-    return sweep
+    begun.storage.write_outcome(begun.plan[1].key, TrialState.STOPPED)
+    begun.storage.write_progress(begun.plan[1].key, {"time": 1.0, "fraction": 0.5})
+    return begun
 
 
 def path_of(sweep: Sweep, name: str) -> Path:

@@ -32,18 +32,6 @@ def bits_of(content: bytes, seed: int) -> list[int]:
     return [8 * place + rng.randrange(8) for place in places]
 
 
-@pytest.fixture
-def begun(sweep: Sweep) -> Sweep:
-    """One trial complete, one with two checkpoints."""
-    sweep.begin(0)
-    sweep.complete(0)
-    sweep.begin(1)
-    sweep.checkpoint(1, 1)
-    sweep.checkpoint(1, 2)
-    sweep.close()
-    return sweep
-
-
 @pytest.mark.parametrize("payload", [True, False])
 @pytest.mark.parametrize("where", ["0/final.zip", "1/checkpoint-000000000020.zip"])
 def test_a_unit_with_another_bit_is_the_same_or_torn(begun: Sweep, where: str, payload: bool) -> None:
