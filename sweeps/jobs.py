@@ -138,8 +138,8 @@ class Cluster:
     def follow(self, id_: str, write: Callable[[str], None], notice: Callable[[str], None]) -> Job:
         """Write a job's log as it grows, each line once, until the job ended; returns the job as it ended.
 
-        The whole log is asked for each time (a sweep prints a line a trial): Ray's own way to be told what is
-        new was seen to lose a line. A lost connection is made again.
+        A lost connection is made again. The whole log is asked for each time (a sweep prints a line a trial),
+        so that what was shown before is known by its length.
         """
         shown, lost = 0, False
         while True:

@@ -221,13 +221,15 @@ def test_a_sweep_that_must_wait_says_so_and_begins_when_there_is_room(place: Clu
 def _follow_over_a_breaking_connection(place: ClusterPlace, name: str) -> None:
     proxy = Proxy(place.cluster.url)
     try:
-        process = place.start("logs", name, "--follow", "--cluster", proxy.url)
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        proxy.cut()
-        time.sleep(3)
-        proxy.mend()
-        rest, err = process.communicate(timeout=300)
+        with place.start("logs", name, "--follow", "--cluster", proxy.url) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            first = process.stdout.readline()
+            proxy.cut()
+            time.sleep(3)
+            proxy.mend()
+            # Not `communicate`: it passes by what `readline` has read beyond the line.
+            rest, err = process.stdout.read(), process.stderr.read()
     finally:
         proxy.close()
     assert process.returncode == 0, err
