@@ -95,7 +95,7 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
     if choice is None:
         raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
     store = open_store(tracking_uri, experiment_of(sweep), create=False)
-    values = best_json(choice, store.trial_run_ids(name))
+    values = best_json(choice, store.trial_run_id(name, choice.trial.key))
     if json:
         print_json(values)
     else:

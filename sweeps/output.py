@@ -28,9 +28,7 @@ def say(console: Console, text: str) -> None:
 
 def result_json(result: "SweepResult", tracking_uri: str) -> dict[str, Any]:
     """`run` and `resume` as the design's JSON object."""
-    best = (
-        None if result.best is None else best_json(result.best, {result.best.trial.key: result.best_run_id})
-    )
+    best = None if result.best is None else best_json(result.best, result.best_run_id)
     return {
         "name": result.record.name,
         "parent_run_id": result.parent_run_id,
@@ -56,7 +54,7 @@ def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> N
         say(console, f"  {why}; not finished: {', '.join(unfinished[:4])}{_more(len(unfinished) - 4)}")
         say(console, f"  go on with: sweeps resume {record.name}")
     if result.best is not None:
-        show_best(result.best, best_json(result.best, {result.best.trial.key: result.best_run_id}), console)
+        show_best(result.best, best_json(result.best, result.best_run_id), console)
     if result.tracking_complete:
         say(console, f"  report: {record.storage}/{record.name}/report/index.html")
         say(console, f"  browse: sweeps ui {record.name}")
@@ -74,10 +72,10 @@ def _more(number: int) -> str:
 # Best and reproduction
 
 
-def best_json(best: "Best", run_ids: Mapping[str, str | None]) -> dict[str, Any]:
+def best_json(best: "Best", run_id: str | None) -> dict[str, Any]:
     """The best configuration: its median run, and the means over its seeds, in nats."""
     return {
-        "run_id": run_ids.get(best.trial.key),
+        "run_id": run_id,
         "trial_key": best.trial.key,
         "config": best.trial.config.to_dict(),
         "val_nll_final": best.val_nll_final,

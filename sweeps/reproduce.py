@@ -48,12 +48,12 @@ def _find(
         choice = best(record)
         if choice is None:
             raise RecordError(f"{best_of} has no complete trial yet: see `sweeps status {best_of}`")
-        runs = store.trial_run_ids(best_of)
-        if choice.trial.key not in runs:
+        found = store.trial_run_id(best_of, choice.trial.key)
+        if found is None:
             raise RecordError(
                 f"{store.tracking_uri} has no run of the best trial: `sweeps verify {best_of} --repair`"
             )
-        return record, choice.trial, runs[choice.trial.key]
+        return record, choice.trial, found
     assert run_id is not None
     name, key, where = store.find_trial(run_id)
     storage = SweepStorage(open_storage(where), name)

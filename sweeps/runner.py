@@ -168,21 +168,19 @@ def _work(
             recorder.hurry()
     session.close(outcome)
     record = storage.record()
-    complete, parent, run_ids = recorder.complete, None, {}
+    choice = best(record)
+    complete, parent, best_run = recorder.complete, None, None
     if complete:
         try:
-            parent, run_ids = publish(record, storage, store), store.trial_run_ids(record.name)
+            parent = publish(record, storage, store)
+            best_run = None if choice is None else store.trial_run_id(record.name, choice.trial.key)
         except KeyboardInterrupt:
             console.print(f"not published; go on with: sweeps resume {spec.name}", highlight=False)
             raise
         except RecordError as error:
             console.print(f"not published: {error}", soft_wrap=True, highlight=False)
             complete = False
-    choice = best(record)
-    return SweepResult(
-        record, outcome, time.monotonic() - started, parent, choice,
-        None if choice is None else run_ids.get(choice.trial.key), complete,
-    )  # fmt: skip
+    return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, complete)
 
 
 def _name_taken(name: str, where: str) -> RecordError:

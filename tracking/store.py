@@ -94,7 +94,8 @@ class RunStore:
                     record = storage.record() if reread is None else reread()
                 sweep, trials = self._runs_of(record, trusting=not afresh)
                 parent = sweep.begin(record)
-                trials.sync_all(record, parent, turn)
+                if not sweep.has_trials_of(record):
+                    trials.sync_all(record, parent, turn)
                 turn.check()
                 sweep.finish(record)
             except BaseException:
@@ -142,12 +143,10 @@ class RunStore:
         """Every run that says it is a trial of the sweep, oldest first."""
         return self.client.runs({"sweeps.kind": "trial", "sweeps.name": name})
 
-    def trial_run_ids(self, name: str) -> dict[str, str]:
-        """Run ids of a sweep's trials by key; the oldest, should a trial have two."""
-        ids: dict[str, str] = {}
-        for run in self.trial_runs(name):
-            ids.setdefault(run.tags.get("sweeps.trial_key", ""), run.id)
-        return ids
+    def trial_run_id(self, name: str, key: str) -> str | None:
+        """The id of a trial's run, the oldest, should there be two; or None."""
+        runs = self.client.runs(view.identity_tags(name, key))
+        return runs[0].id if runs else None
 
     def attach_report(self, parent_run_id: str, folder: Path, summary: str) -> None:
         """Store a report under ``report/`` of the parent run, whose page shows the Markdown ``summary``."""
@@ -167,11 +166,13 @@ class RunStore:
         from tracking.best_model import log_model
 
         with self._one, turns.alone(_storage(record)):
-            parent = self.find_sweep(record.name)
-            runs = self.client.runs(view.identity_tags(record.name, trial.key))
-            if parent is None or not runs:
-                raise RecordError(f"{self.tracking_uri} has no run of {trial.plan.name} of {record.name}")
-            return log_model(self.client, runs[0].id, parent, record, trial)
+            parent, run_id = self.find_sweep(record.name), self.trial_run_id(record.name, trial.key)
+            if parent is None or run_id is None:
+                raise RecordError(
+                    f"{self.tracking_uri} has no run of {trial.plan.name} of {record.name}:"
+                    f" `sweeps verify {record.name} --repair`"
+                )
+            return log_model(self.client, run_id, parent, record, trial)
 
     def log_reproduction(
         self, record: SweepRecord, trial: TrialRecord, original_run_id: str, result: "Reproduction"

@@ -10,6 +10,7 @@ from tracking.records import SweepRecord
 from tracking.storage import SweepStorage, open_storage
 
 _FILES = "sweeps.synced_files"
+_TRIALS = "sweeps.synced_trials"
 
 
 def parent_run(client: Client, name: str) -> Run | None:
@@ -25,7 +26,7 @@ class SweepRun:
         client: an open tracking store.
         experiment_id: where a new run goes.
         name: the sweep.
-        trusting: believe the run's note that its files had arrived.
+        trusting: believe the run's notes that its files and its trials had arrived.
     """
 
     def __init__(self, client: Client, experiment_id: str, name: str, trusting: bool = True) -> None:
@@ -55,11 +56,24 @@ class SweepRun:
             self._write_tags({_FILES: digest})
         return self._run.id
 
+    def has_trials_of(self, record: SweepRecord) -> bool:
+        """Whether the run notes that its trials had arrived as the record has them.
+
+        So a sweep that ended is recorded again without a look at each trial's run.
+        """
+        if _TRIALS not in self._tags:
+            return False
+        if self._tags[_TRIALS] == view.sweep_fingerprint(record):
+            return True
+        del self._tags[_TRIALS]  # not computed again while the sweep goes on
+        return False
+
     def finish(self, record: SweepRecord) -> None:
         """Say how far the sweep is, once its trials are recorded."""
         assert self._run is not None
         status, end = view.sweep_status(record)
-        self._write_tags(view.sweep_tags(record))
+        note = {} if end is None else {_TRIALS: view.sweep_fingerprint(record)}
+        self._write_tags({**view.sweep_tags(record), **note})
         if end is None and self._end[0] != "RUNNING":
             self._client.reopen(self._run.id)
         elif end is not None and (status, end) != self._end:

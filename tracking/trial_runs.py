@@ -5,7 +5,8 @@ import logging
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -64,14 +65,16 @@ class TrialRuns:
     name: str
     figures: bool = True
     trusting: bool = True
-    _known: dict[str, _Known] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _known(self) -> dict[str, _Known]:
+        found: dict[str, _Known] = {}
         for run in self.client.runs({"sweeps.kind": "trial", "sweeps.name": self.name}):
             known = _Known.of(run)
             if not self.trusting:
                 known.fingerprint = ""
-            self._known.setdefault(run.tags.get("sweeps.trial_key", ""), known)
+            found.setdefault(run.tags.get("sweeps.trial_key", ""), known)
+        return found
 
     def sync_all(self, record: SweepRecord, parent_id: str, turn: Turn) -> None:
         """Bring the runs of all trials that have begun to what the record says, several at a time."""

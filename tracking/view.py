@@ -170,6 +170,13 @@ def fingerprint(trial: TrialRecord) -> str:
     return f"{len(trial.history)}-{trial.state}-{digest[:16]}"
 
 
+def sweep_fingerprint(record: SweepRecord) -> str:
+    """Changes whenever MLflow has something to learn about a trial that has begun."""
+    begun = [trial for trial in record.trials if trial.state is not TrialState.WAITING]
+    parts = [(trial.key, fingerprint(trial)) for trial in begun]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
 def pretty_json(values: Mapping[str, Any]) -> bytes:
     """A mapping as people read JSON."""
     return (json.dumps(values, indent=2, sort_keys=True) + "\n").encode()

@@ -59,7 +59,7 @@ def test_another_best_replaces_the_model_and_the_same_changes_nothing(record: Sw
     assert list(store.client.models({"sweeps.name": record.name})) == [second.removeprefix("models:/")]
     parent = store.client.run(store.find_sweep(record.name) or "")
     assert parent.tags["sweeps.best_model"] == second
-    assert parent.tags["sweeps.best_run_id"] == store.trial_run_ids(record.name)[record.trials[1].key]
+    assert parent.tags["sweeps.best_run_id"] == store.trial_run_id(record.name, record.trials[1].key)
 
 
 def test_the_model_loads_where_the_project_is_not_installed(

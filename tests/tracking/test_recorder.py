@@ -106,7 +106,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(
     assert recorder.complete
     assert caplog.text.count("trying again") == 1
     assert verify(sweep.storage, RunStore(server.uri).open()) == []
-    run = store.trial_run_ids("survivor")[sweep.plan[0].key]
+    run = store.trial_run_id("survivor", sweep.plan[0].key)
     assert [point.step for point in store.client.history(run, "val/nll")] == list(range(1, EPOCHS + 1))
 
 
@@ -126,7 +126,7 @@ def test_an_error_artifact_is_removed_from_a_server_too(tmp_path: Path, server: 
     sweep.complete(2)
     sweep.close()
     store.sync(sweep.storage.record())
-    run = store.trial_run_ids("retried")[sweep.plan[0].key]
+    run = store.trial_run_id("retried", sweep.plan[0].key)
     assert "error.txt" not in store.client.files(run)
     assert verify(sweep.storage, store) == []
 
@@ -210,8 +210,9 @@ def test_a_server_answers_for_many_runs_at_once_and_its_faults_are_found(finishe
     store = RunStore(server.uri).open()
     store.sync(finished.storage.record())
     assert verify(finished.storage, store) == []
-    runs = store.trial_run_ids(finished.storage.name)
-    damaged, other = (runs[finished.plan[index].key] for index in (1, 2))
+    damaged, other = (store.trial_run_id("tiny", finished.plan[index].key) for index in (1, 2))
+    assert damaged is not None
+    assert other is not None
     with sqlite3.connect(server.database) as database:
         database.execute("DELETE FROM metrics WHERE step=2 AND key='val/nll' AND run_uuid=?", [damaged])
     store.client.remove(other, "config.yaml")

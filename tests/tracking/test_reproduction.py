@@ -185,7 +185,7 @@ def test_a_reproduction_is_a_run_that_names_the_original(
 ):
     store.sync(record)
     trial = record.trials[1]
-    original = store.trial_run_ids(record.name)[trial.key]
+    original = store.trial_run_id(record.name, trial.key)
     result = store.log_reproduction(record, trial, original, reproduce(record, trial))
     assert result.original_run_id == original
     run = store.client.run(result.run_id or "")
@@ -203,4 +203,4 @@ def test_a_reproduction_is_a_run_that_names_the_original(
         "run_id", "original_run_id", "verdict", "first_different_epoch", "differences", "environment"
     }  # fmt: skip
     assert store.find_trial(run.id) == (record.name, trial.key, record.storage)
-    assert original in store.trial_run_ids(record.name).values()
+    assert original in [run.id for run in store.trial_runs(record.name)]

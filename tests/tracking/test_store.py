@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from hand_made import EPOCHS, METRICS, STARTED, Sweep, history
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import RecordError
+from tracking.client import Client, Run
 from tracking.records import TrialState
 from tracking.store import RunStore
 from tracking.uris import resolve_tracking_uri
+from tracking.verification import verify
 
 
 def rows(database: Path, query: str, *values: object) -> list[tuple]:
@@ -33,7 +36,7 @@ def test_a_trial_becomes_one_run_with_its_epochs_at_their_steps(
     finished: Sweep, store: RunStore, database: Path
 ):
     parent = store.sync(finished.storage.record())
-    runs = store.trial_run_ids("tiny")
+    runs = {run.tags["sweeps.trial_key"]: run.id for run in store.trial_runs("tiny")}
     assert list(runs) == [trial.key for trial in finished.plan]
     run = runs[finished.plan[1].key]
     values = rows(
@@ -61,13 +64,43 @@ def test_params_are_the_flattened_configuration_with_null_as_text(
     finished: Sweep, store: RunStore, database: Path
 ):
     store.sync(finished.storage.record())
-    run = store.trial_run_ids("tiny")[finished.plan[2].key]
+    run = store.trial_run_id("tiny", finished.plan[2].key)
     params = dict(rows(database, "SELECT key, value FROM params WHERE run_uuid=?", run))
     assert params["objective.num_samples"] == "20"
     assert params["model.hidden_dims"] == "[8]"
     assert params["data.path"] == "null"
     assert params["data.name"] == "digits"
     assert params["seed"] == "0"
+
+
+def test_a_sweep_that_ended_is_recorded_again_without_a_look_at_its_trials(
+    begun: Sweep, store: RunStore, database: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun.close("interrupted")
+    parent = store.sync(begun.storage.record())
+    looks: list[str] = []
+    search = Client.runs
+
+    def runs(client: Client, tags: Mapping[str, str]) -> list[Run]:
+        looks.append(tags["sweeps.kind"])
+        return search(client, tags)
+
+    monkeypatch.setattr(Client, "runs", runs)
+    assert RunStore(store.tracking_uri).sync(begun.storage.record()) == parent
+    assert looks == ["sweep"]
+    begun.checkpoint(1, 3)
+    RunStore(store.tracking_uri).sync(begun.storage.record())
+    assert looks == ["sweep", "sweep", "trial"]
+    run = store.trial_run_id("tiny", begun.plan[1].key)
+    assert max(step for run_id, _, step, _, _ in logged(database) if run_id == run) == 3
+
+
+def test_a_run_that_somebody_deleted_is_made_again_by_a_repair_alone(finished: Sweep, store: RunStore):
+    store.sync(finished.storage.record())
+    store.client.delete(store.trial_run_id("tiny", finished.plan[0].key) or "")
+    RunStore(store.tracking_uri).sync(finished.storage.record())
+    assert [fault.trial_key for fault in verify(finished.storage, store)] == [finished.plan[0].key]
+    assert verify(finished.storage, RunStore(store.tracking_uri), repair=True) == []
 
 
 def test_syncing_again_adds_nothing(finished: Sweep, store: RunStore, database: Path):
@@ -96,7 +129,7 @@ def test_epochs_arrive_as_they_are_made(sweep: Sweep, store: RunStore, database:
 
 def test_a_trial_that_has_not_begun_has_no_run(sweep: Sweep, store: RunStore):
     store.sync(sweep.storage.record())
-    assert store.trial_run_ids("tiny") == {}
+    assert store.trial_runs("tiny") == []
     assert store.find_sweep("tiny") is not None
 
 
@@ -157,7 +190,7 @@ def test_epochs_that_were_lost_and_trained_again_get_a_new_run(sweep: Sweep, sto
 
 def test_the_weights_are_the_bytes_of_storage(finished: Sweep, store: RunStore):
     store.sync(finished.storage.record())
-    run = store.trial_run_ids("tiny")[finished.plan[1].key]
+    run = store.trial_run_id("tiny", finished.plan[1].key)
     content = store.client.read(run, "model/model.safetensors")
     np.testing.assert_array_equal(load_safetensors(content)["w"], [1, 1, 1])
     assert {"config.yaml", "provenance/attempt-0001.json", "provenance/code.json"} <= set(
@@ -228,7 +261,7 @@ def test_a_locked_database_is_waited_for(finished: Sweep, store: RunStore, datab
 def test_queries_find_what_was_recorded(finished: Sweep, store: RunStore):
     parent = store.sync(finished.storage.record())
     key = finished.plan[0].key
-    run = store.trial_run_ids("tiny")[key]
+    run = store.trial_run_id("tiny", key)
     assert store.find_sweep("tiny") == parent
     assert store.find_sweep("nothing") is None
     assert store.find_trial(run) == ("tiny", key, finished.storage.files.uri)
@@ -248,14 +281,14 @@ def test_links_open_in_the_view_for_training_runs(finished: Sweep, store: RunSto
     )
     link = store.compare_url("tiny", "http://127.0.0.1:5000")
     assert link.startswith("http://127.0.0.1:5000/#/compare-runs?runs=%5B%22")
-    assert all(run in link for run in store.trial_run_ids("tiny").values())
+    assert all(run.id in link for run in store.trial_runs("tiny"))
 
 
 def test_a_deleted_sweep_is_gone_and_its_name_is_free(finished: Sweep, store: RunStore):
     first = store.sync(finished.storage.record())
     assert store.delete_sweep("tiny") == 4
     assert store.find_sweep("tiny") is None
-    assert store.trial_run_ids("tiny") == {}
+    assert store.trial_runs("tiny") == []
     assert store.sync(finished.storage.record()) != first
 
 

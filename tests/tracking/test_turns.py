@@ -128,7 +128,7 @@ def test_a_model_that_another_process_logs_makes_no_cache_good_again(
     other.sync(storage.record())
     trial = storage.record().trials[0]
     store.sync(storage.record())
-    store.client.delete(store.trial_run_ids("trained")[trial.key])
+    store.client.delete(store.trial_run_id("trained", trial.key))
     store.sync(storage.record(), afresh=True)
     other.log_best_model(storage.record(), trial)
     other.sync(storage.record())

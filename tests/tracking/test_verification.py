@@ -34,7 +34,7 @@ def recorded(finished: Sweep, store: RunStore) -> Sweep:
 
 
 def run_of(store: RunStore, sweep: Sweep, index: int) -> str:
-    return store.trial_run_ids("tiny")[sweep.plan[index].key]
+    return store.trial_run_id("tiny", sweep.plan[index].key)
 
 
 def test_a_sweep_that_is_recorded_has_no_fault(recorded: Sweep, store: RunStore):
