@@ -55,7 +55,11 @@ def verify(
 
     sweep = sweep_of(storage, name)
     store = open_store(tracking_uri, experiment_of(sweep), create=repair)
-    faults = find_faults(sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"))
+    with err.status(f"verifying {name}") as status:
+        faults = find_faults(
+            sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"),
+            looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
+        )  # fmt: skip
     if json:
         print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
     else:
@@ -76,7 +80,8 @@ def report(
     sweep = sweep_of(storage, name)
     record = sweep.record()
     store = open_store(tracking_uri, experiment_of(sweep), create=False)
-    publish(record, sweep, store)
+    with err.status(f"drawing {name}: {len(record.trials)} trials"):
+        publish(record, sweep, store)
     where = f"{sweep.uri}/report"
     if output is not None:
         where = str(make_report(record, sweep, output.absolute()).folder)

@@ -28,6 +28,7 @@ _TRIALS_AT_ONCE = 100
 def verify(
     storage: SweepStorage, store: RunStore, repair: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    looked_at: Callable[[int], None] = lambda trials: None,
 ) -> list[Fault]:  # fmt: skip
     """Everything that is wrong with a sweep.
 
@@ -38,6 +39,7 @@ def verify(
             holds: add what is missing, delete doubled runs, make runs anew that hold other numbers. A result
             that only MLflow has stays, and is a fault.
         tell: called with a line for each file that was mended.
+        looked_at: called now and then with the number of trials whose runs were compared.
 
     Raises:
         RecordError: no such sweep, or ``repair`` while a driver works on it.
@@ -51,22 +53,29 @@ def verify(
     found = list(storage_faults(storage))
     if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
         return found  # without a plan that can be read, nothing else can be judged
-    return found + list(run_faults(storage, store, storage.record()))
+    return found + list(run_faults(storage, store, storage.record(), looked_at))
 
 
-def run_faults(storage: SweepStorage, store: RunStore, record: SweepRecord) -> Iterator[Fault]:
+def run_faults(
+    storage: SweepStorage, store: RunStore, record: SweepRecord,
+    looked_at: Callable[[int], None] = lambda trials: None,
+) -> Iterator[Fault]:  # fmt: skip
     """Everything in MLflow that is not what the record says."""
     live = live_session(storage) is not None
-    parents = store.client.runs({"sweeps.kind": "sweep", "sweeps.name": record.name})
-    yield from _parent_faults(store, record, parents, live)
+    parents: list[Run] = []
     runs: dict[str, list[Run]] = {}
-    for run in store.trial_runs(record.name):
-        runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
     for run in store.client.runs({"sweeps.name": record.name}):
-        if run.tags.get("sweeps.kind") not in ("sweep", "trial", "reproduction"):
+        kind = run.tags.get("sweeps.kind")
+        if kind == "sweep":
+            parents.append(run)
+        elif kind == "trial":
+            runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
+        elif kind != "reproduction":
             yield Fault(None, f"MLflow: run {run.id} bears the sweep's name and is none of its runs")
+    yield from _parent_faults(store, record, parents, live)
     parent = parents[0].id if parents else ""
-    for trials in _batches(record.trials):
+    for number, trials in enumerate(_batches(record.trials)):
+        looked_at(number * _TRIALS_AT_ONCE)
         pairs = [(trial, runs.pop(trial.key, [])) for trial in trials]
         check = partial(_trial_faults, storage, store, parent, live, _logged(store, pairs))
         for trial, faults in zip(trials, store.client.each(check, pairs), strict=True):
