@@ -37,10 +37,9 @@ def chosen(names: Iterable[str]) -> list[Fault]:
 
 
 def make_all(
-    bench: Bench, fault: Fault, numbers: list[int], jobs: int, console: Console
-) -> tuple[list[Verdict], str | None]:
-    """Every attempt of a fault; why it cannot be made here, if it cannot."""
-    verdicts: list[Verdict] = []
+    bench: Bench, fault: Fault, numbers: list[int], jobs: int, console: Console, verdicts: list[Verdict]
+) -> str | None:
+    """Every attempt of a fault, each verdict appended as it is known; why it cannot be made, if it cannot."""
 
     def one(number: int) -> None:
         verdict = attempt(bench, fault.name, number, fault.act)
@@ -56,8 +55,8 @@ def make_all(
         with ThreadPoolExecutor(1 if fault.alone else jobs) as pool:
             list(pool.map(one, numbers))
     except NotHereError as reason:
-        return verdicts, f"not made: {reason}"
-    return sorted(verdicts, key=lambda verdict: verdict.number), None
+        return f"not made: {reason}"
+    return None
 
 
 def main() -> None:
@@ -84,6 +83,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts: list[Verdict] = []
     skipped: dict[str, str] = {}
+    interrupted = False
     bench = Bench(Path(tempfile.mkdtemp(prefix="faults-")), options.seed)
     console.print(f"seed {options.seed}, in {bench.folder}", highlight=False)
     try:
@@ -92,14 +92,18 @@ def main() -> None:
         for fault in faults:
             times = options.times or fault.times
             numbers = list(range(times)) if options.number is None else [options.number]
-            made, reason = make_all(bench, fault, numbers, options.jobs, console)
-            verdicts += made
-            if reason is not None:
+            if reason := make_all(bench, fault, numbers, options.jobs, console, verdicts):
                 skipped[fault.name] = reason
+    except KeyboardInterrupt:
+        console.print("interrupted: what was done until then")
+        interrupted = True
     finally:
         bench.close()
+        verdicts.sort(key=lambda verdict: verdict.number)  # the table has them by fault
         table.show(verdicts, skipped, console)
         if options.output is not None:
             values = table.as_json(verdicts, skipped, options.seed, faults)
             options.output.write_text(json.dumps(values, indent=1) + "\n")
+    if interrupted:
+        raise SystemExit(130)
     raise SystemExit(0 if all(verdict.survived for verdict in verdicts) else 1)
