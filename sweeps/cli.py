@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from iwae.errors import SweepError, UserError
 from sweeps import cli_launch, cli_lifecycle, cli_results  # noqa: F401 (each adds its commands, in this order)
-from sweeps.cli_shared import app, err, was_stopped_in_order
+from sweeps.cli_shared import app, err, ignore_signals, was_stopped_in_order
 
 
 def main() -> NoReturn:
@@ -34,6 +34,8 @@ def main() -> NoReturn:
         code = 1
     else:
         code = 0
+    finally:
+        ignore_signals()
     sys.stdout.flush()
     sys.exit(code)
 

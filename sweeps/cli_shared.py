@@ -1,6 +1,7 @@
 """What the commands share: the app, options, where storage and tracking store are, how a session ends."""
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -80,6 +81,7 @@ def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
     from sweeps.runner import SweepResult
 
     assert isinstance(result, SweepResult)
+    ignore_signals()  # all is done and stored: what is left is to say so
     if as_json:
         print_json(result_json(result, store.tracking_uri))
     show_result(result, store.tracking_uri, err if as_json else out)
@@ -87,6 +89,12 @@ def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
         interrupted_in_order()
     if result.failed:
         raise typer.Exit(1)
+
+
+def ignore_signals() -> None:
+    """From here on Ctrl-C and SIGTERM come too late: the exit code says what was done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def interrupted_in_order() -> NoReturn:

@@ -8,6 +8,7 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -20,13 +21,13 @@ from sweeps.cluster import check_resources, ray_cluster
 from sweeps.display import Display
 from sweeps.plan import draw_plan
 from sweeps.spec import SweepSpec
-from sweeps.stopping import BUDGET, budgets, refuse_if_spent, stop_on_signals
+from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import provenance
 from tracking.files import Files, StorageError
 from tracking.mending import mend
 from tracking.publication import publish
 from tracking.recorder import Recorder
-from tracking.records import PlannedTrial, SweepRecord, TrialState
+from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.report.tables import Best, best
 from tracking.sessions import Session, refuse_if_live, stop_leftovers
 from tracking.storage import SweepStorage
@@ -82,7 +83,7 @@ def run_sweep(
     if store.open(create=True).find_sweep(spec.name) is not None:
         raise _name_taken(spec.name, store.tracking_uri)
     code = provenance.code()
-    with ray_cluster(spec, address):
+    with how_to_go_on(storage, console), ray_cluster(spec, address):
         try:
             storage.create(spec.to_dict(), plan, code)
         except StorageError as error:
@@ -114,7 +115,7 @@ def resume_sweep(
     refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
     prepare_data(storage.plan() if plan is None else plan, spec)
-    with Session(storage, command=" ".join(sys.argv)) as session:
+    with how_to_go_on(storage, console), Session(storage, command=" ".join(sys.argv)) as session:
         for line in mend(storage):
             console.print(f"mended: {line}", soft_wrap=True, highlight=False)
         trials = storage.record().trials
@@ -160,10 +161,7 @@ def _work(
             raise SweepError(
                 f"a later driver took {spec.name} over, when this one had not been heard of for long"
             )
-        reason = storage.stop_requested()
-        outcome = "budget" if reason == BUDGET else "interrupted"
-        if reason is None and all(trial.state.ended for trial in storage.record().trials):
-            outcome = "finished"
+        outcome = outcome_of(spec, storage.record().trials, storage.stop_requested())
         if outcome == "interrupted":
             recorder.hurry()
     session.close(outcome)
@@ -174,13 +172,24 @@ def _work(
         try:
             parent = publish(record, storage, store)
             best_run = None if choice is None else store.trial_run_id(record.name, choice.trial.key)
-        except KeyboardInterrupt:
-            console.print(f"not published; go on with: sweeps resume {spec.name}", highlight=False)
-            raise
         except RecordError as error:
             console.print(f"not published: {error}", soft_wrap=True, highlight=False)
             complete = False
     return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, complete)
+
+
+def outcome_of(spec: SweepSpec, trials: Sequence[TrialRecord], reason: str | None) -> str:
+    """How a session ended.
+
+    Args:
+        spec: what it ran.
+        trials: as they are now.
+        reason: why it was asked to stop; None if it was not. Asked too late, it has finished all the same,
+            but where more trials would have been suggested.
+    """
+    if all(trial.state.ended for trial in trials) and (reason is None or not spec.is_model_based):
+        return "finished"
+    return "budget" if reason == BUDGET else "interrupted"
 
 
 def _name_taken(name: str, where: str) -> RecordError:

@@ -12,11 +12,13 @@ from types import FrameType
 from rich.console import Console
 
 from iwae.errors import ConfigError, SweepError
+from sweeps.output import say
 from sweeps.spec import SweepSpec
 from tracking.files import StorageError
 from tracking.reader import SweepReader
 from tracking.records import SweepRecord, TrialState
 from tracking.sessions import Session
+from tracking.storage import SweepStorage
 
 BUDGET = "budget"
 LOOK_SECONDS = 2.0
@@ -34,7 +36,6 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            console.print(f"ended at once; go on with: sweeps resume {session.storage.name}", highlight=False)
             raise KeyboardInterrupt
         asked = True
         try:
@@ -50,6 +51,18 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
     finally:
         for number, old in previous.items():
             signal.signal(number, old)
+
+
+@contextlib.contextmanager
+def how_to_go_on(storage: SweepStorage, console: Console) -> Iterator[None]:
+    """Whatever Ctrl-C ends at once, the start of Ray, the trials or the report: say what goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(StorageError):
+            if storage.exists:
+                say(console, f"ended at once; go on with: sweeps resume {storage.name}")
+        raise
 
 
 @contextlib.contextmanager

@@ -1,0 +1,78 @@
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweeps.plan import draw_plan
+from sweeps.runner import outcome_of
+from sweeps.spec import SweepSpec
+from sweeps.stopping import BUDGET, how_to_go_on
+from tracking.folder import Folder
+from tracking.records import TrialRecord, TrialState
+from tracking.storage import SweepStorage
+
+SEARCH = {"space": {"objective.num_samples": {"grid": [1, 5]}}}
+SPEC = SweepSpec.parse({"name": "small", "base": {"data": {"name": "digits"}}, "search": SEARCH})
+SUGGESTED = SweepSpec.parse(
+    {
+        "name": "small", "base": {"data": {"name": "digits"}},
+        "search": {
+            "space": {"optimizer.lr": {"loguniform": [1e-4, 1e-2]}}, "sampler": {"name": "tpe"},
+            "num_trials": 4,
+        },
+    }
+)  # fmt: skip
+
+
+def trials(*states: TrialState) -> list[TrialRecord]:
+    return [TrialRecord(planned, state) for planned, state in zip(draw_plan(SPEC), states, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "last", "reason", "outcome"),
+    [
+        (SPEC, TrialState.COMPLETE, None, "finished"),
+        (SPEC, TrialState.COMPLETE, "SIGTERM", "finished"),
+        (SPEC, TrialState.FAILED, BUDGET, "finished"),
+        (SPEC, TrialState.STOPPED, "SIGTERM", "interrupted"),
+        (SPEC, TrialState.STOPPED, BUDGET, "budget"),
+        (SPEC, TrialState.WAITING, None, "interrupted"),
+        (SUGGESTED, TrialState.COMPLETE, None, "finished"),
+        (SUGGESTED, TrialState.COMPLETE, "SIGTERM", "interrupted"),
+        (SUGGESTED, TrialState.COMPLETE, BUDGET, "budget"),
+    ],
+)
+def test_who_is_asked_to_stop_when_all_is_done_has_finished(
+    spec: SweepSpec, last: TrialState, reason: str | None, outcome: str
+):
+    assert outcome_of(spec, trials(TrialState.COMPLETE, last), reason) == outcome
+
+
+def test_what_ends_a_sweep_at_once_says_how_to_go_on_once_there_is_something_to_go_on_with(tmp_path: Path):
+    storage = SweepStorage(Folder(tmp_path), "small")
+    shown = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), how_to_go_on(storage, Console(file=shown)):
+        raise KeyboardInterrupt
+    assert shown.getvalue() == ""
+    storage.create(SPEC.to_dict(), draw_plan(SPEC), {"commit": "c0ffee"})
+    with pytest.raises(KeyboardInterrupt), how_to_go_on(storage, Console(file=shown)):
+        raise KeyboardInterrupt
+    assert shown.getvalue() == "ended at once; go on with: sweeps resume small\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_the_very_end_of_a_command_comes_too_late(number: int):
+    """The interpreter's end takes a while: what was done keeps its exit code."""
+    code = (
+        "import atexit, os, sys\n"
+        f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "from sweeps.cli import main\n"
+        "sys.argv = ['sweeps', 'specs']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
