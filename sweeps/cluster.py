@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -64,6 +65,10 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
     if address is None:
         # Ray's servers then listen on 127.0.0.1; else on every address, for whoever comes by.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # Ray would make a token itself, in a file in the home folder that others can read (0644) and that
+        # switches the user's later clusters to it. This one is in the environment of the sweep's processes.
+        if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
     # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.

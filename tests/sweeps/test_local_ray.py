@@ -6,10 +6,14 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from workplace import Workplace
 
 
-def test_a_local_sweep_listens_on_loopback_alone(tmp_path: Path) -> None:
+def test_a_local_sweep_listens_on_loopback_alone_and_leaves_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--set", "base.num_epochs=100000")
     try:
@@ -23,6 +27,12 @@ def test_a_local_sweep_listens_on_loopback_alone(tmp_path: Path) -> None:
             listening |= addresses(process.pid)
         assert len(listening) >= 5
         assert {name for address, name in listening.items() if not is_loopback(address)} == set()
+        raylet = next(p for p in psutil.Process(process.pid).children(recursive=True) if p.name() == "raylet")
+        token = raylet.environ()["RAY_AUTH_TOKEN"]
+        assert len(token) == 64
+        lines = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
+        assert not any(token in line for line in lines)
+        assert not (tmp_path / "home" / ".ray").exists()
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
