@@ -131,6 +131,6 @@ class Case:
     def repair_where_asked(self, command: Command) -> None:
         """`verify --repair`, where MLflow was away to the end and the command says so."""
         assert self.sweep is not None
-        if "--repair" in command.out.read_text() + command.err.read_text():
+        if "was away: bring it up to date" in command.out.read_text() + command.err.read_text():
             self.verdict.steps.append("verify --repair")
             self.sweep.verify("--repair")
