@@ -1,11 +1,17 @@
 """The same configurations at equal epochs and at equal training seconds, from their validation curves.
 
-A curve is a step function: between two evaluations it has the value of the earlier one. It is read at the
-largest epoch, or time, that every curve reaches, and never beyond its end.
+Curves are measured at few importance samples, which flatters small K, and a slow configuration is evaluated
+less often than a fast one. So a curve is moved to the scale of the final evaluation, and all are read at one
+moment: the last one, that every curve reaches, at which the rarest of them was evaluated. The others are
+interpolated there; no curve is read before its first evaluation or beyond its last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from iwae.config import CosineRate, CyclicalAnnealing, StagedRate, TrainConfig, WarmUp
 from tracking.records import TrialRecord
@@ -13,7 +19,7 @@ from tracking.report.statistics import Difference, Estimate, differences, pooled
 from tracking.report.strata import Stratum
 from tracking.report.tables import Configuration
 
-NLL, SECONDS = "val/nll", "time/train_seconds"
+NLL, FINAL, SECONDS = "val/nll", "val/nll_final", "time/train_seconds"
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class BudgetRow:
 
     Attributes:
         configuration: whose curve was read.
-        at_epochs: mean per-epoch ``val/nll`` over seeds at the common epoch, nats.
+        at_epochs: mean validation NLL over seeds at the common epoch, nats, on the final evaluation's scale.
         at_seconds: the same at the common time; None if a seed had not been evaluated once by then.
         seeds_at_seconds: the values of the seeds that had been evaluated by then, nats.
         epochs_at_seconds: fewest and most epochs that its seeds had done at the common time.
@@ -39,7 +45,12 @@ class BudgetRow:
 
 @dataclass(frozen=True)
 class Budget:
-    """A stratum at the ``epochs`` and at the ``seconds`` that all its curves reach, a row a configuration."""
+    """A stratum at equal epochs and at equal seconds, a row a configuration.
+
+    Attributes:
+        epochs: the last epoch that every curve reaches and the rarest was evaluated at.
+        seconds: the same in training seconds.
+    """
 
     label: str
     epochs: int
@@ -51,12 +62,12 @@ def budget(stratum: Stratum) -> Budget | None:
     """The stratum at equal budgets; None with one configuration, or where curves are missing or not alike."""
     rows = stratum.configurations
     trials = [trial for row in rows for trial in row.trials]
-    curves = {trial.key: curve(trial) for trial in trials}
+    curves = {trial.key: on_final_scale(trial) for trial in trials}
     settings = {(t.config.evaluation.num_samples, t.config.evaluation.num_images) for t in trials}
     if len(rows) < 2 or not all(curves.values()) or len(settings) != 1:
         return None
-    epochs = min(points[-1][0] for points in curves.values())
-    seconds = min(points[-1][1] for points in curves.values())
+    epochs = round(moment([[point.epoch for point in points] for points in curves.values()]))
+    seconds = moment([[point.seconds for point in points] for points in curves.values()])
     return Budget(stratum.label, epochs, seconds, tuple(_row(row, curves, epochs, seconds) for row in rows))
 
 
@@ -72,13 +83,60 @@ def against_lowest(found: Budget) -> list[tuple[BudgetRow, Difference]]:
     return list(zip(others, differences(pairs, pooled), strict=True))
 
 
-def curve(trial: TrialRecord) -> tuple[tuple[int, float, float], ...]:
-    """The trial's evaluations: epoch, training seconds, validation NLL."""
+class Point(NamedTuple):
+    """An evaluation: completed epochs, training seconds, and validation NLL in nats."""
+
+    epoch: int
+    seconds: float
+    nll: float
+
+
+def curve(trial: TrialRecord) -> tuple[Point, ...]:
+    """The trial's evaluations as they were measured, at ``evaluation.num_samples``."""
     return tuple(
-        (e.epoch, e.metrics[SECONDS], e.metrics[NLL])
+        Point(e.epoch, e.metrics[SECONDS], e.metrics[NLL])
         for e in trial.history
         if NLL in e.metrics and SECONDS in e.metrics
     )
+
+
+def on_final_scale(trial: TrialRecord) -> tuple[Point, ...]:
+    """The trial's curve, moved so that it ends at ``val/nll_final``.
+
+    The last per-epoch value and the final one measure the same weights, so their difference is what fewer
+    samples and fewer images change. It is taken to be the same all along the curve.
+    """
+    points, final = curve(trial), (trial.final or {}).get(FINAL)
+    if not points or final is None:
+        return points
+    shift = final - points[-1].nll
+    return tuple(point._replace(nll=point.nll + shift) for point in points)
+
+
+def moment(positions: Iterable[Sequence[float]]) -> float:
+    """The last position, within the reach of all, at which the rarest was evaluated.
+
+    Args:
+        positions: of every curve its evaluations, ascending; none empty. One that is first evaluated after
+            the end of another does not count.
+    """
+    rows = list(positions)
+    end = min(row[-1] for row in rows)
+    return min(max(place for place in row if place <= end) for row in rows if row[0] <= end)
+
+
+def read(positions: Sequence[float], nlls: Sequence[float], at: float) -> float | None:
+    """A curve's NLL at a position; None before its first evaluation or beyond its last.
+
+    Between evaluations it is interpolated monotonically (Fritsch and Carlson 1980) over the logarithm of the
+    position, in which learning curves are close to straight: a chord over the position itself lies above
+    them, most of all where evaluations are rare.
+    """
+    if not positions[0] <= at <= positions[-1]:
+        return None
+    if at in positions:  # the value that was measured, to the bit
+        return nlls[positions.index(at)]
+    return float(PchipInterpolator(np.log(positions), nlls)(np.log(at)))
 
 
 def broken_off(config: TrainConfig, epochs: int) -> list[str]:
@@ -100,26 +158,28 @@ def broken_off(config: TrainConfig, epochs: int) -> list[str]:
     return cut
 
 
-def _row(
-    row: Configuration, curves: dict[str, tuple[tuple[int, float, float], ...]], epochs: int, seconds: float
-) -> BudgetRow:
+def _row(row: Configuration, curves: dict[str, tuple[Point, ...]], epochs: int, seconds: float) -> BudgetRow:
     at_epochs, at_seconds, done = [], [], []
     for trial in row.trials:
         points = curves[trial.key]
-        by_epoch = [nll for epoch, _, nll in points if epoch <= epochs]
-        by_time = [nll for _, time, nll in points if time <= seconds]
-        at_epochs += by_epoch[-1:]
-        at_seconds += by_time[-1:]
+        nlls = [point.nll for point in points]
+        at_epochs.append(read([point.epoch for point in points], nlls, epochs))
+        at_seconds.append(read([point.seconds for point in points], nlls, seconds))
         done.append(_epochs_done(trial, seconds))
-    count = len(row.trials)
+    known = tuple(value for value in at_seconds if value is not None)
     return BudgetRow(
         row,
-        t_interval(at_epochs) if len(at_epochs) == count else None,
-        t_interval(at_seconds) if len(at_seconds) == count else None,
-        tuple(at_seconds),
+        _over_all_seeds(at_epochs),
+        _over_all_seeds(at_seconds),
+        known,
         (min(done), max(done)),
         " and ".join(broken_off(row.trials[0].config, min(done))),
     )
+
+
+def _over_all_seeds(values: Sequence[float | None]) -> Estimate | None:
+    known = [value for value in values if value is not None]
+    return t_interval(known) if len(known) == len(values) else None
 
 
 def _epochs_done(trial: TrialRecord, seconds: float) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tracking.report.analysis import Analysis
-from tracking.report.budgets import Budget, curve
+from tracking.report.budgets import Budget, on_final_scale
 from tracking.report.gains import Gain
 from tracking.report.palette import GRID, HUES, MUTED, faint, k_colours, k_legend
 from tracking.report.plots import Chart, Trace, layout, scale
@@ -69,12 +69,12 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
     seen: set[int] = set()
     trials = [trial for row in found.rows for trial in row.configuration.trials][:MOST_CURVES]
     for trial in trials:
-        k, points = trial.config.objective.num_samples, curve(trial)
+        k, points = trial.config.objective.num_samples, on_final_scale(trial)
         for panel, column in (("", 0), ("2", 1)):
             data.append({
                 "type": "scatter", "mode": "lines", "x": [point[column] for point in points],
                 "y": [point[2] for point in points], "xaxis": f"x{panel}", "yaxis": f"y{panel}",
-                "line": {"color": colours[k], "width": 1.4, "shape": "hv"}, "legendgroup": str(k),
+                "line": {"color": colours[k], "width": 1.4}, "legendgroup": str(k),
                 "name": f"K = {k}", "showlegend": k in named - seen and not panel,
                 "hovertemplate": f"{escape(trial.plan.name)}<br>%{{x}}: %{{y:.2f}} nats<extra></extra>",
             })  # fmt: skip
@@ -84,12 +84,13 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
          "line": {"color": MUTED, "width": 1.2, "dash": "dash"}}
         for x, at in (("x", found.epochs), ("x2", found.seconds))
     ]  # fmt: skip
-    ends = [point[2] for trial in trials for point in curve(trial)[len(curve(trial)) // 2 :]]
+    shown = [on_final_scale(trial) for trial in trials]
+    ends = [point.nll for points in shown for point in points[len(points) // 2 :]]
     room = 0.08 * (max(ends) - min(ends)) or 1.0
     view = {"range": [min(ends) - room, max(ends) + room]}
     made = layout(
         xaxis=scale("epochs", domain=[0, 0.46]),
-        yaxis=scale("per-epoch validation NLL, nats", **view),
+        yaxis=scale("validation NLL, nats", **view),
         xaxis2=scale("training seconds", domain=[0.54, 1], anchor="y2"),
         yaxis2=scale("", anchor="x2", **view), shapes=cut, height=420,
     )  # fmt: skip

@@ -46,8 +46,7 @@ def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
     words = (
         f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
     )
-    words += f" the lowest validation curve ({nats(at.mean)}{f' {between(interval)}' if interval else ''}"
-    words += " nats by the per-epoch NLL, not the final one)"
+    words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
     rivals = [
         f"K = {row.configuration.num_samples}"
         for row, difference in against_lowest(found)

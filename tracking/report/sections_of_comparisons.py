@@ -119,9 +119,10 @@ def budget_section(analysis: Analysis) -> str:
     evaluation = analysis.best.trial.config.evaluation
     images = "all" if evaluation.num_images is None else f"{evaluation.num_images:,}"
     words = (
-        f"Curves use {evaluation.num_samples:,} importance samples on {images} validation images and are"
-        " not the final NLL: compare them with each other, not with the tables above. A curve is read as"
-        " a step function at the last evaluation before the budget ends, and never beyond its own end."
+        f"During training the NLL is measured at {evaluation.num_samples:,} importance samples on {images}"
+        " validation images, which flatters small K. So each curve is moved by one constant to end at its"
+        " trial's final NLL. All curves are read at the same moment, the last one at which the slowest of"
+        " them was evaluated, interpolated where they were not evaluated at it."
     )
     order = sorted(analysis.budgets, key=lambda found: _place(analysis, found))
     parts = [paragraph(words)]
@@ -152,7 +153,7 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:
     ]
     head = ["configuration", f"NLL at epoch {found.epochs}", f"NLL at {number(found.seconds)} s"]
     title = f"<h3>{escape(found.label)}</h3>" if found.label else ""
-    caption = "Dashed: the largest epoch and the longest time that every curve reaches. One curve a seed."
+    caption = "Dashed: the epoch and the time at which the curves are read. One curve a seed."
     return (
         title
         + (chart(curves(analysis, found), caption) if figure else "")

@@ -133,7 +133,7 @@ def test_headline_names_the_lowest_curve_after_equal_seconds(make):
     (found,) = analysis.budgets
     lowest = min(found.rows, key=lambda row: row.at_seconds.mean)
     assert lowest.configuration.num_samples == 5  # K = 500 takes more than twice as long an epoch
-    assert any("of training, K = 5 has the lowest validation curve" in words for words in headline(analysis))
+    assert any("of training, K = 5 has the lowest validation NLL" in words for words in headline(analysis))
 
 
 def test_headline_says_in_one_breath_that_seconds_were_measured_beside_other_work(make):
