@@ -30,12 +30,12 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
     digest = hashlib.sha256(unit.weights).hexdigest()
-    known = client.models({"sweeps.name": record.name})
+    known = client.models.find({"sweeps.name": record.name})
     same = [model for model, tags in known.items() if tags.get(_DIGEST) == digest]
     kept = same[0] if same else _log(client, run_id, record, trial, unit.weights, digest)
     for model in known:
         if model != kept:
-            client.delete_model(model)
+            client.models.delete(model)
     uri = f"models:/{kept}"
     client.log(parent_id, tags={"sweeps.best_model": uri, "sweeps.best_run_id": run_id})
     return uri
@@ -50,8 +50,9 @@ def _log(
         data.write_bytes(weights)
         tags = {"sweeps.name": record.name, "sweeps.trial_key": trial.key}
         requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
-        return client.log_model(
-            run_id, _model_name(record.name), len(trial.history), tags, {_DIGEST: digest},
+        experiment_id = client.run(run_id).experiment_id
+        return client.models.log(
+            experiment_id, run_id, _model_name(record.name), len(trial.history), tags, {_DIGEST: digest},
             loader=_LOADER, data=data, code=_code(folder / "code"), requirements=requirements,
         )  # fmt: skip
 

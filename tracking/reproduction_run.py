@@ -40,7 +40,7 @@ def log(
     again = TrialRecord(trial.plan, TrialState.COMPLETE, result.history, result.final, ended=end / 1000)
     client.log(run.id, view.final_points(again))
     values = {**result.to_dict(), "run_id": run.id, "original_run_id": original}
-    client.upload(
+    client.artifacts.upload(
         run.id,
         {
             "differences.json": view.pretty_json(values),

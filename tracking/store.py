@@ -152,7 +152,7 @@ class RunStore:
         """Store a report under ``report/`` of the parent run, whose page shows the Markdown ``summary``."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         content = {f"report/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
-        self.client.upload(parent_run_id, content)
+        self.client.artifacts.upload(parent_run_id, content)
         self.client.log(parent_run_id, tags={"mlflow.note.content": summary})
 
     def log_best_model(self, record: SweepRecord, trial: TrialRecord) -> str:

@@ -52,7 +52,7 @@ class SweepRun:
         files = view.sweep_files(record)
         digest = _digest({name: content.decode() for name, content in files.items()})
         if self._tags.get(_FILES) != digest:
-            self._client.upload(self._run.id, files)
+            self._client.artifacts.upload(self._run.id, files)
             self._write_tags({_FILES: digest})
         return self._run.id
 

@@ -120,12 +120,12 @@ class TrialRuns:
         cannot take a value back, so one run cannot hold both.
         """
         if known.times is None:
-            points = self.client.history(known.run_id, view.MARKER)
+            points = self.client.histories.of(known.run_id, view.MARKER)
             known.times = {point.step: point.time for point in points}
         times = known.times
         if trial.final is not None and known.state == TrialState.COMPLETE.value:
             first = view.final_points(trial)[0]
-            if any(point != first for point in self.client.history(known.run_id, first.key)):
+            if any(point != first for point in self.client.histories.of(known.run_id, first.key)):
                 return True
         return any(
             times.get(epoch.epoch, view.milliseconds(epoch.time)) != view.milliseconds(epoch.time)
@@ -178,12 +178,12 @@ class TrialRuns:
             if unit is not None and self.figures:
                 files.update(_figures(trial, unit))
         if files:
-            self.client.upload(known.run_id, files)
+            self.client.artifacts.upload(known.run_id, files)
         content = trial.provenance.get("dataset_hash")
         if content and len(trial.attempts) != known.attempts:
             self.client.log_dataset(known.run_id, trial.config.data, str(content))
         if known.state == TrialState.FAILED.value and trial.state is not TrialState.FAILED:
-            self.client.remove(known.run_id, view.ERROR)
+            self.client.artifacts.remove(known.run_id, view.ERROR)
         known.attempts = len(trial.attempts)
 
 

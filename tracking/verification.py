@@ -122,7 +122,7 @@ def _batches(trials: Sequence[TrialRecord]) -> Iterator[Sequence[TrialRecord]]:
 def _logged(store: RunStore, pairs: "Sequence[tuple[TrialRecord, list[Run]]]") -> dict[str, list[view.Point]]:
     """Every value that was logged to the run of each trial, by run id."""
     checked = {runs[0].id: (trial, runs[0]) for trial, runs in pairs if runs}
-    return store.client.histories(
+    return store.client.histories.of_many(
         {
             run_id: {*run.metrics, *(point.key for point in _expected_points(trial))}
             for run_id, (trial, run) in checked.items()
@@ -216,7 +216,7 @@ def _expected_files(storage: SweepStorage, trial: TrialRecord) -> dict[str, byte
 
 def _file_faults(store: RunStore, run: "Run", files: dict[str, bytes]) -> Iterator[str]:
     for path, content in files.items():
-        found = store.client.read_if_there(run.id, path)
+        found = store.client.artifacts.read_if_there(run.id, path)
         if found is None:
             yield f"MLflow: run {run.id} lacks the artifact {path}"
         elif found != content:

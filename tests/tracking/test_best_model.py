@@ -56,7 +56,7 @@ def test_another_best_replaces_the_model_and_the_same_changes_nothing(record: Sw
     assert store.log_best_model(record, record.trials[0]) == first
     second = store.log_best_model(record, record.trials[1])
     assert second != first
-    assert list(store.client.models({"sweeps.name": record.name})) == [second.removeprefix("models:/")]
+    assert list(store.client.models.find({"sweeps.name": record.name})) == [second.removeprefix("models:/")]
     parent = store.client.run(store.find_sweep(record.name) or "")
     assert parent.tags["sweeps.best_model"] == second
     assert parent.tags["sweeps.best_run_id"] == store.trial_run_id(record.name, record.trials[1].key)

@@ -45,11 +45,11 @@ def test_a_report_of_a_running_sweep_leaves_the_runs_to_its_recorder(
         kept.rename(final)
         store.sync(storage.record())
         assert publish(old, storage, reporter) == parent
-        assert store.client.models({"sweeps.name": "trained"}) == {}
+        assert store.client.models.find({"sweeps.name": "trained"}) == {}
         states = {run.tags["sweeps.state"] for run in store.trial_runs("trained")}
         assert states == {TrialState.COMPLETE.value}
         session.close("finished")
-    assert "report/index.html" in store.client.files(parent)
+    assert "report/index.html" in store.client.artifacts.files(parent)
     store.sync(storage.record())
     assert verify(storage, store) == []
 
@@ -77,5 +77,5 @@ def test_a_report_that_was_begun_before_the_end_is_not_the_last_one(
     publish(newest, storage, store)
     publish(old, storage, RunStore(store.tracking_uri).open())
     assert reported(storage) == len(newest.complete) == len(old.complete) + 1
-    assert len(store.client.models({"sweeps.name": "trained"})) == 1
+    assert len(store.client.models.find({"sweeps.name": "trained"})) == 1
     assert verify(storage, store) == []

@@ -70,10 +70,10 @@ def test_checkpoints_arrive_while_the_sweep_runs(sweep: Sweep, store: RunStore):
         sweep.begin(0)
         sweep.checkpoint(0, 1)
         wait_until(
-            lambda: [len(store.client.history(r.id, "val/nll")) for r in store.trial_runs("tiny")] == [1]
+            lambda: [len(store.client.histories.of(r.id, "val/nll")) for r in store.trial_runs("tiny")] == [1]
         )
         sweep.checkpoint(0, 2)
-        wait_until(lambda: len(store.client.history(store.trial_runs("tiny")[0].id, "val/nll")) == 2)
+        wait_until(lambda: len(store.client.histories.of(store.trial_runs("tiny")[0].id, "val/nll")) == 2)
         sweep.complete(0)
         sweep.close()
     assert recorder.complete
@@ -107,7 +107,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(
     assert caplog.text.count("trying again") == 1
     assert verify(sweep.storage, RunStore(server.uri).open()) == []
     run = store.trial_run_id("survivor", sweep.plan[0].key)
-    assert [point.step for point in store.client.history(run, "val/nll")] == list(range(1, EPOCHS + 1))
+    assert [point.step for point in store.client.histories.of(run, "val/nll")] == list(range(1, EPOCHS + 1))
 
 
 def test_an_error_artifact_is_removed_from_a_server_too(tmp_path: Path, server: Server):
@@ -127,7 +127,7 @@ def test_an_error_artifact_is_removed_from_a_server_too(tmp_path: Path, server: 
     sweep.close()
     store.sync(sweep.storage.record())
     run = store.trial_run_id("retried", sweep.plan[0].key)
-    assert "error.txt" not in store.client.files(run)
+    assert "error.txt" not in store.client.artifacts.files(run)
     assert verify(sweep.storage, store) == []
 
 
@@ -215,7 +215,7 @@ def test_a_server_answers_for_many_runs_at_once_and_its_faults_are_found(finishe
     assert other is not None
     with sqlite3.connect(server.database) as database:
         database.execute("DELETE FROM metrics WHERE step=2 AND key='val/nll' AND run_uuid=?", [damaged])
-    store.client.remove(other, "config.yaml")
+    store.client.artifacts.remove(other, "config.yaml")
     faults = [fault.what for fault in verify(finished.storage, store)]
     assert len(faults) == 2
     assert f"run {damaged} lacks val/nll" in faults[0]

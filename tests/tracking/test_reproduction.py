@@ -197,7 +197,7 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     with sqlite3.connect(database) as connection:
         query = "SELECT step FROM metrics WHERE run_uuid=? AND key='train/bound' ORDER BY step"
         assert connection.execute(query, (result.run_id,)).fetchall() == [(1,), (2,), (3,), (4,)]
-    stored = json.loads(store.client.read(run.id, "differences.json"))
+    stored = json.loads(store.client.artifacts.read(run.id, "differences.json"))
     assert stored == json.loads(json.dumps(result.to_dict()))
     assert set(stored) >= {
         "run_id", "original_run_id", "verdict", "first_different_epoch", "differences", "environment"

@@ -158,13 +158,14 @@ def test_the_error_of_a_failed_trial_is_an_artifact_until_another_attempt_begins
     )
     store.sync(sweep.storage.record())
     (run,) = store.trial_runs("tiny")
-    assert store.client.read(run.id, "error.txt") == b"NonFiniteError: train/kl became inf in epoch 3"
+    error = store.client.artifacts.read(run.id, "error.txt")
+    assert error == b"NonFiniteError: train/kl became inf in epoch 3"
     sweep.begin(0)
     store.sync(sweep.storage.record())
     (run,) = store.trial_runs("tiny")
     assert run.status == "RUNNING"
-    assert "error.txt" not in store.client.files(run.id)
-    assert "provenance/attempt-0002.json" in store.client.files(run.id)
+    assert "error.txt" not in store.client.artifacts.files(run.id)
+    assert "provenance/attempt-0002.json" in store.client.artifacts.files(run.id)
     assert run.tags["sweeps.attempts"] == "2"
 
 
@@ -191,10 +192,10 @@ def test_epochs_that_were_lost_and_trained_again_get_a_new_run(sweep: Sweep, sto
 def test_the_weights_are_the_bytes_of_storage(finished: Sweep, store: RunStore):
     store.sync(finished.storage.record())
     run = store.trial_run_id("tiny", finished.plan[1].key)
-    content = store.client.read(run, "model/model.safetensors")
+    content = store.client.artifacts.read(run, "model/model.safetensors")
     np.testing.assert_array_equal(load_safetensors(content)["w"], [1, 1, 1])
     assert {"config.yaml", "provenance/attempt-0001.json", "provenance/code.json"} <= set(
-        store.client.files(run)
+        store.client.artifacts.files(run)
     )
 
 
@@ -214,9 +215,9 @@ def test_the_parent_holds_spec_plan_and_code(finished: Sweep, store: RunStore):
     assert parent.tags["sweeps.spec_sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
     assert parent.tags["sweeps.storage"] == finished.storage.files.uri
     assert (parent.name, parent.status, parent.end) == ("tiny", "FINISHED", (STARTED + 99) * 1000)
-    plan = store.client.read(parent.id, "plan.jsonl").decode().splitlines()
+    plan = store.client.artifacts.read(parent.id, "plan.jsonl").decode().splitlines()
     assert [json.loads(line)["key"] for line in plan] == [trial.key for trial in finished.plan]
-    assert store.client.read(parent.id, "diff.patch") == b"--- a\n+++ b\n"
+    assert store.client.artifacts.read(parent.id, "diff.patch") == b"--- a\n+++ b\n"
 
 
 def test_a_resumed_sweep_is_running_again(finished: Sweep, store: RunStore):
@@ -299,8 +300,8 @@ def test_a_report_is_attached_to_the_parent(finished: Sweep, store: RunStore, tm
     (folder / "index.html").write_text("<p>report</p>")
     (folder / "png" / "k.png").write_bytes(b"png")
     store.attach_report(parent, folder, "# Summary\n")
-    assert store.client.read(parent, "report/index.html") == b"<p>report</p>"
-    assert store.client.read(parent, "report/png/k.png") == b"png"
+    assert store.client.artifacts.read(parent, "report/index.html") == b"<p>report</p>"
+    assert store.client.artifacts.read(parent, "report/png/k.png") == b"png"
     assert store.client.run(parent).tags["mlflow.note.content"] == "# Summary\n"
 
 

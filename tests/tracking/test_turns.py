@@ -78,7 +78,7 @@ def test_a_run_that_another_process_made_anew_is_found_again(sweep: Sweep, store
     sweep.checkpoint(0, 3, offset=500)
     store.sync(sweep.storage.record())
     (run,) = store.trial_runs("tiny")
-    assert [point.step for point in store.client.history(run.id, "val/nll")] == [1, 2, 3]
+    assert [point.step for point in store.client.histories.of(run.id, "val/nll")] == [1, 2, 3]
 
 
 def test_two_recorders_at_once_make_one_run_a_trial(sweep: Sweep, store: RunStore):

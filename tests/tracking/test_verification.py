@@ -108,7 +108,7 @@ def wrong_status(sweep: Sweep, store: RunStore, database: Path) -> None:
 
 
 def lost_weights(sweep: Sweep, store: RunStore, database: Path) -> None:
-    store.client.remove(run_of(store, sweep, 1), "model/model.safetensors")
+    store.client.artifacts.remove(run_of(store, sweep, 1), "model/model.safetensors")
 
 
 def altered_weights(sweep: Sweep, store: RunStore, database: Path) -> None:
@@ -119,7 +119,7 @@ def altered_weights(sweep: Sweep, store: RunStore, database: Path) -> None:
 
 
 def lost_provenance(sweep: Sweep, store: RunStore, database: Path) -> None:
-    store.client.remove(run_of(store, sweep, 1), "provenance/attempt-0001.json")
+    store.client.artifacts.remove(run_of(store, sweep, 1), "provenance/attempt-0001.json")
 
 
 def lost_data_set(sweep: Sweep, store: RunStore, database: Path) -> None:
@@ -381,7 +381,7 @@ def test_a_result_that_only_mlflow_has_is_told_kept_and_trained_again(
         assert f"storage, where the trial is {state}, has no result" in fault.what
         assert "`sweeps resume tiny` trains the trial again" in fault.what
         assert store.client.run(run_id) == before
-        assert store.client.read_if_there(run_id, "config.yaml") is not None
+        assert store.client.artifacts.read_if_there(run_id, "config.yaml") is not None
         mended.clear()
 
     finished.begin(1)
