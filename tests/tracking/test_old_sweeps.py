@@ -1,0 +1,98 @@
+"""A sweep that an earlier version made opens as it did: two trials complete, two failed on a huge rate.
+
+Made in /tmp/old-project by `sweeps run` at commit 2bdc63e, before files had seals and sweeps had ids.
+"""
+
+import hashlib
+import sqlite3
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweeps import lifecycle
+from tracking.folder import Folder
+from tracking.provenance import environment
+from tracking.publication import make_report, publish
+from tracking.report.tables import best
+from tracking.reproduction import reproduce
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+from tracking.verification import verify
+
+ARCHIVE = Path(__file__).parent / "fixtures" / "old-sweep.tar.xz"
+# As the version that made it printed them.
+FINAL = {"K=5 D=2 lr=0.001 s0": 45.368, "K=5 D=2 lr=0.001 s1": 45.534}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri"),
+                              ("logged_models", "artifact_location"), ("tags", "value")):  # fmt: skip
+            connection.execute(
+                f"UPDATE {table} SET {column} = replace({column}, '/tmp/old-project', ?)", (str(tmp_path),)
+            )
+    return tmp_path
+
+
+@pytest.fixture
+def storage(project: Path) -> SweepStorage:
+    return SweepStorage(Folder(project / "sweeps-storage"), "old")
+
+
+@pytest.fixture
+def store(project: Path) -> RunStore:
+    return RunStore(f"sqlite:///{project}/mlflow.db").open()
+
+
+def content(folder: Path) -> Mapping[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_old_record_is_read_as_it_was(storage: SweepStorage) -> None:
+    record = storage.record()
+    assert record.counts == {"COMPLETE": 2, "FAILED": 2}
+    found = {trial.plan.name: (trial.final or {})["val/nll_final"] for trial in record.complete}
+    assert found == pytest.approx(FINAL, abs=5e-4)
+    choice = best(record)
+    assert choice is not None
+    assert choice.trial.plan.name == "K=5 D=2 lr=0.001 s0"
+
+
+def test_an_old_sweep_verifies_without_a_fault(storage: SweepStorage, store: RunStore) -> None:
+    assert verify(storage, store) == []
+    assert verify(storage, store, repair=True) == []
+
+
+def test_an_old_sweep_has_its_report(storage: SweepStorage, store: RunStore, tmp_path: Path) -> None:
+    report = make_report(storage.record(), storage, tmp_path / "again")
+    assert "4 trials: 2 COMPLETE and 2 FAILED" in report.summary_markdown
+    publish(storage.record(), storage, store)
+    assert verify(storage, store) == []
+
+
+def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStorage, store: RunStore) -> None:
+    before = content(Path(storage.uri) / "trials")
+    result = lifecycle.resume(storage, store, (), console=Console(quiet=True))
+    assert result.outcome == "finished"
+    assert result.record.counts == {"COMPLETE": 2, "FAILED": 2}
+    assert content(Path(storage.uri) / "trials") == before
+    assert verify(storage, store) == []
+
+
+def test_an_old_trial_trains_again_to_the_bit(storage: SweepStorage) -> None:
+    record = storage.record()
+    (trial, _) = record.complete
+    result = reproduce(record, trial)
+    then, now = trial.provenance, environment("cpu", 1, "", 0)
+    alike = all(then[part] == now[part] for part in ("torch", "cpu_capability", "cpu"))
+    assert result.verdict == "BITWISE" or (not alike and result.verdict == "WITHIN_NOISE")
