@@ -18,7 +18,7 @@ def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
         sentences += [*_seeds(analysis), *_pairs(analysis), *_cut(analysis), *_noise(analysis)]
     sentences += sampling(record)
     for analysis in analyses:
-        sentences += _measure(analysis.table.yardstick)
+        sentences += [*_measure(analysis.table.yardstick), *_num_train(analysis)]
     if analyses:
         sentences.append(
             "Training bounds are not compared: they depend on the K that a trial trains with. All ranking"
@@ -120,6 +120,19 @@ def _noise(analysis: Analysis) -> list[str]:
     return [
         f"{words}. Intervals are over seeds on the same images: they say what training again would give, not"
         " what other images would."
+    ]
+
+
+def _num_train(analysis: Analysis) -> list[str]:
+    counts = {row.trials[0].config.data.num_train for row in analysis.table.configurations}
+    found = sorted(count for count in counts if count is not None)
+    if not found:
+        return []
+    if len(counts) == 1:
+        return [f"Every model learned from the first {found[0]:,} training images only."]
+    return [
+        "Configurations learned from different numbers of training images; validation and test images are"
+        " the same for all, so their NLLs compare."
     ]
 
 

@@ -70,7 +70,7 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
     table, best = analysis.table, analysis.best
     return {
         "yardstick": {
-            "data": table.yardstick.data.model_dump(mode="json"),
+            "data": table.yardstick.data.model_dump(mode="json", exclude={"num_train"}),
             "likelihood": table.yardstick.likelihood,
             "final_num_samples": table.yardstick.final_num_samples,
             "final_num_images": table.yardstick.final_num_images,

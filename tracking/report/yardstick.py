@@ -11,7 +11,8 @@ class Yardstick:
     """What a likelihood was measured on and with; results of two yardsticks never share a table.
 
     Attributes:
-        data: data set, split and binarization.
+        data: data set, split and binarization, without ``num_train``: how many images a model learned from
+            is no part of what it is measured on, since validation and test stay the same.
         likelihood: ``bernoulli`` gives a probability, ``gaussian`` a density.
         final_num_samples: importance samples of the final −L.
         final_num_images: images of it; None is all.
@@ -28,10 +29,14 @@ class Yardstick:
     def of(cls, trial: TrialRecord) -> "Yardstick":
         """The yardstick that a trial is measured with."""
         config, evaluation = trial.config, trial.config.evaluation
+        measured = config.data.model_copy(update={"num_train": None})
         return cls(
-            config.data, config.model.likelihood, evaluation.final_num_samples,
-            evaluation.final_num_images, evaluation.few_num_samples,
-        )  # fmt: skip
+            measured,
+            config.model.likelihood,
+            evaluation.final_num_samples,
+            evaluation.final_num_images,
+            evaluation.few_num_samples,
+        )
 
     @property
     def description(self) -> str:
@@ -41,8 +46,6 @@ class Yardstick:
         words.append(
             f"{data.binarization} binarization" if data.binarization != "none" else "no binarization"
         )
-        if data.num_train is not None:
-            words.append(f"first {data.num_train:,} training images")
         if data.num_validation is not None:
             words.append(f"{data.num_validation:,} validation images held out")
         images = (

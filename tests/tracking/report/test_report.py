@@ -168,7 +168,7 @@ def test_summary_answers_in_under_5000_characters(make, tmp_path):
 
 
 def test_summary_of_many_groups_stays_under_5000_characters(make, tmp_path):
-    points = [{**k, "data.num_train": n} for k in make.ks(1, 5, 20, 50) for n in range(1000, 6000, 1000)]
+    points = [{**k, "data.num_validation": n} for k in make.ks(1, 5, 20, 50) for n in range(1000, 6000, 1000)]
     report, _, _ = written(make.sweep(points, seeds=(0, 1)), tmp_path)
     assert len(report.summary_markdown) < 5000
 

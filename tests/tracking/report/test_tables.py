@@ -1,6 +1,8 @@
 import pytest
+import torch
 from scipy import stats
 
+from iwae.data import load_dataset
 from tracking.records import TrialState
 from tracking.report.strata import strata
 from tracking.report.tables import best, tables
@@ -61,6 +63,19 @@ def test_a_gaussian_density_never_shares_a_table_with_a_probability(make):
     data = {"data.name": "npz", "data.path": "x.npz", "data.binarization": "none"}
     points = [{"model.likelihood": name} for name in ("bernoulli", "gaussian")]
     assert len(tables(make.sweep(points, base=data))) == 2
+
+
+def test_models_that_learned_from_fewer_images_are_measured_on_the_same_ones(make):
+    points = [{"data.num_train": n} for n in (100, 500, None)]
+    (table,) = tables(make.sweep(points, base={"data": {"name": "digits"}}))
+    assert [row.parameters["data.num_train"] for row in table.configurations] == [100, 500, None]
+    sets = [load_dataset(trial.config.data) for row in table.configurations for trial in row.trials[:1]]
+    assert [len(one.train) for one in sets] == [100, 500, 1137]
+    for one in sets[1:]:
+        assert (torch.equal(one.validation, sets[0].validation), torch.equal(one.test, sets[0].test)) == (
+            True,
+            True,
+        )
 
 
 def test_seconds_per_epoch_are_training_seconds_over_epochs(make):
