@@ -44,7 +44,13 @@ def minibatch(images: Tensor, binarization: Binarization, source: torch.Generato
 
 
 def intensities(images: Tensor) -> Tensor:
-    """Bytes as float32 in [0, 1]."""
+    """Bytes as float32 in [0, 1].
+
+    Raises:
+        DataError: they are no bytes.
+    """
+    if images.dtype != torch.uint8:
+        raise DataError(f"images are {images.dtype}: must be torch.uint8, 0 (background) to 255")
     return images.float().div_(255)
 
 
@@ -55,4 +61,12 @@ def refuse_gray(images: Tensor, name: str) -> None:
         raise DataError(
             "data.binarization: none is not allowed: must be dynamic, fixed or threshold,"
             f" {name} has gray pixels ({int(images[gray][0])} of 255) and a Bernoulli likelihood needs 0 or 1"
+        )
+
+
+def refuse_binary(images: Tensor, name: str) -> None:
+    """Raises DataError when every byte is 0 or 255: there a Gaussian density has no upper limit."""
+    if not bool(((images != 0) & (images != 255)).any()):
+        raise DataError(
+            f"model.likelihood: gaussian is not allowed: must be bernoulli, {name} has binary pixels"
         )

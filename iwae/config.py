@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from iwae import yaml
 from iwae.validation import Part, PartError, parse
@@ -30,9 +30,13 @@ class DataConfig(Part):
     Attributes:
         name: ``digits`` (8×8, embedded), ``mnist``, ``fashion-mnist``, ``omniglot`` (28×28) or ``npz``.
         path: the file of ``npz``: arrays ``train`` and ``test``, optionally ``validation``, each
-            ``[N, X]`` or ``[N, H, W]``, ``uint8`` intensities 0..255 or ``bool``.
+            ``[N, X]`` or ``[N, H, W]``: ``bool`` or ``uint8`` 0 and 1 (binary), or ``uint8`` intensities
+            0 to 255. A spec may name it relative to the current folder.
+        order: of the images of ``npz``, before some are held out or the first so many are taken: ``file``,
+            or ``shuffled`` by a permutation that is the same every time (what a spec gets that says nothing).
         binarization: ``dynamic`` draws Bernoulli pixels afresh at every minibatch, ``fixed`` once (seeded),
-            ``threshold`` rounds at ½, ``none`` leaves pixels as they are, in [0, 1].
+            ``threshold`` rounds at ½, ``none`` leaves pixels as they are: byte / 255 in [0, 1] for a Gaussian
+            likelihood, 0 or 1 for a Bernoulli one, which refuses gray ones.
         num_train: use only the first so many training images; null uses all.
         num_validation: images held out of the training images; null is the data set's default
             (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
@@ -43,6 +47,13 @@ class DataConfig(Part):
     binarization: Binarization = "dynamic"
     num_train: int | None = Field(default=None, ge=1)
     num_validation: int | None = Field(default=None, ge=1)
+    order: Literal["file", "shuffled"] = "file"
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the file's own order: what was recorded before there was another stays as it is."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if (name, value) != ("order", "file")}
 
     @model_validator(mode="after")
     def _path_belongs_to_npz(self) -> Self:
@@ -50,6 +61,8 @@ class DataConfig(Part):
             raise PartError("path", "null", "the path of an .npz file when data.name is npz")
         if self.name != "npz" and self.path is not None:
             raise PartError("path", repr(self.path), f"null when data.name is {self.name}")
+        if self.name != "npz" and self.order != "file":
+            raise PartError("order", self.order, f"left out when data.name is {self.name}")
         return self
 
 
@@ -61,10 +74,12 @@ class ModelConfig(Part):
         decoder_hidden_dims: widths of the decoder's, from the latents outward; null mirrors the encoder.
         latent_dim: D, the latent size.
         likelihood: ``bernoulli`` for binary pixels, ``gaussian`` for intensities in [0, 1].
-        observation_std: standard deviation of the Gaussian likelihood; ``learned`` is one shared scalar.
+        observation_std: standard deviation of the Gaussian likelihood, used as it is; ``learned`` is one
+            shared scalar, kept above 9.1e-4.
         init: ``pytorch`` (each layer's own default) or ``glorot`` (uniform √(6/(in+out)), zero biases).
         output_bias: bias of the last layer: ``default`` (what init gives), ``zero``, or ``train_mean``
-            (logit of the clipped training mean, Burda et al. 2016; the mean itself under a Gaussian).
+            (logit of the clipped mean of the training pixels, under ``threshold`` the rounded ones,
+            Burda et al. 2016; the mean itself under a Gaussian).
     """
 
     hidden_dims: IntTuple = (400,)
@@ -72,7 +87,7 @@ class ModelConfig(Part):
     latent_dim: int = Field(default=20, ge=1)
     activation: Literal["relu", "tanh", "elu"] = "relu"
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    observation_std: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"
+    observation_std: Annotated[float, Field(ge=1e-12, le=1e12)] | Literal["learned"] = "learned"
     init: Literal["pytorch", "glorot"] = "pytorch"
     output_bias: Literal["default", "zero", "train_mean"] = "default"
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iwae.config import DataConfig
+from iwae.binarization import refuse_binary, refuse_gray
+from iwae.config import DataConfig, TrainConfig
 from iwae.errors import ConfigError, DataError
-from iwae.generators import generator
+from iwae.generators import permutation
 from iwae.npz import read_npz
 from iwae.torchvision_sets import read_torchvision
 
-# Of the permutation that mixes the digits, which lie in the order in which they were collected.
-DIGITS_SEED = 0
 DIGITS_TEST = 360
 DEFAULT_NUM_VALIDATION = {"digits": 300, "mnist": 10_000, "fashion-mnist": 10_000}
 
@@ -37,6 +37,9 @@ class Dataset:
         image_shape: (height, width), with height · width = X.
         name: as in ``DataConfig``.
         content_hash: SHA-256 over the shapes and bytes of the three splits, in hexadecimal.
+
+    Raises:
+        DataError: a split is no uint8 tensor ``[N, X]``, or X is not height · width.
     """
 
     train: Tensor
@@ -45,6 +48,31 @@ class Dataset:
     image_shape: tuple[int, int]
     name: str
     content_hash: str
+
+    def __post_init__(self) -> None:
+        height, width = self.image_shape
+        for split in ("train", "validation", "test"):
+            images = getattr(self, split)
+            if images.dtype != torch.uint8:
+                raise DataError(
+                    f"{self.name}: {split} is {images.dtype}: must be torch.uint8, 0 (background) to 255"
+                )
+            if images.ndim != 2 or images.shape[1] != height * width or len(images) == 0:
+                raise DataError(
+                    f"{self.name}: {split} has the shape {tuple(images.shape)}: must be [N, {height * width}]"
+                    f" for images of {height} × {width}"
+                )
+
+    @cached_property
+    def measured_hash(self) -> str:
+        """SHA-256 of what likelihoods are measured on: the validation and the test images."""
+        return content_hash([self.validation, self.test])
+
+    @cached_property
+    def repeated(self) -> int:
+        """How many test images are training images too, pixel by pixel."""
+        seen = {row.tobytes() for row in self.train.cpu().numpy()}
+        return sum(row.tobytes() in seen for row in self.test.cpu().numpy())
 
     @property
     def num_pixels(self) -> int:
@@ -74,13 +102,17 @@ def data_root() -> Path:
     return Path(os.environ.get("IWAE_DATA_DIR") or "~/.cache/iwae").expanduser()
 
 
-def load_dataset(config: DataConfig, *, root: Path | None = None, download: bool = False) -> Dataset:
+def load_dataset(
+    config: DataConfig, *, root: Path | None = None, download: bool = False, moved: bool = False
+) -> Dataset:
     """The data set that ``config`` names, split.
 
     Args:
         config: the set, its validation size and how many training images to use.
         root: the folder of the torchvision sets; None takes ``data_root()``.
         download: fetch a torchvision set that is not there, with progress on standard error.
+        moved: where the file of ``npz`` is not there, take the one of this name in ``data_root()``; for
+            callers that compare the content with what it was.
 
     Raises:
         DataError: the set is missing, malformed, or gray where ``binarization: none`` meets no Gaussian.
@@ -88,7 +120,7 @@ def load_dataset(config: DataConfig, *, root: Path | None = None, download: bool
     """
     readers: dict[str, Callable[[], RawSplits]] = {
         "digits": _digits,
-        "npz": lambda: RawSplits(*read_npz(Path(config.path or "").expanduser())),
+        "npz": lambda: RawSplits(*read_npz(_npz_path(config, moved), shuffled=config.order == "shuffled")),
     }
     if config.name in readers:
         raw = readers[config.name]()
@@ -101,6 +133,25 @@ def load_dataset(config: DataConfig, *, root: Path | None = None, download: bool
     height, width = train.shape[1:]
     parts = [torch.from_numpy(part.reshape(len(part), -1).copy()) for part in (train, validation, test)]
     return Dataset(parts[0], parts[1], parts[2], (height, width), config.name, content_hash(parts))
+
+
+def suit(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuse data that the likelihood cannot be a density of.
+
+    Raises:
+        DataError: the pixels are gray and the likelihood Bernoulli, or binary and the likelihood Gaussian.
+    """
+    if config.data.binarization != "none":
+        return
+    check = refuse_gray if config.model.likelihood == "bernoulli" else refuse_binary
+    for split in (dataset.train, dataset.validation, dataset.test):
+        check(split, dataset.name)
+
+
+def _npz_path(config: DataConfig, moved: bool) -> Path:
+    path = Path(config.path or "").expanduser()
+    elsewhere = data_root() / path.name
+    return elsewhere if moved and not path.is_file() and elsewhere.is_file() else path
 
 
 def content_hash(splits: list[Tensor]) -> str:
@@ -144,6 +195,6 @@ def _digits() -> RawSplits:
 
     intensities = load_digits().images
     images = np.rint(intensities * (255 / 16)).astype(np.uint8)
-    order = torch.randperm(len(images), generator=generator(DIGITS_SEED, "digits")).numpy()
-    mixed = images[order]
+    # They lie in the order in which they were collected.
+    mixed = images[permutation(len(images), "digits")]
     return RawSplits(mixed[:-DIGITS_TEST], None, mixed[-DIGITS_TEST:])

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import torch
 
 
@@ -17,3 +18,9 @@ def derive(seed: int, purpose: str) -> int:
     """A 32-bit seed: PyTorch's CPU generator reads no more than the lower 32 bits of what it is given."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:4], "little")
+
+
+def permutation(count: int, purpose: str) -> np.ndarray:
+    """The numbers 0 … ``count`` − 1, mixed; the same every time."""
+    order: np.ndarray = torch.randperm(count, generator=generator(0, purpose)).numpy()
+    return order

@@ -17,8 +17,9 @@ from iwae.likelihood import HALF_LOG_TWO_PI, bernoulli_log_likelihood, gaussian_
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
 # log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
 MAX_LOG_VARIANCE = 20.0
-# A byte is known to 1/255: a smaller σ would describe the rounding, and the density would grow without end.
-MIN_OBSERVATION_LOG_STD = -7.0
+# A byte is known to 1/255: a smaller σ that is learned would describe the rounding, and the density would
+# grow without end. One that is fixed is used as it is.
+MIN_LEARNED_LOG_STD = -7.0
 
 
 class LogDensities(NamedTuple):
@@ -132,7 +133,10 @@ class VAE(nn.Module):
         output = self.decoder(z)
         if self.config.likelihood == "bernoulli":
             return bernoulli_log_likelihood(output, x)
-        return gaussian_log_likelihood(output, x, self.observation_log_std.clamp_min(MIN_OBSERVATION_LOG_STD))
+        log_std: Tensor = self.observation_log_std
+        if self.config.observation_std == "learned":
+            log_std = log_std.clamp_min(MIN_LEARNED_LOG_STD)
+        return gaussian_log_likelihood(output, x, log_std)
 
     def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
         """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""

@@ -11,9 +11,9 @@ from torch.utils.checkpoint import checkpoint
 
 from iwae import objectives
 from iwae.allocator import keep_freed_memory
-from iwae.binarization import evaluation_pixels, intensities, refuse_gray, resident
+from iwae.binarization import evaluation_pixels, intensities, resident
 from iwae.config import TrainConfig
-from iwae.data import Dataset, load_dataset
+from iwae.data import Dataset, load_dataset, suit
 from iwae.epoch_metrics import EpochMetrics, Progress, final_metrics, validation_metrics
 from iwae.errors import ConfigError, NonFiniteError, RecordError, Stopped
 from iwae.evaluation import Evaluation, evaluate
@@ -42,7 +42,7 @@ class Trainer:
         dataset: its bytes on the device.
 
     Raises:
-        DataError: the data set cannot be loaded, or is gray where the likelihood needs 0 or 1.
+        DataError: the data set cannot be loaded, or does not suit the likelihood.
         ConfigError: the device is not there.
     """
 
@@ -54,16 +54,15 @@ class Trainer:
         self.device = _device(config.device)
         self.dataset = (load_dataset(config.data) if dataset is None else dataset).to(self.device)
         binarization = config.data.binarization
-        if config.model.likelihood == "bernoulli" and binarization == "none":
-            for split in (self.dataset.train, self.dataset.validation, self.dataset.test):
-                refuse_gray(split, self.dataset.name)
+        suit(self.dataset, config)
+        train = resident(self.dataset.train, binarization, "train")
         self.model = VAE(
             config.model,
             self.dataset.num_pixels,
             generator=generator(config.seed, "initialization"),
-            train_pixels=self.dataset.train,
+            # A Bernoulli sample has the mean of its intensities; rounded pixels have another one.
+            train_pixels=train if binarization == "threshold" else self.dataset.train,
         ).to(self.device)
-        train = resident(self.dataset.train, binarization, "train")
         self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
         self._optimization = Optimization(config, self.model, train)
         self._stopwatch = Stopwatch(self.device)

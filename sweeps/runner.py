@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from iwae.binarization import refuse_gray
-from iwae.data import load_dataset
+from iwae.data import load_dataset, suit
 from iwae.errors import RecordError, SweepError
 from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
@@ -207,10 +206,9 @@ def prepare_data(plan: list[PlannedTrial], spec: SweepSpec) -> None:
     """
     for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
         dataset = load_dataset(config, download=True)
-        bernoulli = any(t.config.model.likelihood == "bernoulli" for t in plan if t.config.data == config)
-        if bernoulli and config.binarization == "none":
-            for split in (dataset.train, dataset.validation, dataset.test):
-                refuse_gray(split, dataset.name)
+        configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
+        for likelihood in {config.model.likelihood: config for config in configs}.values():
+            suit(dataset, likelihood)
 
 
 def _announce(

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
-from iwae.config import DataConfig
-from iwae.data import Dataset, load_dataset
+from iwae.binarization import intensities
+from iwae.config import DataConfig, TrainConfig
+from iwae.data import Dataset, load_dataset, suit
 from iwae.errors import ConfigError, DataError
 
 
@@ -88,7 +90,7 @@ def test_flat_npz_images_are_one_row_high(tmp_path: Path) -> None:
         ({"train": images(9)[:, 0, 0], "test": images(9)}, r"train has the shape \(9,\): must be"),
         ({"train": images(12), "test": images(1)}, "test has 1 images: must be >= 2"),
         ({"train": images(60), "test": images(9)[:0]}, "test has the shape .* not empty"),
-        ({"train": np.array([{}]), "test": images(9)}, "train cannot be read: Object arrays"),
+        ({"train": np.array([{}]), "test": images(9)}, "train is object: must be uint8"),
     ],
 )
 def test_malformed_npz_is_one_line(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -135,3 +137,51 @@ def test_mnist_validation_is_the_last_10000_training_images() -> None:
     assert np.array_equal(data.train, raw[:50_000])
     assert np.array_equal(data.validation, raw[50_000:])
     assert (len(data.test), data.image_shape) == (10_000, (28, 28))
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (torch.rand(9, 6), "train is torch.float32: must be torch.uint8"),
+        (torch.ones(9, 6, dtype=torch.bool), "train is torch.bool: must be torch.uint8"),
+        (torch.zeros(9, 3, 2, dtype=torch.uint8), r"train has the shape \(9, 3, 2\): must be \[N, 6\]"),
+        (torch.zeros(9, 5, dtype=torch.uint8), r"train has the shape \(9, 5\): must be \[N, 6\]"),
+    ],
+)
+def test_dataset_of_anything_but_bytes_is_refused_and_the_tensor_stays(
+    train: torch.Tensor, message: str
+) -> None:
+    before, good = train.clone(), torch.zeros(4, 6, dtype=torch.uint8)
+    with pytest.raises(DataError, match=message):
+        Dataset(train, good, good, (3, 2), "mine", "hash")
+    assert torch.equal(train, before)
+
+
+def test_pixels_that_are_no_bytes_are_refused_and_stay() -> None:
+    pixels = torch.rand(4, 6)
+    before = pixels.clone()
+    with pytest.raises(DataError, match=r"images are torch.float32: must be torch.uint8"):
+        intensities(pixels)
+    assert torch.equal(pixels, before)
+
+
+def test_test_images_that_are_training_images_too_are_counted(tmp_path: Path) -> None:
+    train, test = images(60), images(1000)
+    test[[3, 7, 9]] = train[[0, 1, 59]]
+    mine = npz(tmp_path, train=train, test=test, validation=images(5))
+    assert load_dataset(mine).repeated == 3
+
+
+def test_hash_of_what_is_measured_on_does_not_depend_on_the_training_images(digits: Dataset) -> None:
+    fewer = load_dataset(DataConfig(name="digits", num_train=50))
+    other = load_dataset(DataConfig(name="digits", num_validation=200))
+    assert fewer.measured_hash == digits.measured_hash
+    assert other.measured_hash != digits.measured_hash
+
+
+def test_gaussian_likelihood_of_binary_pixels_is_refused(tmp_path: Path) -> None:
+    flat = images(30) > 99
+    config = npz(tmp_path, train=flat, test=flat).model_copy(update={"binarization": "none"})
+    gaussian = TrainConfig.parse({"data": config.model_dump(), "model": {"likelihood": "gaussian"}})
+    with pytest.raises(DataError, match="gaussian is not allowed: must be bernoulli, npz has binary pixels"):
+        suit(load_dataset(config), gaussian)

@@ -217,3 +217,13 @@ def test_decoder_may_have_other_widths_than_the_encoder() -> None:
     assert [layer.out_features for layer in model.decoder if isinstance(layer, torch.nn.Linear)] == [5, 6, 10]
     linear = model_of(ModelConfig(hidden_dims=(12,), decoder_hidden_dims=()))
     assert len(linear.decoder) == 1
+
+
+@pytest.mark.parametrize("std", [1e-6, 1e-4, 9e-4, 0.3, 40.0])
+def test_fixed_observation_std_is_used_as_it_is(std: float) -> None:
+    model = VAE(ModelConfig(hidden_dims=(), latent_dim=1, likelihood="gaussian", observation_std=std), 1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    got = model.log_likelihood(torch.zeros(1, 1, 1), torch.tensor([[0.01]])).item()
+    assert got == pytest.approx(stats.norm.logpdf(0.01, 0, std), rel=1e-5)

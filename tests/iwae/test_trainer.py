@@ -368,3 +368,16 @@ def test_evaluation_pixels_are_one_bernoulli_sample_and_not_thresholded(digits: 
     assert (dynamic != threshold).float().mean() > 0.05
     assert dynamic.float().mean().item() == pytest.approx(digits.test.float().mean().item(), rel=0.02)
     assert content_hash([dynamic]) == content_hash([evaluation_pixels(digits.test, "dynamic", "test")])
+
+
+def test_output_bias_starts_at_the_mean_of_the_pixels_that_are_trained_on(
+    digits: Dataset, small_config: Configure
+) -> None:
+    biases = {}
+    for kind in ("threshold", "dynamic"):
+        config = small_config(data={"binarization": kind}, model={"output_bias": "train_mean"})
+        biases[kind] = Trainer(config, digits).model.decoder[-1].bias.detach().numpy()
+    gray = digits.train.numpy() / 255
+    for kind, pixels in (("threshold", gray > 0.5), ("dynamic", gray)):
+        mean = pixels.mean(0).clip(0.001, 0.999)
+        np.testing.assert_allclose(biases[kind], np.log(mean / (1 - mean)), rtol=1e-5, atol=1e-6)
