@@ -10,6 +10,7 @@ from sweeps.cli_shared import (
     Address,
     Json,
     Name,
+    NewName,
     Set,
     Spec,
     Storage,
@@ -30,7 +31,7 @@ from sweeps.cli_shared import (
 @app.command(rich_help_panel=LAUNCH)
 def run(
     spec: Spec,
-    name: Annotated[str | None, typer.Option(help="The sweep's name, unique in the tracking store.")] = None,
+    name: NewName = None,
     assignments: Set = None,
     address: Address = None,
     tracking_uri: TrackingUri = None,
@@ -48,7 +49,7 @@ def run(
 
 
 @app.command(rich_help_panel=LAUNCH)
-def plan(spec: Spec, name: Annotated[str | None, typer.Option()] = None, assignments: Set = None,
+def plan(spec: Spec, name: NewName = None, assignments: Set = None,
          storage: Storage = None, json: Json = False) -> None:  # fmt: skip
     """Show the trials of a spec and what they will cost, without starting anything."""
     from sweeps.overview import plan_json, show_plan
@@ -92,7 +93,7 @@ def extend(
 @app.command(rich_help_panel=LAUNCH)
 def fork(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A trial's run in MLflow.")],
-    name: Annotated[str | None, typer.Option(help="The new sweep's name.")] = None,
+    name: NewName = None,
     assignments: Set = None, address: Address = None, tracking_uri: TrackingUri = None,
     storage: Storage = None, json: Json = False,
 ) -> None:  # fmt: skip

@@ -16,6 +16,7 @@ from sweeps.cli_shared import (
     ClusterUrl,
     Json,
     Name,
+    NewName,
     Set,
     Spec,
     Storage,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 def submit(
     spec: Spec,
     cluster: ClusterUrl = None,
-    name: Annotated[str | None, typer.Option(help="The sweep's name, unique in the tracking store.")] = None,
+    name: NewName = None,
     assignments: Set = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,

@@ -15,6 +15,7 @@ from sweeps.cli_shared import (
     Storage,
     TrackingUri,
     app,
+    checked_name,
     err,
     experiment_of,
     files_of,
@@ -111,7 +112,8 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
 def reproduce(
     run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="A trial's run in MLflow.")] = None,
     best_of: Annotated[
-        str | None, typer.Option("--best", metavar="NAME", help="The best run of a sweep.")
+        str | None,
+        typer.Option("--best", metavar="NAME", help="The best run of a sweep.", callback=checked_name),
     ] = None,
     tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
 ) -> None:  # fmt: skip
@@ -134,7 +136,8 @@ def reproduce(
 @app.command(rich_help_panel=LOOK)
 def ui(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Open on this sweep; else the newest.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Open on this sweep; else the newest.", callback=checked_name),
     ] = None,
     port: Annotated[
         int, typer.Option(help="Where the server listens, on 127.0.0.1; 0 takes a free port.")

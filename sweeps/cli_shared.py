@@ -33,7 +33,25 @@ out = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=Fa
 
 LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name (`sweeps list` shows them).")]
+
+def checked_name(parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """A sweep's name from the command line, before anything else is looked at."""
+    from tracking.names import check_name
+
+    where = parameter.opts[0] if parameter.param_type_name == "option" else "NAME"
+    return None if value is None else check_name(value, where)
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The sweep's name (`sweeps list` shows them).", callback=checked_name
+    ),
+]
+NewName = Annotated[
+    str | None,
+    typer.Option("--name", help="The sweep's name, unique in the tracking store.", callback=checked_name),
+]
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a ready spec (see `sweeps specs`).")
 ]

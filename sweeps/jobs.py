@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from sweeps.capacity import Node
 from sweeps.ray_client import ConnectionLostError, answered, connect, probe
+from tracking.names import PATTERN
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _RETRY_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
-_ID = re.compile(r"sweeps-(?P<name>.+)-(?P<number>\d{4,})")
+_ID = re.compile(rf"sweeps-(?P<name>{PATTERN})-(?P<number>\d{{4,}})")
 T = TypeVar("T")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -28,6 +27,7 @@ from sweeps.sections import (
     Tracking,
 )
 from sweeps.space import Space, merge, parse_space
+from tracking import names
 
 # A spec decides results by these alone; the rest may change while a sweep goes on.
 _DECIDING = ("name", "base", "search", "scheduler")
@@ -47,7 +47,7 @@ class SweepSpec(Part):
             memory at once; 0 makes it FAILED at once.
     """
 
-    name: str = Field(max_length=100, json_schema_extra={"pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"})
+    name: str = Field(max_length=names.MAX_LENGTH, json_schema_extra={"pattern": f"^{names.PATTERN}$"})
     base: TrainConfig = TrainConfig()
     search: SearchSpec
     scheduler: Scheduler = NoScheduler(name="none")
@@ -68,10 +68,8 @@ class SweepSpec(Part):
         spec = handler(values)
         if spec is values:
             return spec
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", spec.name):
-            raise PartError(
-                "name", repr(spec.name), "letters, digits, '-', '_' and '.', not starting with '-' or '.'"
-            )
+        if not names.is_name(spec.name):
+            raise PartError("name", repr(spec.name), names.MUST_BE)
         if spec.base.seed != 0:
             raise PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds")
         if spec.budget.gpu_hours is not None and spec.resources.gpus == 0:
@@ -157,16 +155,17 @@ def load_spec(source: str, assignments: Sequence[str] = (), name: str | None = N
 
 def _text(source: str) -> str:
     path = Path(source)
-    if path.is_file():
-        try:
+    try:
+        if path.is_file():
             return path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(source, f"cannot be read: {error}") from None
-    names = ready_specs()
-    if source not in names:
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(source[: names.MAX_LENGTH], f"cannot be read: {why}") from None
+    ready = ready_specs()
+    if source not in ready:
         raise ConfigError(
             "",
-            f"{source}: no such file, and no ready spec either: must be a file or one of {', '.join(names)}",
+            f"{source}: no such file, and no ready spec either: must be a file or one of {', '.join(ready)}",
         )
     return resources.files("sweeps.specs").joinpath(f"{source}.yaml").read_text("utf-8")
 

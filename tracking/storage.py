@@ -34,6 +34,7 @@ from tracking.checkpoint import Checkpoint
 from tracking.decided import ZIP, Decided
 from tracking.files import Files, Stamp, read_json, to_json
 from tracking.folder import Folder
+from tracking.names import check_name, is_name
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 KEPT_CHECKPOINTS = 2
@@ -66,7 +67,7 @@ def open_storage(uri: str) -> Files:
 
 def sweeps_in(files: Files) -> list[str]:
     """Names of the sweeps in a storage, oldest first."""
-    found = {name: SweepStorage(files, name).created for name in files.names("")}
+    found = {name: SweepStorage(files, name).created for name in files.names("") if is_name(name)}
     there = [name for name, created in found.items() if created is not None]
     return sorted(there, key=lambda name: found[name] or 0.0)
 
@@ -77,11 +78,14 @@ class SweepStorage:
     Args:
         files: the storage.
         name: the sweep's name.
+
+    Raises:
+        ConfigError: it is no name: the paths of all its files begin with it.
     """
 
     def __init__(self, files: Files, name: str) -> None:
         self.files = files
-        self.name = name
+        self.name = check_name(name)
 
     @property
     def uri(self) -> str:
