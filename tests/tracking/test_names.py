@@ -26,7 +26,7 @@ NO_NAMES = [
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_what_could_leave_the_storage_is_no_name(name, tmp_path):
     assert not is_name(name)
-    with pytest.raises(ConfigError, match="is not allowed: must be (letters, digits|at most 100 long)"):
+    with pytest.raises(ConfigError, match=r"is not allowed: must be (letters, digits|at most 100 long)"):
         check_name(name)
     with pytest.raises(ConfigError, match="is not allowed"):
         SweepStorage(Folder(tmp_path), name)
