@@ -4,41 +4,47 @@ Standard output holds results (with `--json`, one object and nothing else); ever
 error. Exit codes: 0 done, 1 the work failed, 2 bad input and nothing was started, 130 interrupted.
 """
 
-import signal
 import sys
 from typing import NoReturn
 
+import typer
+
 from iwae.errors import SweepError, UserError
-from sweeps import cli_launch, cli_lifecycle, cli_results  # noqa: F401 (each adds its commands, in this order)
-from sweeps.cli_shared import app, err, ignore_signals, was_stopped_in_order
+from sweeps import cli_launch, cli_lifecycle, cli_results, signals, streams  # noqa: F401 (commands, in this order)
+from sweeps.cli_shared import app, err, was_stopped_in_order
+from sweeps.usage import UsageProblem, one_line
 
 
 def main() -> NoReturn:
     """The entry point: exit codes and one-line errors."""
-    # Where nobody takes care of it, SIGTERM ends a command as Ctrl-C does: contexts are left in order.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    streams.never_fail()
+    signals.end_in_order()
     try:
-        app(standalone_mode=True)
+        code = app(prog_name="sweeps", standalone_mode=False) or 0
+        # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.
+        if code == 130 and not was_stopped_in_order():
+            err.print("interrupted", highlight=False)
     except KeyboardInterrupt:
         code = 130
-    except SystemExit as exit_:
-        # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.
-        if exit_.code == 130 and not was_stopped_in_order():
-            err.print("interrupted", highlight=False)
-        raise
+    except typer.Abort:
+        err.print()  # after the question
+        code = _failed("not confirmed: nothing was done (--yes does not ask)", 1)
+    except UsageProblem as problem:
+        code = _failed(one_line(problem), 2)
     except UserError as error:
-        _print_error(error)
-        code = 2
-    except (SweepError, OSError) as error:
-        _print_error(error)
-        code = 1
-    else:
-        code = 0
+        code = _failed(str(error), 2)
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        code = _failed(f"{where}{error.strerror or error}", 1)
+    except SweepError as error:
+        code = _failed(str(error), 1)
     finally:
-        ignore_signals()
-    sys.stdout.flush()
+        signals.ignore()
+    if (why := streams.refused_output()) is not None:
+        code = _failed(f"standard output: {why}: the result could not be written", code or 1)
     sys.exit(code)
 
 
-def _print_error(error: Exception) -> None:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+def _failed(what: str, code: int) -> int:
+    print(f"error: {' '.join(what.split())}", file=sys.stderr)  # noqa: T201
+    return code

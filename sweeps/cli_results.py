@@ -140,7 +140,8 @@ def ui(
         typer.Argument(metavar="[NAME]", help="Open on this sweep; else the newest.", callback=checked_name),
     ] = None,
     port: Annotated[
-        int, typer.Option(help="Where the server listens, on 127.0.0.1; 0 takes a free port.")
+        int,
+        typer.Option(min=0, max=65535, help="Where the server listens, on 127.0.0.1; 0 takes a free port."),
     ] = 5000,
     tracking_uri: TrackingUri = None,
 ) -> None:

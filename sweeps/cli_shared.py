@@ -1,7 +1,6 @@
 """What the commands share: the app, options, where storage and tracking store are, how a session ends."""
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 
 from iwae.errors import RecordError
+from sweeps import signals
 
 if TYPE_CHECKING:
     from sweeps.jobs import Cluster
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracking.store import RunStore
 
 app = typer.Typer(
-    name="sweeps", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="sweeps", invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
     help="""Hyperparameter sweeps of importance weighted autoencoders: how much training time is a larger
     K worth?
@@ -29,7 +29,7 @@ app = typer.Typer(
 err = Console(stderr=True, markup=False, emoji=False)
 _stopped_in_order = False
 # In a pipe nothing is cut off at the width of a terminal that is not there.
-out = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
+out = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, markup=False, emoji=False)
 
 LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
 
@@ -93,13 +93,28 @@ ClusterUrl = Annotated[
 ]  # fmt: skip
 
 
+@app.callback()
+def sweeps(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """What `sweeps` does without a command: help, or its version."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"sweeps {version_of('iwae-sweeps')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
     """Print a session's result and leave with its exit code."""
     from sweeps.output import result_json, show_result
     from sweeps.runner import SweepResult
 
     assert isinstance(result, SweepResult)
-    ignore_signals()  # all is done and stored: what is left is to say so
+    signals.ignore()  # all is done and stored: what is left is to say so
     if as_json:
         print_json(result_json(result, store.tracking_uri))
     show_result(result, store.tracking_uri, err if as_json else out)
@@ -107,12 +122,6 @@ def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
         interrupted_in_order()
     if result.failed:
         raise typer.Exit(1)
-
-
-def ignore_signals() -> None:
-    """From here on Ctrl-C and SIGTERM come too late: the exit code says what was done."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def interrupted_in_order() -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from iwae.errors import ConfigError, RecordError, SweepError
+from sweeps import signals
 from sweeps.capacity import Node, check_fits, waiting
 from sweeps.output import say
 from sweeps.spec import SweepSpec
@@ -78,10 +79,11 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
         # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            if address is None:
-                ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
-            else:
-                ray.init(address=address, **quiet)
+            with signals.kept_from_children():
+                if address is None:
+                    ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
+                else:
+                    ray.init(address=address, **quiet)
         except SystemExit:
             raise KeyboardInterrupt from None
         except ConnectionError as error:

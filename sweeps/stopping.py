@@ -12,6 +12,7 @@ from types import FrameType
 from rich.console import Console
 
 from iwae.errors import ConfigError, SweepError
+from sweeps import signals
 from sweeps.output import say
 from sweeps.spec import SweepSpec
 from tracking.files import StorageError
@@ -27,7 +28,7 @@ MOST_SECONDS = 3600.0  # a thread cannot wait for ever
 
 @contextlib.contextmanager
 def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks the trials to stop, through storage; the second ends at once."""
+    """The first signal to end asks the trials to stop, through storage; the second ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -45,12 +46,8 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
             return
         console.print("stopping: every trial writes a checkpoint first (once more to end at once)")
 
-    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with signals.handled_by(handler):
         yield
-    finally:
-        for number, old in previous.items():
-            signal.signal(number, old)
 
 
 @contextlib.contextmanager

@@ -49,7 +49,6 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         _print_links(store, name, address, err, out)
         err.print("Ctrl-C ends it", highlight=False)
         with contextlib.suppress(KeyboardInterrupt):
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
             signal.pause()
 
 
@@ -118,9 +117,9 @@ def _free_port(port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
+        except OSError as error:
             raise RecordError(
-                f"port: {port} is not allowed: must be free (it is in use; try --port 0)"
+                f"port: {port} is not allowed: must be free ({error.strerror}; try --port 0)"
             ) from None
         return int(probe.getsockname()[1])
 

@@ -64,7 +64,7 @@ def test_what_ends_a_sweep_at_once_says_how_to_go_on_once_there_is_something_to_
     assert shown.getvalue() == "ended at once; go on with: sweeps resume small\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_the_very_end_of_a_command_comes_too_late(number: int):
     """The interpreter's end takes a while: what was done keeps its exit code."""
     code = (

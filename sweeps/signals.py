@@ -1,0 +1,47 @@
+"""The signals that end a command: Ctrl-C, SIGTERM, and SIGHUP when its terminal is closed."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def end_in_order() -> None:
+    """Until somebody takes care of it, each of them ends a command as Ctrl-C does, contexts left in order."""
+    for number in _heard():
+        if number != signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function take care of them."""
+    previous = {number: signal.signal(number, handler) for number in _heard()}
+    try:
+        yield
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)
+
+
+def ignore() -> None:
+    """From here on they come too late: the exit code says what was done."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear SIGHUP: a closed terminal sends it to all of them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _heard() -> list[signal.Signals]:
+    """Those that count: `nohup` ignores SIGHUP, and means it."""
+    return [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
