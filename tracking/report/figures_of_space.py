@@ -130,17 +130,33 @@ def _sortable(values: Sequence[Any]) -> bool:
 
 
 def importance_bars(analysis: Analysis) -> Chart | None:
-    """Shares of the spread in validation NLL by parameter; None where they cannot be said."""
-    shares = dict(reversed(list(analysis.importance.shares.items())))
+    """Shares of the variance between configurations with their intervals; None where they cannot be said."""
+    shares = dict(reversed(list(analysis.importance.shares.items())[:MOST_BARS]))
     if not shares:
         return None
+    found = list(shares.values())
     trace: Trace = {
-        "type": "bar", "orientation": "h", "x": list(shares.values()), "y": [escape(name) for name in shares],
-        "marker": {"color": HUES[0]}, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>", "width": 0.55,
-        "texttemplate": "%{x:.0%}", "textposition": "outside", "cliponaxis": False,
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "x": [share.value for share in found],
+        "y": [escape(name) for name in shares],
+        "marker": {"color": HUES[0]},
+        "width": 0.55,
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "color": MUTED,
+            "thickness": 1.4,
+            "width": 5,
+            "array": [max(0.0, share.high - share.value) for share in found],
+            "arrayminus": [max(0.0, share.value - share.low) for share in found],
+        },
+        "customdata": [[share.low, share.high] for share in found],
+        "hovertemplate": "%{y}: %{x:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>",
+    }
+    title = "share of the variance between configurations' mean validation NLL"
     axes = {
-        "xaxis": scale("share of the variance of mean validation NLL", tickformat=".0%", range=[0, 1.08]),
+        "xaxis": scale(title, tickformat=".0%", range=[0, 1.04]),
         "yaxis": scale("", gridcolor="rgba(0,0,0,0)"),
     }
     return Chart([trace], layout(**axes, height=130 + 34 * len(shares)))

@@ -142,10 +142,15 @@ def _space(analysis: Analysis) -> str:
         )
         parts.append(chart(parallel_coordinates(analysis), caption))
     found = analysis.importance
+    method = (
+        "Analysis of variance of the full grid, with the seeds' noise taken off"
+        if found.grid
+        else "A random forest's functional ANOVA (Hutter et al. 2014, Optuna), which noise moves too"
+    )
     caption = (
-        "Functional ANOVA (Hutter et al. 2014, Optuna's random forest) of the configurations' mean validation"
-        " NLL. It ranks what moved the NLL within this space; it gives no direction and knows nothing of"
-        " noise."
+        f"{method}. A parameter's own bar is its main effect: what it does on average over all the others."
+        " Where a parameter acts differently at different values of another, that is in the interaction."
+        " Lines are 95 % intervals over seeds. A share has no direction, and it depends on the values tried."
     )
     parts.append("<h3>Parameter importance</h3>")
     parts.append(chart(importance_bars(analysis), caption, f"Not said: {found.reason}."))

@@ -93,8 +93,9 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "pareto_front": [row.key for row in analysis.front],
         "equal_budgets": [_budget(found) for found in analysis.budgets],
         "importance": {
-            "shares": dict(analysis.importance.shares), "left_out": list(analysis.importance.left_out),
-            "reason": analysis.importance.reason,
+            "shares": {name: vars(share) for name, share in analysis.importance.shares.items()},
+            "method": "anova of a full grid" if analysis.importance.grid else "functional anova",
+            "left_out": list(analysis.importance.left_out), "reason": analysis.importance.reason,
         },
     }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Configurations that differ in K alone, so that what K costs and buys is not mixed with anything else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,16 +31,16 @@ def strata(table: Table) -> tuple[Stratum, ...]:
     groups: dict[tuple[str, ...], list[Configuration]] = {}
     for row in table.configurations:
         groups.setdefault(tuple(text(row.parameters.get(path)) for path in paths), []).append(row)
-    told = _telling(paths, groups)
+    told = telling(paths, list(groups))
     return tuple(
         Stratum(describe(rows[0].parameters, told), tuple(sorted(rows, key=lambda c: c.num_samples)))
         for rows in groups.values()
     )
 
 
-def _telling(paths: Sequence[str], groups: Iterable[tuple[str, ...]]) -> list[str]:
-    """The paths that it takes to tell the groups apart: no warm-up length that goes with its schedule."""
-    keys, kept = list(groups), list(range(len(paths)))
+def telling(paths: Sequence[str], keys: Sequence[tuple[str, ...]]) -> list[str]:
+    """The paths that it takes to tell the keys apart: no warm-up length that goes with its schedule."""
+    kept = list(range(len(paths)))
     for index in reversed(range(len(paths))):
         fewer = [place for place in kept if place != index]
         if len({tuple(key[place] for place in fewer) for key in keys}) == len(keys):
