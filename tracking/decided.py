@@ -1,11 +1,13 @@
-"""What is decided before a trial starts: spec, plan and code, as one unit with CRCs.
+"""What is decided before a trial starts: spec, plan, code and the sweep's own id, as one unit with CRCs.
 
 A plan that lost its last lines would read as a shorter plan, and its trials would be lost without a word. So
 the truth is a zip; the plain files beside it are for people, and for a zip that is torn.
 """
 
+import hashlib
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,53 +17,102 @@ from iwae import yaml
 from iwae.errors import ConfigError, RecordError
 from tracking.files import to_json
 from tracking.records import PlannedTrial
+from tracking.seals import AlteredError, member_digests
 from tracking.zips import open_zip
 
 ZIP = "sweep.zip"
-_SPEC, _PLAN, _CODE = "spec.yaml", "plan.jsonl", "code.json"
+INSTANCE = "instance.json"
+_SPEC, _PLAN, _CODE, _SEAL = "spec.yaml", "plan.jsonl", "code.json", "seal.json"
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Spec, plan and code as the bytes of their files.
+    """Spec, plan, code and what else is decided, as the bytes of their files.
 
     Attributes:
-        members: content by file name, one for each of `NAMES`.
+        members: content by file name: one for each of `NAMES`, and since sweeps have ids `INSTANCE`, which
+            holds the id and the digests of what was decided before (`extend`, a model-based sampler).
     """
 
     NAMES: ClassVar = (_SPEC, _PLAN, _CODE)
+    OPTIONAL: ClassVar = (INSTANCE,)
     members: Mapping[str, bytes]
 
     @classmethod
     def of(cls, spec: Mapping[str, Any], plan: Iterable[PlannedTrial], code: Mapping[str, Any]) -> Self:
-        """The files of these values."""
-        return cls({_SPEC: _yaml(spec), _PLAN: _lines(plan), _CODE: to_json(code)})
+        """The files of these values, with an id of their own."""
+        instance = to_json({"id": uuid.uuid4().hex, "earlier": []})
+        return cls({_SPEC: _yaml(spec), _PLAN: _lines(plan), _CODE: to_json(code), INSTANCE: instance})
 
     @classmethod
     def read(cls, content: bytes) -> Self:
         """The unit in a zip.
 
         Raises:
-            zipfile.BadZipFile: it is torn or altered.
+            zipfile.BadZipFile: it is torn.
+            AlteredError: it is whole, and a member is not what was decided.
         """
         with open_zip(io.BytesIO(content)) as archive:
-            return cls({name: archive.read(name) for name in cls.NAMES})
+            members = {name: archive.read(name) for name in archive.namelist()}
+            seal = json.loads(members.pop(_SEAL, b"{}"))
+            if missing := set(cls.NAMES) - set(members):
+                raise zipfile.BadZipFile(f"it lacks {sorted(missing)}")
+            for name, sha256 in member_digests(members).items():
+                if (seal or INSTANCE in members) and seal.get(name) != sha256:
+                    raise AlteredError(f"{name} is not what was decided")
+            if gone := set(seal) - set(members):
+                raise AlteredError(f"it lacks {sorted(gone)}")
+            return cls(members)
 
     def to_bytes(self) -> bytes:
-        """The unit as a zip."""
+        """The unit as a zip, with the SHA-256 of each member."""
         buffer = io.BytesIO()
+        sealed = {**self.members, _SEAL: to_json(member_digests(self.members))}
         with zipfile.ZipFile(buffer, "w") as archive:
-            for name, content in self.members.items():
+            for name, content in sealed.items():
                 archive.writestr(name, content)
         return buffer.getvalue()
 
+    @property
+    def instance(self) -> str | None:
+        """The id that the sweep got when it was created; None for a sweep from before there were ids."""
+        found = self._instance().get("id")
+        return None if found is None else str(found)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that is decided."""
+        members = {name: content for name, content in self.members.items() if name != INSTANCE}
+        return hashlib.sha256(to_json({**member_digests(members), "id": self.instance})).hexdigest()
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """Digests of what was decided before, oldest first."""
+        return tuple(map(str, self._instance().get("earlier", ())))
+
     def with_spec(self, spec: Mapping[str, Any]) -> "Decided":
         """The same with another spec."""
-        return Decided({**self.members, _SPEC: _yaml(spec)})
+        return self._with(_SPEC, _yaml(spec))
 
     def with_plan(self, plan: Iterable[PlannedTrial]) -> "Decided":
         """The same with another plan."""
-        return Decided({**self.members, _PLAN: _lines(plan)})
+        return self._with(_PLAN, _lines(plan))
+
+    def _with(self, name: str, content: bytes) -> "Decided":
+        if self.members[name] == content:
+            return self
+        members = {**self.members, name: content}
+        if INSTANCE in members:
+            values = {**self._instance(), "earlier": [*self.earlier, self.digest]}
+            members[INSTANCE] = to_json(values)
+        return Decided(members)
+
+    def _instance(self) -> dict[str, Any]:
+        try:
+            values = json.loads(self.members.get(INSTANCE, b"{}"))
+        except ValueError:
+            return {}
+        return values if isinstance(values, dict) else {}
 
     def spec(self) -> dict[str, Any]:
         """The spec as plain data.

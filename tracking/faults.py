@@ -1,6 +1,5 @@
 """What can be wrong with a sweep, and what is wrong with its storage."""
 
-import io
 import json
 import zipfile
 from collections import Counter
@@ -11,9 +10,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import ConfigError
-from tracking.checkpoint import Checkpoint
 from tracking.decided import ZIP, Decided
 from tracking.records import PlannedTrial, TrialState
+from tracking.seals import AlteredError
 from tracking.storage import SweepStorage
 
 
@@ -34,19 +33,20 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
     """Everything that is wrong with a sweep's files themselves."""
     keys = yield from _plan_faults(storage)
     for number in storage.session_numbers():
-        if storage.session(number) is None:
-            yield Fault(None, f"storage: sessions/{number:04d}.json is not JSON")
+        if (why := _why_not(storage, f"sessions/{number:04d}.json")) is not None:
+            yield Fault(None, f"storage: sessions/{number:04d}.json {why}")
     for key, names in storage.trial_names().items():
         if key not in keys:
             yield Fault(key, "storage: this folder belongs to no trial of the plan")
             continue
         for name in names:
-            path = storage.trial_path(key, name)
             if name.endswith(".zip"):
-                for what in _unit_faults(storage, path, name):
+                for what in _unit_faults(storage, key, name):
                     yield Fault(key, f"storage: {name} {what}")
-            elif name.endswith(".json") and storage.values(key, name) is None and storage.files.stamp(path):
-                yield Fault(key, f"storage: {name} is not JSON or says something else")
+            elif name.endswith(".json"):
+                why = _why_not(storage, f"trials/{key}/{name}")
+                if why is not None and storage.files.stamp(storage.trial_path(key, name)) is not None:
+                    yield Fault(key, f"storage: {name} {why}")
         complete, begun, kept = (
             any(name.startswith(start) for name in names)
             for start in ("final.zip", "attempt-", "checkpoint-")
@@ -64,6 +64,11 @@ def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
     decided = storage.decided()
     try:
         whole = Decided.read(files.read(storage.path(ZIP)))
+    except AlteredError as error:
+        cure = (
+            f"restore it from a copy, or delete it: --repair makes it again from {', '.join(Decided.NAMES)}"
+        )
+        yield Fault(None, f"storage: {ZIP} was altered: {error}: {cure}")
     except (FileNotFoundError, zipfile.BadZipFile) as error:
         yield Fault(None, f"storage: {ZIP} is torn or missing: {error}")
     else:
@@ -91,24 +96,49 @@ def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
     return set(keys)
 
 
-def _unit_faults(storage: SweepStorage, path: str, name: str) -> Iterator[str]:
+def _why_not(storage: SweepStorage, name: str) -> str | None:
+    """Why a JSON file is not believed; None when it is."""
+    try:
+        storage.unseal(name)
+    except AlteredError as error:
+        return f"was altered: {error}{_cure(storage, name)}"
+    except (FileNotFoundError, ValueError):
+        return "is not JSON or says something else"
+    return None
+
+
+def _cure(storage: SweepStorage, name: str) -> str:
+    """How a person decides what an altered file of a trial is worth."""
+    folder, _, file = name.rpartition("/")
+    if not folder.startswith("trials/") or file == "progress.json":
+        return ": --repair forgets what it says"
+    # Without its attempts a trial starts anew; without its units or its outcome it goes on from the rest.
+    gone = f"{storage.uri}/{folder if file.startswith('attempt-') else name}"
+    return (
+        f": it is not believed. Restore it from a copy, or delete {gone}: `sweeps resume {storage.name}` then"
+        " trains the trial again"
+    )
+
+
+def _unit_faults(storage: SweepStorage, key: str, name: str) -> Iterator[str]:
     """What is wrong with a unit; every member is read, so that its CRC is checked."""
     try:
-        unit = Checkpoint.read(io.BytesIO(storage.files.read(path)))
+        unit = storage.unit(key, name)
     except FileNotFoundError:
+        if storage.files.stamp(storage.trial_path(key, name)) is not None:
+            yield "is no regular file"
         return  # an older one, forgotten meanwhile
+    except AlteredError as error:
+        yield f"was altered: {error}{_cure(storage, f'trials/{key}/{name}')}"
+        return
     except zipfile.BadZipFile as error:
-        yield f"is torn or altered: {error}"
+        yield f"is torn: {error}"
         return
     epochs = [epoch.epoch for epoch in unit.history]
     if epochs != list(range(1, len(epochs) + 1)):
         yield f"has the epochs {epochs}: must be 1 … n, each once"
     if name != "final.zip":
-        if unit.state is None:
-            yield "has no state to go on from"
         return
-    if unit.final is None:
-        yield "has no final numbers"
     if unit.weights is None:
         yield "has no weights"
         return

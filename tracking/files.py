@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from types import MappingProxyType, UnionType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from iwae.errors import SweepError
@@ -29,6 +28,8 @@ class Stamp(NamedTuple):
 
 class Files(Protocol):
     """A tree of small files under one root; paths are relative to it, with ``/``.
+
+    Only a regular file counts as one: a pipe or a folder in the place of a file is not there.
 
     A reader, and whoever comes after a crash, sees a file's old or its new content. What `write` and `create`
     returned from is there for everybody.
@@ -94,26 +95,3 @@ class Files(Protocol):
 def to_json(values: Mapping[str, Any]) -> bytes:
     """A mapping as a JSON file; NaN and infinity are refused."""
     return (json.dumps(values, allow_nan=False) + "\n").encode()
-
-
-def read_json(
-    files: Files, path: str, required: Mapping[str, type | UnionType] = MappingProxyType({})
-) -> dict[str, Any] | None:
-    """The mapping in a JSON file.
-
-    Args:
-        files: where it lies.
-        path: its path.
-        required: what it must hold, and of which type.
-
-    Returns:
-        None when there is no such file, or it is torn or holds something else.
-    """
-    try:
-        values = json.loads(files.read(path))
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(values, dict) or not required.keys() <= values.keys():
-        return None
-    fits = all(isinstance(values[name], kind) for name, kind in required.items())
-    return values if fits else None

@@ -1,8 +1,10 @@
 """Files in a folder of this machine, or of a file system that machines share."""
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -29,13 +31,13 @@ class Folder:
 
     def read(self, path: str) -> bytes:
         """The content of a file."""
-        with self._told():
-            return (self.root / path).read_bytes()
+        with self._told(), _regular(self.root / path) as file:
+            return file.read()
 
     def open(self, path: str) -> BinaryIO:
         """A file to read parts of."""
         with self._told():
-            return (self.root / path).open("rb")
+            return _regular(self.root / path)
 
     def stamp(self, path: str) -> Stamp | None:
         """When a file was written."""
@@ -129,6 +131,26 @@ class Folder:
             raise
         except OSError as error:
             raise StorageError(f"storage {self.root}: {error.strerror or error}") from error
+
+
+def _regular(path: Path) -> BinaryIO:
+    """The open file; what is no regular file counts as missing, and is not waited for as a pipe would be."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (IsADirectoryError, NotADirectoryError):
+        raise _missing(path) from None
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise _missing(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _missing(path)
+    return os.fdopen(handle, "rb")
+
+
+def _missing(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -1,12 +1,11 @@
 """Mends what a broken disk or a crash below us left of a sweep's files, so that it can go on."""
 
-import io
 import zipfile
 from collections.abc import Iterator
 
-from tracking.checkpoint import Checkpoint
 from tracking.decided import ZIP, Decided
-from tracking.files import Stamp, to_json
+from tracking.files import Stamp
+from tracking.seals import AlteredError
 from tracking.storage import SweepStorage
 
 
@@ -14,7 +13,9 @@ def mend(storage: SweepStorage) -> list[str]:
     """Replace or remove every file that is torn; nobody may work on the sweep but the caller.
 
     A torn checkpoint leaves the one before it; a torn final unit or outcome leaves a trial that is not
-    complete and is run again from what it has; a torn attempt keeps its number and its time.
+    complete and is run again from what it has; a torn attempt keeps its number and its time. A result that
+    was altered is left as it is: it is not believed, and `verify` says so. Of an altered session, which holds
+    no result, no more than the time of its file is kept.
 
     Returns:
         What was done, in a line each.
@@ -23,12 +24,13 @@ def mend(storage: SweepStorage) -> list[str]:
     for key, names in storage.trial_names().items():
         for name, stamp in names.items():
             path = storage.trial_path(key, name)
-            if name.endswith(".zip") and not _is_unit(storage, path):
+            if name.endswith(".zip") and _is_torn_unit(storage, key, name):
                 storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn: the trial goes on from what was before it")
-            elif name.endswith(".json") and storage.values(key, name) is None:
+            elif name.endswith(".json") and _is_torn(storage, key, name):
                 if name.startswith("attempt-"):
-                    storage.files.write(path, to_json(_lost_attempt(storage, key, name, stamp)))
+                    lost = _lost_attempt(storage, key, name, stamp)
+                    storage.write_json(f"trials/{key}/{name}", lost)
                 else:
                     storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn")
@@ -40,6 +42,8 @@ def _decided(storage: SweepStorage) -> Iterator[str]:
     files = storage.files
     try:
         decided = Decided.read(files.read(storage.path(ZIP)))
+    except AlteredError:
+        return
     except (FileNotFoundError, zipfile.BadZipFile):
         decided = storage.decided()
         decided.plan(), decided.spec()  # raises what is wrong with the plain files too
@@ -66,7 +70,7 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
                 {"command": None, "hostname": "", "pid": 0, "process_started": 0.0, "started": when,
                  "heartbeat": when, "ended": when, "outcome": "interrupted", "torn": True},
             )  # fmt: skip
-            yield f"sessions/{number:04d}.json was torn"
+            yield f"sessions/{number:04d}.json was torn or altered"
 
 
 def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> dict[str, object]:
@@ -76,12 +80,22 @@ def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> d
     return {"started": stamp.changed, "torn": True, "earlier": before.get("earlier", {})}
 
 
-def _is_unit(storage: SweepStorage, path: str) -> bool:
+def _is_torn(storage: SweepStorage, key: str, name: str) -> bool:
+    try:
+        storage.unseal(f"trials/{key}/{name}")
+    except (FileNotFoundError, AlteredError):
+        return name == "progress.json"  # no result: how far it was said to be is of no use to anybody now
+    except ValueError:
+        return True
+    return False
+
+
+def _is_torn_unit(storage: SweepStorage, key: str, name: str) -> bool:
     try:
         # Read as a whole: what cannot be read is a StorageError, and not removed as torn.
-        Checkpoint.read(io.BytesIO(storage.files.read(path)))
-    except zipfile.BadZipFile:
+        storage.unit(key, name)
+    except (FileNotFoundError, AlteredError):
         return False
-    except FileNotFoundError:
+    except zipfile.BadZipFile:
         return True
-    return True
+    return False

@@ -9,8 +9,9 @@ from tracking.records import SweepRecord
 from tracking.report.report import Report, write_report
 from tracking.report.tables import best
 from tracking.sessions import live_session
-from tracking.storage import StoredPictures, SweepStorage
+from tracking.storage import SweepStorage
 from tracking.store import RunStore
+from tracking.stored_pictures import StoredPictures
 
 
 def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:

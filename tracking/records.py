@@ -143,6 +143,8 @@ class TrialRecord:
         timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
         ended: when it was complete, pruned, stopped or failed, seconds since 1970.
         seen: the last sign of life of a trial that has not ended, seconds since 1970.
+        seals: the digests in the seals of its attempts and of its newest unit and outcome, by file name;
+            files from before there were seals have none.
     """
 
     plan: PlannedTrial
@@ -154,6 +156,7 @@ class TrialRecord:
     timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
     ended: float | None = None
     seen: float | None = None
+    seals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -62,7 +62,7 @@ def is_alive(session: Mapping[str, Any]) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         # A process id is used again, its moment of birth is not; yet a clock that is set moves all births.
-        return beats or abs(process.create_time() - session["process_started"]) < 1.0
+        return beats or abs(process.create_time() - session.get("process_started", 0.0)) < 1.0
     except psutil.NoSuchProcess:
         return False
 

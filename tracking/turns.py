@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from iwae.errors import RecordError
-from tracking.files import read_json, to_json
 from tracking.storage import SweepStorage
 
 _LOCK = "sync.lock"
@@ -31,7 +30,7 @@ class Turn:
         self.again = self._is_mine()
         if storage is not None and not self.again:
             # Before anything is written to MLflow: whatever becomes of this turn, the others look anew.
-            storage.files.write(storage.path(_LAST), to_json({"mark": mark}))
+            storage.write_json(_LAST, {"mark": mark})
 
     def check(self) -> None:
         """Look now and then whether the turn is still this process's own.
@@ -51,7 +50,7 @@ class Turn:
     def _is_mine(self) -> bool:
         if self._storage is None:
             return True
-        last = read_json(self._storage.files, self._storage.path(_LAST))
+        last = self._storage.read_json(_LAST)
         return last is not None and last.get("mark") == self._mark
 
 

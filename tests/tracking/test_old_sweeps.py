@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from sweeps import lifecycle
+from tracking.faults import storage_faults
 from tracking.folder import Folder
 from tracking.provenance import environment
 from tracking.publication import make_report, publish
@@ -96,3 +97,14 @@ def test_an_old_trial_trains_again_to_the_bit(storage: SweepStorage) -> None:
     then, now = trial.provenance, environment("cpu", 1, "", 0)
     alike = all(then[part] == now[part] for part in ("torch", "cpu_capability", "cpu"))
     assert result.verdict == "BITWISE" or (not alike and result.verdict == "WITHIN_NOISE")
+
+
+def test_swapped_results_of_an_old_sweep_are_told_by_the_configuration_in_their_weights(
+    storage: SweepStorage,
+) -> None:
+    first, second = (Path(storage.uri) / "trials" / t.key / "final.zip" for t in storage.record().complete)
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    assert storage.record().complete == ()
+    assert sum("final.zip was altered: it is trial" in f.what for f in storage_faults(storage)) == 2

@@ -16,7 +16,8 @@ from iwae.errors import RecordError
 from tracking.checkpoint import Checkpoint
 from tracking.folder import Folder
 from tracking.records import EpochRecord, TrialState
-from tracking.storage import StoredPictures, SweepStorage, open_storage, sweeps_in
+from tracking.storage import SweepStorage, open_storage, sweeps_in
+from tracking.stored_pictures import StoredPictures
 
 
 def unit_files(sweep: Sweep, index: int = 0) -> list[str]:

@@ -260,8 +260,8 @@ def cut_plan(sweep: Sweep) -> None:
 
 
 FAULTS_OF_STORAGE: list[tuple[Callable[[Sweep], None], str]] = [
-    (torn_unit, "final.zip is torn or altered"),
-    (cut_unit, "final.zip is torn or altered"),
+    (torn_unit, "final.zip is torn"),
+    (cut_unit, "final.zip is torn"),
     (folder_without_a_plan, "this folder belongs to no trial of the plan"),
     (lost_attempts, "has results and no attempt"),
     (torn_attempt, "attempt-0001.json is not JSON"),
