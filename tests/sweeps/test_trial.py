@@ -70,8 +70,8 @@ def test_a_request_to_stop_that_cannot_be_read_at_once_is_waited_for(
     storage: SweepStorage, planned: PlannedTrial, tmp_path: Path
 ) -> None:
     request = tmp_path / "storage" / "one" / "stop.json"
-    request.mkdir()
-    threading.Timer(0.5, request.rmdir).start()
+    request.symlink_to(request)
+    threading.Timer(0.5, request.unlink).start()
     assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
 
 
