@@ -6,8 +6,10 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from sweeps import signals
 from sweeps.capacity import Node, check_fits, waiting
 from sweeps.output import say
 from sweeps.spec import SweepSpec
+from sweeps.travel import pack
 
 # Ray reads these when it is imported or started; what the user has set stays.
 RAY_ENVIRONMENT = {
@@ -29,6 +32,8 @@ RAY_ENVIRONMENT = {
     "TUNE_MAX_PENDING_TRIALS_PG": "2",
     "TUNE_WARN_THRESHOLD_S": "60",
     "RAY_DEDUP_LOGS": "0",
+    # A job that somebody submitted has a working folder of its own: the workers' is the driver's code.
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
     # On a busy machine its processes need longer than the 30 s that it would wait.
     "RAY_raylet_start_wait_time_s": "120",
 }
@@ -74,16 +79,17 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
 
     # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False, "address": address}
+    if address is None:
+        options |= {"address": "local", "include_dashboard": False, "num_cpus": os.cpu_count()}
     with stdout_to_stderr():
         # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            with signals.kept_from_children():
-                if address is None:
-                    ray.init(address="local", include_dashboard=False, num_cpus=os.cpu_count(), **quiet)
-                else:
-                    ray.init(address=address, **quiet)
+            with _packed_code() as folder, signals.kept_from_children():
+                ray.init(runtime_env={"working_dir": folder}, **options)
+        except RecordError:
+            raise
         except SystemExit:
             raise KeyboardInterrupt from None
         except ConnectionError as error:
@@ -101,6 +107,17 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _packed_code() -> Iterator[str]:
+    """The folder that every worker gets as its own: the driver's code and nothing else.
+
+    With one, Ray puts neither the current folder nor the script's on the workers' path.
+    """
+    with tempfile.TemporaryDirectory(prefix="sweeps-code-") as folder:
+        pack(Path(folder))
+        yield folder
 
 
 def _nodes() -> list[Node]:

@@ -226,14 +226,14 @@ def _announce(
 def _tune(
     spec: SweepSpec, session: Session, record: SweepRecord, pending: list[PlannedTrial], board: Board
 ) -> str | None:
-    """Run the pending trials; returns why storage failed them, if it did."""
+    """Run the pending trials; returns what failed them all, if something did."""
     from ray import tune
     from ray.exceptions import RayError
 
     from sweeps.samplers import source_for
     from sweeps.schedulers import ray_scheduler
     from sweeps.searcher import PlanSearcher
-    from sweeps.trial import IwaeTrial
+    from sweeps.worker import trainable
 
     resources, storage = spec.resources, session.storage
     options = {
@@ -249,7 +249,7 @@ def _tune(
     searcher = PlanSearcher(session, pending, source, options, resources.max_concurrent, board)
     with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(IwaeTrial, {"CPU": resources.cpus, "GPU": resources.gpus}),
+            tune.with_resources(trainable(), {"CPU": resources.cpus, "GPU": resources.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher, scheduler=ray_scheduler(spec), num_samples=-1, reuse_actors=True,
                 metric="val/nll", mode="min", trial_dirname_creator=lambda trial: str(trial.trial_id),

@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from sweeps.board import Board
 from sweeps.desk import patient
-from sweeps.outcomes import UNSTORED
+from sweeps.outcomes import OTHER_CODE, UNSTORED
 from tracking.files import StorageError
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.sessions import Session
@@ -40,12 +40,13 @@ class PlanSearcher(Searcher):
             driver has taken the sweep over nothing is handed out or written any more.
         pending: planned trials that are to be run, in order.
         source: the model-based sampler, or None when the plan was drawn before the start.
-        options: what every trial gets beside its line of the plan (see `IwaeTrial`).
+        options: what every trial gets beside its line of the plan (see `sweeps.trial.IwaeTrial`).
         max_concurrent: how many trials may run at once, or None.
         board: what the display shows.
 
     Attributes:
-        trouble: why storage did not take what a trial wrote; no more trials are begun then.
+        trouble: why no more trials are begun: storage did not take what one wrote, or a worker's code is
+            not the driver's.
     """
 
     def __init__(
@@ -110,8 +111,12 @@ class PlanSearcher(Searcher):
         if planned is None:
             return
         told = result or {}
-        if told.get("outcome") == UNSTORED:
+        if told.get("outcome") in (UNSTORED, OTHER_CODE):
             self.trouble = str(told["error"])
+        if told.get("outcome") == OTHER_CODE:
+            # What other workers train goes on from its checkpoint, once all of them run the same code.
+            with contextlib.suppress(StorageError):
+                self._session.request_stop(self.trouble or "")
         try:
             ended = patient(lambda: self._close(planned, told, error))
         except StorageError as trouble:

@@ -1,4 +1,4 @@
-"""The Tune Trainable around Trainer.
+"""A trial in a worker: the trainer's epochs, and what of them is made durable.
 
 Storage, not Tune, holds a trial's checkpoints: whoever starts a trial finds its newest intact unit there, so
 a retry after a lost worker and a `resume` a month later are the same thing. An actor serves many trials.
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from ray import tune
 
 from iwae.config import DataConfig, TrainConfig
 from iwae.data import Dataset, load_dataset
@@ -22,43 +21,39 @@ from iwae.memory import is_out_of_memory, limit_gpu_memory
 from iwae.pictures import pictures
 from iwae.trainer import EpochMetrics, Stopped, Trainer
 from sweeps.desk import Desk, Superseded
-from sweeps.outcomes import UNSTORED
+from sweeps.outcomes import NO_NLL_YET, UNSTORED
 from sweeps.watcher import Watcher
 from tracking.checkpoint import Checkpoint
 from tracking.files import StorageError
 from tracking.provenance import environment
 from tracking.records import EpochRecord, PlannedTrial, TrialState
 
-# What a scheduler hears of a trial that has no validation NLL yet: finite, and worse than anything real.
-NO_NLL_YET = 1e30
 
-
-class IwaeTrial(tune.Trainable):
+class IwaeTrial:
     """One trial: `step()` trains one epoch, and the last `step()` also makes the final evaluation.
 
-    Config:
-        planned: the line of the plan. storage, sweep, session: where it lies and whose trial it is.
-        device, threads, cpus, gpus: what the trial got. checkpoint_every: seconds between checkpoints.
-        keep: how many of them. figures: store pictures too. shrink_retries: attempts with half the chunk
-        after one ran out of memory.
+    Args:
+        options: ``planned``: the line of the plan. ``storage``, ``sweep``, ``session``: where it is and whose
+            trial it is. ``code``: SHA-256 of the sources. ``device``, ``threads``, ``cpus``, ``gpus``: what
+            the trial got. ``checkpoint_every``: seconds between checkpoints. ``keep``: how many of them.
+            ``figures``: store pictures too. ``shrink_retries``: attempts with half the chunk after one ran
+            out of memory.
     """
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Begin the first trial of this actor."""
+    def __init__(self, options: dict[str, Any]) -> None:
         self._watcher = Watcher()
-        limit_gpu_memory(config["gpus"])
-        self._begin(config)
+        limit_gpu_memory(options["gpus"])
+        self._begin(options)
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
+    def begin_next(self, options: dict[str, Any]) -> None:
         """Begin the next trial in the same process; a pruned one is kept first, Tune does not clean up."""
         self.cleanup()
-        self._begin(new_config)
-        return True
+        self._begin(options)
 
-    def _begin(self, config: dict[str, Any]) -> None:
-        self._options = config
-        self._planned = PlannedTrial.from_json(config["planned"])
-        self._desk = Desk(config, self._planned)
+    def _begin(self, options: dict[str, Any]) -> None:
+        self._options = options
+        self._planned = PlannedTrial.from_json(options["planned"])
+        self._desk = Desk(options, self._planned)
         self._chunk_size = self._planned.config.chunk_size
         self._trainer: Trainer | None = None
         self._epochs: Iterator[EpochMetrics] = iter(())
@@ -118,6 +113,7 @@ class IwaeTrial(tune.Trainable):
         provenance = environment(
             device=str(trainer.device), threads=torch.get_num_threads(),
             dataset_hash=dataset.content_hash, seed=config.seed, chunk_size=self._chunk_size,
+            code=options["code"],
         )  # fmt: skip
         self._desk.begin(started, len(self._history), provenance)
         if unit is not None:
@@ -230,12 +226,6 @@ class IwaeTrial(tune.Trainable):
         if self._trainer is not None and self._unsaved:
             self._save()
         self._end()
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: storage has it."""
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing: `step` takes up the newest unit in storage."""
 
 
 @functools.lru_cache(maxsize=2)

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from tracking import sources
+
 PACKAGE = "iwae-sweeps"
 # Beside the packages that travelled with a job: where they come from, as the submitter's checkout said it.
 SUBMITTED_FILE = "submitted-code.json"
@@ -31,53 +33,61 @@ _VARIABLES = (
 _GIT_SECONDS = 20
 
 
-def code(path: Path | None = None) -> dict[str, Any]:
+def code(folder: Path | None = None) -> dict[str, Any]:
     """The code that runs, as plain JSON data.
 
     Args:
-        path: a folder inside the checkout; None is the folder of this file.
+        folder: that holds the packages; None is that of this process's own.
 
     Returns:
-        What ``origin`` says, ``packages`` (versions) and ``command``.
+        What ``origin`` says, ``sources`` (``sha256`` of all and of each of the ``files``), ``packages``
+        (versions) and ``command``.
+
+    Raises:
+        RecordError: this process's packages do not come from one folder.
     """
+    files = sources.of_this_process() if folder is None else sources.manifest(folder)
     return {
-        **origin(path),
+        **origin(folder),
+        "sources": {"sha256": sources.digest(files), "files": dict(files)},
         "packages": {name: _version(name) for name in _PACKAGES},
         "command": shlex.join(sys.orig_argv),
     }
 
 
-def origin(path: Path | None = None) -> dict[str, Any]:
+def origin(folder: Path | None = None) -> dict[str, Any]:
     """Where the code comes from, as plain JSON data.
 
     Code that travelled with a job says what its submitter's checkout said.
 
     Args:
-        path: a folder inside the checkout; None is the folder of this file.
+        folder: that holds the packages; None is that of this process's own.
 
     Returns:
-        ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes against the commit, as a
-        patch) and ``untracked`` (names). Without git or outside a checkout, also where a checkout
-        ignores the folder, ``commit``, ``dirty`` and
+        ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes of the packages and of
+        pyproject.toml against the commit, as a patch) and ``untracked`` (names among the packages). Without
+        git or outside a checkout, also where a checkout ignores the packages, ``commit``, ``dirty`` and
         ``diff`` are None and ``untracked`` is empty.
     """
-    folder = path or Path(__file__).resolve().parent
-    submitted = folder.parent / SUBMITTED_FILE
+    folder = folder or Path(__file__).resolve().parents[1]
+    submitted = folder / SUBMITTED_FILE
     if submitted.is_file():
         values: dict[str, Any] = json.loads(submitted.read_text("utf-8"))
         return values
-    # An installed copy may lie inside a checkout, of another project too, and is none of it.
-    commit = _git(folder, "rev-parse", "HEAD") if _git(folder, "ls-files", "--", ".") else None
-    status = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
+    # The rest of a repository is its owner's own. `./` is the folder, wherever in the checkout it is.
+    own = ["--", *(f"./{name}" for name in (*sources.PACKAGES, "pyproject.toml"))]
+    # An installed copy may be inside a checkout, of another project too, and is none of it.
+    commit = _git(folder, "rev-parse", "HEAD") if _git(folder, "ls-files", *own) else None
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no", *own) if commit else None
     untracked = (
-        _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/") if commit else None
+        _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", *own) if commit else None
     )
     names = (untracked or "").splitlines()
     return {
         "package_version": _version(PACKAGE),
         "commit": commit.strip() if commit else None,
         "dirty": bool(status or names) if status is not None else None,
-        "diff": _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") if commit else None,
+        "diff": _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", *own) if commit else None,
         "untracked": names,
     }
 
@@ -89,8 +99,19 @@ def code_identity(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "diff": hashlib.sha256(diff.encode()).hexdigest() if diff else None}
 
 
+def code_files(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """SHA-256 of each source file in ``code``; empty in the records of versions that did not note it."""
+    files = _mapping(values.get("sources")).get("files")
+    return _mapping(files)
+
+
 def environment(
-    device: str, threads: int, dataset_hash: str, seed: int, chunk_size: int | None = None
+    device: str,
+    threads: int,
+    dataset_hash: str,
+    seed: int,
+    chunk_size: int | None = None,
+    code: str | None = None,
 ) -> dict[str, Any]:
     """What the bits of a trial depend on beside its configuration and the code, as plain JSON data.
 
@@ -100,6 +121,8 @@ def environment(
         dataset_hash: content hash of the data set.
         seed: the trial's seed.
         chunk_size: images in memory at once, where that is fewer than a minibatch.
+        code: SHA-256 of the packages' sources (``tracking.sources.digest``), proven by a worker; None reads
+            those of this process.
     """
     gpu = device.startswith("cuda") and torch.cuda.is_available()
     return {
@@ -123,6 +146,7 @@ def environment(
         "dataset_hash": dataset_hash,
         "seed": seed,
         "chunk_size": chunk_size,
+        "code_sha256": code or sources.digest(sources.of_this_process()),
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
 

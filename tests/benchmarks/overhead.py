@@ -111,7 +111,7 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     options = {
         "storage": storage.files.uri, "sweep": storage.name, "session": 0, "device": "cpu", "threads": 1,
         "cpus": 1, "gpus": 0, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
-        "figures": True, "retries": 0, "shrink_retries": 0,
+        "figures": True, "retries": 0, "shrink_retries": 0, "code": "ab" * 32,
     }  # fmt: skip
     seconds: list[tuple[float, float]] = []
     trial = None
@@ -122,7 +122,7 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
         if trial is None:
             trial = IwaeTrial(config)
         else:
-            trial.reset_config(config)
+            trial.begin_next(config)
         while not trial.step()["done"]:
             pass
         total = time.perf_counter() - begin

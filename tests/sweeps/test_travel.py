@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from iwae import yaml
-from sweeps.travel import PACKAGES, pack, pack_sweep
+from sweeps.travel import pack, pack_sweep
 from tracking import provenance
+from tracking.sources import PACKAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -35,7 +35,7 @@ def options(storage: SweepStorage, planned: PlannedTrial, **others: Any) -> dict
     return {
         "storage": storage.files.uri, "sweep": storage.name, "session": 1, "planned": planned.to_json(),
         "cpus": 2, "gpus": 0, "device": "cpu", "threads": 1, "checkpoint_every": 0.0, "keep": 2,
-        "figures": False, "retries": 0, "shrink_retries": 0, **others,
+        "figures": False, "retries": 0, "shrink_retries": 0, "code": "ab" * 32, **others,
     }  # fmt: skip
 
 

@@ -22,8 +22,10 @@ def git(folder: Path, *arguments: str) -> str:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     git(tmp_path, "init", "-q")
-    (tmp_path / "a.py").write_text("x = 1\n")
-    git(tmp_path, "add", "a.py")
+    (tmp_path / "iwae").mkdir()
+    (tmp_path / "iwae" / "a.py").write_text("x = 1\n")
+    (tmp_path / "notes.txt").write_text("mine\n")
+    git(tmp_path, "add", "iwae/a.py", "notes.txt")
     git(tmp_path, "commit", "-q", "-m", "first")
     return tmp_path
 
@@ -35,30 +37,47 @@ def test_a_clean_checkout_has_its_commit_and_no_diff(checkout: Path):
 
 
 def test_what_is_not_committed_is_a_patch_that_applies(checkout: Path):
-    (checkout / "a.py").write_text("x = 2\n")
-    (checkout / "b.py").write_text("y = 1\n")
+    (checkout / "iwae" / "a.py").write_text("x = 2\n")
+    (checkout / "iwae" / "b.py").write_text("y = 1\n")
     found = code(checkout)
     assert found["dirty"] is True
-    assert found["untracked"] == ["b.py"]
-    git(checkout, "checkout", "-q", "a.py")
+    assert found["untracked"] == ["iwae/b.py"]
+    git(checkout, "checkout", "-q", "iwae/a.py")
     subprocess.run(["git", "apply"], cwd=checkout, input=found["diff"].encode(), check=True)
-    assert (checkout / "a.py").read_text() == "x = 2\n"
+    assert (checkout / "iwae" / "a.py").read_text() == "x = 2\n"
+
+
+def test_what_else_a_repository_holds_is_its_owners(checkout: Path):
+    (checkout / "notes.txt").write_text("password = hunter2\n")
+    (checkout / "letter.txt").write_text("hunter2\n")
+    found = code(checkout)
+    assert (found["dirty"], found["diff"], found["untracked"]) == (False, "", [])
+
+
+def test_packages_below_a_repositorys_root_are_found_as_well(checkout: Path):
+    below = checkout / "vendor"
+    (below / "sweeps").mkdir(parents=True)
+    (below / "sweeps" / "a.py").write_text("x = 1\n")
+    git(checkout, "add", "vendor")
+    git(checkout, "commit", "-q", "-m", "second")
+    (below / "sweeps" / "a.py").write_text("x = 2\n")
+    assert "+x = 2" in code(below)["diff"]
 
 
 def test_a_copy_installed_inside_a_checkout_is_none_of_it(checkout: Path):
     """An environment's folder lies in the user's own repository; its changes are nobody's business."""
-    installed = checkout / ".venv" / "site-packages" / "tracking"
-    installed.mkdir(parents=True)
-    (installed / "a.py").write_text("x = 1\n")
+    installed = checkout / ".venv" / "site-packages"
+    (installed / "tracking").mkdir(parents=True)
+    (installed / "tracking" / "a.py").write_text("x = 1\n")
     (checkout / ".gitignore").write_text(".venv\n")
-    (checkout / "a.py").write_text("api_key = 'secret'\n")
+    (checkout / "iwae" / "a.py").write_text("api_key = 'secret'\n")
     found = code(installed)
     assert (found["commit"], found["dirty"], found["diff"], found["untracked"]) == (None, None, None, [])
 
 
 def test_a_staged_file_is_in_the_diff(checkout: Path):
-    (checkout / "c.py").write_text("z = 1\n")
-    git(checkout, "add", "c.py")
+    (checkout / "iwae" / "c.py").write_text("z = 1\n")
+    git(checkout, "add", "iwae/c.py")
     assert "+z = 1" in code(checkout)["diff"]
 
 
