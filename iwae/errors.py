@@ -5,6 +5,7 @@ SweepError
 │   ├── ConfigError             a value of a configuration or a spec
 │   ├── DataError               a data set that is missing or malformed
 │   └── RecordError             a sweep, run, store or storage that is not as asked for
+│       └── RefusedError        the tracking store answers, and refuses: asking again is of no use
 ├── TrainingError               the work itself failed: the trial is FAILED
 │   └── NonFiniteError          NaN or infinity, with its epoch and term
 └── Stopped                     no failure: somebody asked the work to end early
@@ -37,6 +38,10 @@ class DataError(UserError):
 
 class RecordError(UserError):
     """A sweep, run, tracking store or storage that is not what the command needs."""
+
+
+class RefusedError(RecordError):
+    """What the tracking store was asked for is refused, and will be as long as nobody changes something."""
 
 
 class Stopped(SweepError):  # noqa: N818 (not an error)

@@ -129,7 +129,7 @@ def reproduce(
         print_json(result.to_dict())
     else:
         show_reproduction(result, out)
-    if result.verdict == "DIVERGED":
+    if result.verdict == "DIVERGED" or result.run_id is None:
         raise typer.Exit(1)
 
 

@@ -117,7 +117,7 @@ def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
     signals.ignore()  # all is done and stored: what is left is to say so
     if as_json:
         print_json(result_json(result, store.tracking_uri))
-    show_result(result, store.tracking_uri, err if as_json else out)
+    show_result(result, err if as_json else out)
     if result.outcome == "interrupted":
         interrupted_in_order()
     if result.failed:

@@ -100,7 +100,9 @@ def fork(
         "name": name or _free_name(f"{origin}-fork", files, store),
         "base": config,
         "search": {"metric": "val/nll_final", "space": {}, "sampler": {"name": "grid"}, "seeds": [seed]},
-        **{part: old[part] for part in ("resources", "tracking", "checkpoint_every") if part in old},
+        **{part: old[part] for part in ("resources", "checkpoint_every") if part in old},
+        # Beside the run it came from, wherever the spec of that says that it is.
+        "tracking": {**old.get("tracking", {}), "experiment": store.experiment_of(origin).name},
     }
     return run_sweep(SweepSpec.parse(document), files, store, console=console, address=address)
 

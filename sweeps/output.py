@@ -40,7 +40,7 @@ def result_json(result: "SweepResult", tracking_uri: str) -> dict[str, Any]:
     }
 
 
-def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> None:
+def show_result(result: "SweepResult", console: Console) -> None:
     """What a person reads at the end of `run` and `resume`."""
     record = result.record
     counts = ", ".join(f"{number} {state}" for state, number in record.counts.items()) or "no trials"
@@ -55,14 +55,12 @@ def show_result(result: "SweepResult", tracking_uri: str, console: Console) -> N
         say(console, f"  go on with: sweeps resume {record.name}")
     if result.best is not None:
         show_best(result.best, best_json(result.best, result.best_run_id), console)
-    if result.tracking_complete:
-        say(console, f"  report: {record.storage}/{record.name}/report/index.html")
+    say(console, f"  report: {record.storage}/{record.name}/report/index.html")
+    if result.untold is None:
         say(console, f"  browse: sweeps ui {record.name}")
     else:
-        say(
-            console,
-            f"  {tracking_uri} was away: bring it up to date with `sweeps verify {record.name} --repair`",
-        )
+        say(console, f"  MLflow lacks something of it: {result.untold}")
+        say(console, f"  see to it, then bring it up to date: sweeps verify {record.name} --repair")
 
 
 def _more(number: int) -> str:

@@ -1,5 +1,7 @@
 """Finds the record of a run, trains it again and writes down what came of it."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from iwae.errors import RecordError
@@ -14,7 +16,7 @@ from tracking.store import RunStore
 def reproduce_run(
     store: RunStore, files: Files, *, run_id: str | None, best_of: str | None, console: Console
 ) -> Reproduction:
-    """Train a recorded trial again.
+    """Train a recorded trial again; without a run's id where the result could not be recorded at the end.
 
     Args:
         store: the tracking store, open.
@@ -24,11 +26,13 @@ def reproduce_run(
         console: where progress is shown.
 
     Raises:
-        RecordError: no such run or sweep, or its record or data are gone.
+        RecordError: no such run or sweep, its record or data are gone, or its reproduction could not be
+            recorded; nothing was trained.
     """
     record, trial, original = _find(store, files, run_id, best_of)
     if not trial.history:
         raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
+    store.prepare(record.name)
     console.print(f"reproducing {trial.plan.name} of {record.name}", highlight=False)
     with console.status("training") as status:
 
@@ -37,7 +41,11 @@ def reproduce_run(
             status.update(f"epoch {epoch} of {trial.config.num_epochs}: {word}")
 
         result = reproduce(record, trial, on_epoch=show)
-    return store.log_reproduction(record, trial, original, result)
+    try:
+        return store.log_reproduction(record, trial, original, result)
+    except RecordError as error:
+        console.print(f"the verdict is not recorded: {error}", soft_wrap=True, highlight=False)
+        return replace(result, original_run_id=original)
 
 
 def _find(

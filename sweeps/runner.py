@@ -19,12 +19,12 @@ from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
 from sweeps.display import Display
 from sweeps.plan import draw_plan
+from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import provenance
 from tracking.files import Files, StorageError
 from tracking.mending import mend
-from tracking.publication import publish
 from tracking.recorder import Recorder
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.report.tables import Best, best
@@ -40,7 +40,8 @@ class SweepResult:
     Attributes:
         outcome: ``finished``, ``budget`` or ``interrupted``.
         seconds: of this session, from the first check to the written report.
-        parent_run_id: the sweep's run in MLflow; None when the server was away to the end.
+        parent_run_id: the sweep's run in MLflow; None where MLflow lacks something.
+        untold: why MLflow has not everything that storage has; None when it has.
     """
 
     record: SweepRecord
@@ -49,12 +50,13 @@ class SweepResult:
     parent_run_id: str | None
     best: Best | None
     best_run_id: str | None
-    tracking_complete: bool
+    untold: str | None
 
     @property
     def failed(self) -> bool:
-        """Whether a trial failed."""
-        return any(trial.state is TrialState.FAILED for trial in self.record.trials)
+        """Whether a trial failed, or MLflow has not everything."""
+        failures = any(trial.state is TrialState.FAILED for trial in self.record.trials)
+        return failures or self.untold is not None
 
 
 def run_sweep(
@@ -81,6 +83,7 @@ def run_sweep(
     prepare_data(plan, spec)
     if store.open(create=True).find_sweep(spec.name) is not None:
         raise _name_taken(spec.name, store.tracking_uri)
+    record_in(spec, storage, store)
     code = provenance.code()
     with how_to_go_on(storage, console), ray_cluster(spec, address):
         try:
@@ -112,6 +115,7 @@ def resume_sweep(
     started = time.monotonic()
     refuse_if_live(storage)
     refuse_if_spent(spec, storage.record())
+    record_in(spec, storage, store)
     check_resources(spec, address)
     prepare_data(storage.plan() if plan is None else plan, spec)
     with how_to_go_on(storage, console), Session(storage, command=" ".join(sys.argv)) as session:
@@ -166,15 +170,8 @@ def _work(
     session.close(outcome)
     record = storage.record()
     choice = best(record)
-    complete, parent, best_run = recorder.complete, None, None
-    if complete:
-        try:
-            parent = publish(record, storage, store)
-            best_run = None if choice is None else store.trial_run_id(record.name, choice.trial.key)
-        except RecordError as error:
-            console.print(f"not published: {error}", soft_wrap=True, highlight=False)
-            complete = False
-    return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, complete)
+    parent, best_run, untold = published(recorder, record, storage, store, choice)
+    return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, untold)
 
 
 def outcome_of(spec: SweepSpec, trials: Sequence[TrialRecord], reason: str | None) -> str:

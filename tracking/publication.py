@@ -25,6 +25,14 @@ def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Rep
     return write_report(record, folder, StoredPictures(storage, [trial.key for trial in record.complete]))
 
 
+def store_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
+    """Write the report into a folder and into storage."""
+    report = make_report(record, storage, folder)
+    for path in report.files:
+        storage.files.write(storage.path("report", path.name), path.read_bytes())
+    return report
+
+
 def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     """Store the report and attach it to the parent run; bring MLflow to the record, log the best model.
 
@@ -44,9 +52,7 @@ def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
 
 def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
-        report = make_report(record, storage, Path(name))
-        for path in report.files:
-            storage.files.write(storage.path("report", path.name), path.read_bytes())
+        report = store_report(record, storage, Path(name))
         live = live_session(storage) is not None
         parent = store.find_sweep(record.name) if live else None
         if parent is None:

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from iwae.errors import SweepError
+from iwae.errors import RefusedError, SweepError
 from tracking.reader import SweepReader
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
@@ -17,12 +17,14 @@ INTERVAL_SECONDS = 3.0
 # How long the end waits: a server that is restarted is back sooner, a sync may be drawing figures.
 LAST_SYNC_SECONDS = 120.0
 HURRIED_SECONDS = 15.0
+_REFUSALS = 2
 
 
 class Recorder:
     """Calls ``RunStore.sync`` every few seconds until the context ends, and once more then.
 
-    A tracking store that is away is tried again and again, and costs the sweep nothing. Nothing is raised.
+    A tracking store that is away is tried again and again, and costs the sweep nothing. At the end it is
+    waited for, unless it answers and refuses. Nothing is raised.
 
     Args:
         storage: the sweep.
@@ -32,6 +34,7 @@ class Recorder:
 
     Attributes:
         complete: whether MLflow held everything that storage held when the context ended.
+        trouble: why it does not, in the store's words.
         lag: seconds from the newest checkpoint of each sync to its arrival, the largest so far.
         cpu_seconds: CPU time of the thread.
     """
@@ -41,6 +44,7 @@ class Recorder:
         interval: float = INTERVAL_SECONDS, patience: float = LAST_SYNC_SECONDS,
     ) -> None:  # fmt: skip
         self.complete = False
+        self.trouble: str | None = None
         self.lag = 0.0
         self.cpu_seconds = 0.0
         self._storage = storage
@@ -48,7 +52,7 @@ class Recorder:
         self._interval = interval
         self._patience = patience
         self._reader = SweepReader(storage)
-        self._away = False
+        self._refusals = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
@@ -62,17 +66,12 @@ class Recorder:
         self._end.set()
         self._thread.join(self._patience + HURRIED_SECONDS)
         # A store that answers is waited for, however much there is left to tell it.
-        while self._thread.is_alive() and not self._away:
+        while self._thread.is_alive() and self.trouble is None:
             _log.warning(
                 "still recording %s (Ctrl-C leaves the rest to `sweeps verify %s --repair`)",
                 self._storage.name, self._storage.name,
             )  # fmt: skip
             self._thread.join(self._patience + HURRIED_SECONDS)
-        if not self.complete:
-            name = self._storage.name
-            _log.warning(
-                "MLflow has not everything of %s: storage has; `sweeps verify %s --repair`", name, name
-            )
 
     def hurry(self) -> None:
         """Somebody waits for the end: do not wait long for a store that is away."""
@@ -84,12 +83,12 @@ class Recorder:
             self._try()
         deadline = time.monotonic() + self._patience
         self.complete = self._try()
-        if not self.complete:
+        if not self.complete and not self._is_refused():
             _log.warning(
                 "waiting up to %.0f s for %s (Ctrl-C leaves it to `sweeps verify %s --repair`)",
                 self._patience, self._store.tracking_uri, self._storage.name,
             )  # fmt: skip
-        while not self.complete and time.monotonic() < deadline:
+        while not self.complete and not self._is_refused() and time.monotonic() < deadline:
             time.sleep(min(self._interval, 1.0))
             self.complete = self._try()
         self.cpu_seconds = time.thread_time()
@@ -105,12 +104,18 @@ class Recorder:
                 self.lag = max(self.lag, time.time() - newest if newest else 0.0)
         except Exception as error:
             expected = isinstance(error, SweepError)
-            if not self._away:
+            refused = isinstance(error, RefusedError)
+            if self.trouble is None or refused != (self._refusals > 0):
                 _log.warning("not recorded yet, trying again: %s", error, exc_info=not expected)
-            self._away = True
+            self._refusals = self._refusals + 1 if refused else 0
+            self.trouble = str(error) if expected else repr(error)
             return False
-        if self._away:
+        if self.trouble is not None:
             _log.warning("%s is back: MLflow is up to date", self._store.tracking_uri)
-        self._away = False
+        self.trouble, self._refusals = None, 0
         self.cpu_seconds = time.thread_time()
         return True
+
+    def _is_refused(self) -> bool:
+        """Whether the store refused twice in a row; the second time it was asked for everything anew."""
+        return self._refusals >= _REFUSALS

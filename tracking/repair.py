@@ -29,6 +29,11 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
             " repair it when that has ended"
         )
     mended = mend(storage)
+    if store.find_sweep(storage.name) is None and store.restore_experiment(storage.name):
+        mended.append(
+            f"MLflow: the experiment {store.experiment} was deleted: restored with the runs of"
+            f" {storage.name}; what else was in it stays in the trash"
+        )
     _close_leftovers(storage)
     record = storage.record()
     lost = _delete_extra_runs(record, store)

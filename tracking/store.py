@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from iwae.errors import RecordError
+from iwae.errors import RecordError, RefusedError
 from tracking import turns, uris, view
 from tracking.records import SweepRecord, TrialRecord
 from tracking.storage import SweepStorage, open_storage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
 
 if TYPE_CHECKING:
-    from tracking.client import Client, Run
+    from tracking.client import Client, Experiment, Run
     from tracking.reproduction import Reproduction
     from tracking.sweep_run import SweepRun
     from tracking.trial_runs import TrialRuns
@@ -84,6 +84,7 @@ class RunStore:
             The parent's run id.
 
         Raises:
+            RefusedError: the store refuses a trial; the others are recorded.
             RecordError: the store does not answer; what was not recorded is, at the next call.
         """
         storage = _storage(record)
@@ -94,10 +95,13 @@ class RunStore:
                     record = storage.record() if reread is None else reread()
                 sweep, trials = self._runs_of(record, trusting=not afresh)
                 parent = sweep.begin(record)
-                if not sweep.has_trials_of(record):
-                    trials.sync_all(record, parent, turn)
+                known = sweep.has_trials_of(record)
+                refused = [] if known else trials.sync_all(record, parent, turn)
                 turn.check()
-                sweep.finish(record)
+                sweep.finish(record, whole=not refused)
+                if refused:
+                    more = f" (and {len(refused) - 1} more trials)" if len(refused) > 1 else ""
+                    raise RefusedError(f"{refused[0]}{more}")
             except BaseException:
                 self.forget(record.name)
                 raise
@@ -106,6 +110,35 @@ class RunStore:
     def forget(self, name: str) -> None:
         """Drop what is remembered of a sweep, so that the next call asks MLflow."""
         self._sweeps.pop(name, None)
+
+    def prepare(self, name: str) -> None:
+        """Prove that a sweep's runs and their files can be written, before anything of it is started.
+
+        Raises:
+            RecordError: they cannot.
+        """
+        from tracking.experiments import prove
+
+        with self._one:
+            prove(self.client, self.experiment_of(name))
+
+    @property
+    def is_experiment_deleted(self) -> bool:
+        """Whether the experiment where new runs go is in MLflow's trash."""
+        found = self.client.experiment(self.experiment)
+        return found is not None and found.deleted
+
+    def restore_experiment(self, name: str) -> bool:
+        """Take a sweep's experiment back from MLflow's trash, with the runs of this sweep and no others.
+
+        Returns:
+            Whether it was there.
+        """
+        from tracking.experiments import restore
+
+        with self._one:
+            self.forget(name)
+            return restore(self.client, self.experiment, name)
 
     def find_sweep(self, name: str) -> str | None:
         """The id of the sweep's parent run, or None."""
@@ -181,7 +214,8 @@ class RunStore:
         from tracking.reproduction_run import log
 
         with self._one:
-            run_id = log(self.client, self._experiment_id(), record, trial, original_run_id, result)
+            experiment_id = self.client.run(original_run_id).experiment_id
+            run_id = log(self.client, experiment_id, record, trial, original_run_id, result)
         return replace(result, run_id=run_id, original_run_id=original_run_id)
 
     def run_url(self, run_id: str, base: str | None = None) -> str:
@@ -191,7 +225,7 @@ class RunStore:
     def compare_url(self, name: str, base: str | None = None) -> str:
         """The page that compares a sweep's trials, parallel coordinates included."""
         runs = self.trial_runs(name)
-        experiment_id = runs[0].experiment_id if runs else self._experiment_id()
+        experiment_id = runs[0].experiment_id if runs else self.experiment_of(name).id
         return uris.compare_page(base or self.tracking_uri, experiment_id, [run.id for run in runs])
 
     def delete_sweep(self, name: str) -> int:
@@ -204,24 +238,32 @@ class RunStore:
         return len(runs)
 
     def _runs_of(self, record: SweepRecord, trusting: bool = True) -> "tuple[SweepRun, TrialRuns]":
-        from tracking.sweep_run import SweepRun
+        from tracking.experiments import usable
+        from tracking.sweep_run import SweepRun, parent_run
         from tracking.trial_runs import TrialRuns
 
         if record.name not in self._sweeps:
-            experiment_id = self._experiment_id()
+            run = parent_run(self.client, record.name)
+            # MLflow cannot move a run: the trials go where the parent is.
+            experiment_id = usable(self.client, self.experiment).id if run is None else run.experiment_id
             figures = bool(record.spec.get("tracking", {}).get("figures", True))
             self._sweeps[record.name] = (
-                SweepRun(self.client, experiment_id, record.name, trusting),
+                SweepRun(self.client, experiment_id, run, trusting),
                 TrialRuns(self.client, experiment_id, record.name, figures, trusting),
             )
         return self._sweeps[record.name]
 
-    def _experiment_id(self) -> str:
-        known = self.client.experiments().get(self.experiment)
-        if known is not None:
-            return known
-        artifacts = None if uris.is_server(self.connection_uri) else uris.artifact_root(self.connection_uri)
-        return self.client.create_experiment(self.experiment, artifacts)
+    def experiment_of(self, name: str) -> "Experiment":
+        """The experiment that a sweep's runs are in, or go to: MLflow cannot move a run.
+
+        Raises:
+            RecordError: it was deleted.
+        """
+        from tracking.experiments import usable
+        from tracking.sweep_run import parent_run
+
+        parent = parent_run(self.client, name)
+        return usable(self.client, self.experiment) if parent is None else self.client.experiment_of(parent)
 
 
 def _storage(record: SweepRecord) -> SweepStorage:

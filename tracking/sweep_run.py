@@ -25,14 +25,13 @@ class SweepRun:
     Args:
         client: an open tracking store.
         experiment_id: where a new run goes.
-        name: the sweep.
+        run: the sweep's, where there is one.
         trusting: believe the run's notes that its files and its trials had arrived.
     """
 
-    def __init__(self, client: Client, experiment_id: str, name: str, trusting: bool = True) -> None:
+    def __init__(self, client: Client, experiment_id: str, run: Run | None, trusting: bool = True) -> None:
         self._client = client
         self._experiment_id = experiment_id
-        run = parent_run(client, name)
         self._run = run
         self._tags = dict(run.tags) if run is not None and trusting else {}
         self._end = (run.status, run.end) if run is not None else ("RUNNING", None)
@@ -68,11 +67,11 @@ class SweepRun:
         del self._tags[_TRIALS]  # not computed again while the sweep goes on
         return False
 
-    def finish(self, record: SweepRecord) -> None:
-        """Say how far the sweep is, once its trials are recorded."""
+    def finish(self, record: SweepRecord, whole: bool = True) -> None:
+        """Say how far the sweep is, once its trials are recorded; ``whole``: all of them were."""
         assert self._run is not None
         status, end = view.sweep_status(record)
-        note = {} if end is None else {_TRIALS: view.sweep_fingerprint(record)}
+        note = {} if end is None or not whole else {_TRIALS: view.sweep_fingerprint(record)}
         self._write_tags({**view.sweep_tags(record), **note})
         if end is None and self._end[0] != "RUNNING":
             self._client.reopen(self._run.id)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from iwae.errors import RefusedError
 from tracking import view
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
@@ -76,11 +77,23 @@ class TrialRuns:
             found.setdefault(run.tags.get("sweeps.trial_key", ""), known)
         return found
 
-    def sync_all(self, record: SweepRecord, parent_id: str, turn: Turn) -> None:
-        """Bring the runs of all trials that have begun to what the record says, several at a time."""
+    def sync_all(self, record: SweepRecord, parent_id: str, turn: Turn) -> list[RefusedError]:
+        """Bring the runs of all trials that have begun to what the record says, several at a time.
+
+        Returns:
+            What the store refused, one error a trial; the other trials are recorded all the same.
+        """
         begun = [trial for trial in record.trials if trial.state is not TrialState.WAITING]
         changed = [trial for trial in begun if not self._is_known(trial)]
-        self.client.each(lambda trial: self.sync(record, parent_id, trial, turn), changed)
+
+        def refusal(trial: TrialRecord) -> RefusedError | None:
+            try:
+                self.sync(record, parent_id, trial, turn)
+            except RefusedError as error:
+                return RefusedError(f"{trial.plan.name}: {error}")
+            return None
+
+        return [error for error in self.client.each(refusal, changed) if error is not None]
 
     def _is_known(self, trial: TrialRecord) -> bool:
         known = self._known.get(trial.key)

@@ -96,7 +96,10 @@ def is_lost(run: "Run", state: TrialState | None) -> bool:
 
 def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", live: bool) -> Iterator[Fault]:
     if len(parents) != 1:
-        yield Fault(None, f"MLflow: the sweep has {len(parents)} parent runs: must be 1")
+        what = f"MLflow: the sweep has {len(parents)} parent runs: must be 1"
+        if not parents and store.is_experiment_deleted:
+            what += f" (the experiment {store.experiment} was deleted: --repair restores it)"
+        yield Fault(None, what)
     for run in parents[:1]:
         status, _ = view.sweep_status(record)
         if status == "RUNNING" and not live:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from iwae import yaml
 from iwae.config import TrainConfig
+from tracking.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 
 STATUS = {
@@ -47,7 +48,7 @@ def spec_sha256(spec: Mapping[str, Any]) -> str:
 
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
     """Tags of the parent run."""
-    return {
+    tags = {
         "sweeps.kind": "sweep",
         "sweeps.name": record.name,
         "sweeps.spec_sha256": spec_sha256(record.spec),
@@ -56,6 +57,7 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
         **{f"sweeps.trials.{state.value}": str(record.counts.get(state.value, 0)) for state in TrialState},
         **_hours([trial for trial in record.trials if trial.state is not TrialState.RUNNING]),
     }
+    return _stored(tags)
 
 
 def sweep_status(record: SweepRecord) -> tuple[str, int | None]:
@@ -95,7 +97,11 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
         tags |= _hours([trial])
     if trial.error or len(trial.attempts) > 1:  # a later attempt takes the error back
         tags["sweeps.error"] = (trial.error or "").partition("\n")[0]
-    return tags
+    return _stored(tags)
+
+
+def _stored(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: stored(text, MAX_TAG) for name, text in tags.items()}
 
 
 def _hours(trials: Iterable[TrialRecord]) -> dict[str, str]:
@@ -108,9 +114,13 @@ def _hours(trials: Iterable[TrialRecord]) -> dict[str, str]:
 
 
 def params(config: TrainConfig) -> dict[str, str]:
-    """The flattened configuration as MLflow's text: null as ``null``, lists as JSON."""
+    """The flattened configuration as MLflow's text: null as ``null``, lists as JSON.
+
+    Of a value that is too long for it the beginning; the artifact `CONFIG` has the whole.
+    """
     return {
-        path: value if isinstance(value, str) else json.dumps(value) for path, value in config.flat().items()
+        path: stored(value if isinstance(value, str) else json.dumps(value), MAX_PARAM)
+        for path, value in config.flat().items()
     }
 
 

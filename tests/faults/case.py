@@ -128,9 +128,12 @@ class Case:
         self.verdict.steps.append("resume")
         self.expect(self.sweep.resume(), 0)
 
-    def repair_where_asked(self, command: Command) -> None:
-        """`verify --repair`, where MLflow was away to the end and the command says so."""
+    def expect_done(self, command: Command) -> None:
+        """Wait for its end: exit 0, or 1 where MLflow was away to the end and a repair is asked for."""
         assert self.sweep is not None
-        if "was away: bring it up to date" in command.out.read_text() + command.err.read_text():
+        command.wait()
+        asked = "then bring it up to date: sweeps verify" in command.out.read_text() + command.err.read_text()
+        self.expect(command, 1 if asked else 0)
+        if asked:
             self.verdict.steps.append("verify --repair")
             self.sweep.verify("--repair")

@@ -123,8 +123,7 @@ def mlflow_down(case: Case) -> None:
     server.kill()
     time.sleep(DOWN_SECONDS)
     case.strike(server.start)
-    case.expect(command, 0)
-    case.repair_where_asked(command)
+    case.expect_done(command)
 
 
 def postgres_restarted(case: Case) -> None:
@@ -138,5 +137,4 @@ def postgres_restarted(case: Case) -> None:
     command = case.new_sweep(tracking_uri=server.uri).run()
     case.wait_for_instant(command, case.bench.reference.trials)
     case.strike(database.restart)
-    case.expect(command, 0)
-    case.repair_where_asked(command)
+    case.expect_done(command)

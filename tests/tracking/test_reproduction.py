@@ -186,9 +186,11 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     store.sync(record)
     trial = record.trials[1]
     original = store.trial_run_id(record.name, trial.key)
+    store.experiment = "of-another-command"
     result = store.log_reproduction(record, trial, original, reproduce(record, trial))
     assert result.original_run_id == original
     run = store.client.run(result.run_id or "")
+    assert run.experiment_id == store.client.run(original or "").experiment_id
     assert run.tags["sweeps.kind"] == "reproduction"
     assert run.tags["sweeps.verdict"] == "BITWISE"
     assert run.tags["sweeps.original_run_id"] == original

@@ -16,8 +16,8 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # Standard output belongs to results; and the link costs two more requests a run.
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
-from tracking.client.client import MAX_METRICS, Client, Run
+from tracking.client.client import MAX_METRICS, Client, Experiment, Run
 
-__all__ = ["MAX_METRICS", "Client", "Run"]
+__all__ = ["MAX_METRICS", "Client", "Experiment", "Run"]
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation of its tables

@@ -1,6 +1,8 @@
 """The files of runs."""
 
+import contextlib
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -31,6 +33,20 @@ class Artifacts:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             self._calls.call(self._repository(run_id).log_artifacts, folder)
+
+    def prove(self, root: str) -> None:
+        """Write a file under a root and remove it again.
+
+        Raises:
+            RecordError: it cannot be written there.
+        """
+        repository = self._calls.call(get_artifact_repository, root, tracking_uri=self._calls.connection_uri)
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            path = Path(folder, f".sweeps-{uuid.uuid4().hex}")
+            path.write_bytes(b"Proof that this place can be written.\n")
+            self._calls.call(repository.log_artifact, str(path))
+        with contextlib.suppress(Exception):  # who may write may not be allowed to delete
+            self._calls.call(repository.delete_artifacts, path.name)
 
     def files(self, run_id: str, folder: str | None = None) -> list[str]:
         """Paths of the run's artifacts, folders opened."""

@@ -1,5 +1,6 @@
 """Calls of MLflow: one that fails is a `RecordError` in one line, a locked database is waited for."""
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,23 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from iwae.errors import RecordError
+from iwae.errors import RecordError, RefusedError
 from tracking.uris import is_server, shown
 
 SERVER_THREADS = 8
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 _FAILURES = (MlflowException, SQLAlchemyError, OSError)
 _STATUS = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
+# What a store answers that will not say otherwise by itself. A server's inner error may pass, and so may what
+# its database says of a disk that is full or of a lock.
+_REFUSALS = (
+    "BAD_REQUEST", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
+    "MALFORMED_REQUEST", "NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED", "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED",
+)  # fmt: skip
+_REFUSED_BY_DATABASE = ("DataError", "DataRightTruncation", "ProgrammingError", "StatementError")
+_PASSING_STATUS = (408, 425, 429)
+_REFUSING_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -32,7 +43,8 @@ class Calls:
         mlflow: MLflow's own client.
 
     Raises:
-        RecordError: from every method, when the store does not answer or refuses.
+        RefusedError: from every method, when the store refuses.
+        RecordError: from every method, when it does not answer.
     """
 
     def __init__(self, uri: str) -> None:
@@ -54,7 +66,8 @@ class Calls:
                 if "database is locked" in str(error) and wait is not None:
                     time.sleep(wait)
                     continue
-                raise RecordError(f"tracking store {self.uri}: {self._reason(error)}") from error
+                kind = RefusedError if _refuses(error) else RecordError
+                raise kind(f"tracking store {self.uri}: {self._reason(error)}") from error
         raise AssertionError
 
     def _reason(self, error: Exception) -> str:
@@ -90,6 +103,19 @@ def _http_status(error: Exception) -> int | None:
     """What a server answered: artifacts come with its response, everything else with MLflow's name of it."""
     status: int | None = getattr(getattr(error, "response", None), "status_code", None)
     return status or _STATUS.get(getattr(error, "error_code", ""))
+
+
+def _refuses(error: Exception) -> bool:
+    """Whether the same question will get the same answer."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _REFUSING_DISK
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return 400 <= status < 500 and status not in _PASSING_STATUS
+    text = str(error)
+    if "sqlalche.me" in text and getattr(error, "error_code", "") == "BAD_REQUEST":
+        return any(kind in text for kind in _REFUSED_BY_DATABASE)  # others are lost connections and races
+    return getattr(error, "error_code", "") in _REFUSALS
 
 
 def quoted(value: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Experiment as MlflowExperiment
 from mlflow.entities import Run as MlflowRun
 
 from iwae.config import DataConfig
@@ -15,11 +16,11 @@ from tracking.client.artifacts import Artifacts
 from tracking.client.calls import Calls, quoted
 from tracking.client.histories import Histories
 from tracking.client.models import LoggedModels
+from tracking.limits import MAX_PARAM, MAX_RUN_NAME, MAX_TAG, stored
 from tracking.view import Point
 
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
-MAX_TAG_LENGTH = 8000
 MAX_DIGEST_LENGTH = 36
 _PAGE = 200  # a page of 1,000 runs may take a busy server longer than a call may wait
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -39,6 +40,16 @@ class Run:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     datasets: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment; ``root`` is where the files of its runs lie."""
+
+    id: str
+    name: str
+    root: str
+    deleted: bool
 
 
 class Client(Calls):
@@ -69,20 +80,34 @@ class Client(Calls):
         found = self.pages(lambda token: self.call(self.mlflow.search_experiments, page_token=token))
         return {experiment.name: experiment.experiment_id for experiment in found}
 
-    def create_experiment(self, name: str, artifact_location: str | None) -> str:
-        """The id of the experiment of this name, made when there is none."""
+    def experiment(self, name: str) -> Experiment | None:
+        """The experiment of this name, also one that was deleted."""
+        found = self.call(self.mlflow.get_experiment_by_name, name)
+        return None if found is None else _experiment(found)
+
+    def experiment_of(self, run: Run) -> Experiment:
+        """The experiment that a run is in."""
+        return _experiment(self.call(self.mlflow.get_experiment, run.experiment_id))
+
+    def create_experiment(self, name: str, artifact_location: str | None) -> Experiment:
+        """The experiment of this name, made when there is none; one that was deleted stays deleted."""
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the pages open in the training view
         try:
-            return self.call(self.mlflow.create_experiment, name, artifact_location, tags)
+            made = self.call(self.mlflow.create_experiment, name, artifact_location, tags)
         except RecordError:
-            known = self.experiments()
-            if name not in known:
+            known = self.experiment(name)
+            if known is None:
                 raise
-            return known[name]
+            return known
+        return _experiment(self.call(self.mlflow.get_experiment, made))
 
-    def runs(self, tags: Mapping[str, str]) -> list[Run]:
-        """Runs of every experiment that have these tags, oldest first."""
-        ids = list(self.experiments().values())
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Take an experiment back from MLflow's trash, and with it every run of it."""
+        self.call(self.mlflow.restore_experiment, experiment_id)
+
+    def runs(self, tags: Mapping[str, str], experiment_ids: Sequence[str] | None = None) -> list[Run]:
+        """Runs that have these tags, oldest first; by default of every experiment that was not deleted."""
+        ids = list(self.experiments().values()) if experiment_ids is None else list(experiment_ids)
         conditions = " and ".join(f"tags.`{name}` = '{quoted(value)}'" for name, value in tags.items())
         order = ["attributes.start_time ASC"]
 
@@ -107,7 +132,8 @@ class Client(Calls):
 
     def create_run(self, experiment_id: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
         """A new run with its tags in one transaction, so that it can be found again whatever happens next."""
-        return self._plain(self.call(self.mlflow.create_run, experiment_id, start, dict(tags), name))
+        texts, short = _texts(tags, MAX_TAG), stored(name, MAX_RUN_NAME)
+        return self._plain(self.call(self.mlflow.create_run, experiment_id, start, texts, short))
 
     def log(
         self,
@@ -119,10 +145,10 @@ class Client(Calls):
         """Add values; MLflow takes the points of one call, at most ``MAX_METRICS``, all or not at all."""
         assert len(points) <= MAX_METRICS
         metrics = [Metric(point.key, point.value, point.time, point.step) for point in points]
-        items = [Param(name, value) for name, value in (params or {}).items()]
+        items = [Param(name, text) for name, text in _texts(params or {}, MAX_PARAM).items()]
         for first in range(MAX_PARAMS, len(items), MAX_PARAMS):
             self.call(self.mlflow.log_batch, run_id, params=items[first : first + MAX_PARAMS])
-        run_tags = [RunTag(name, value[:MAX_TAG_LENGTH]) for name, value in (tags or {}).items()]
+        run_tags = [RunTag(name, text) for name, text in _texts(tags or {}, MAX_TAG).items()]
         self.call(self.mlflow.log_batch, run_id, metrics, items[:MAX_PARAMS], run_tags)
 
     def log_dataset(self, run_id: str, data: DataConfig, content_hash: str) -> None:
@@ -164,3 +190,12 @@ class Client(Calls):
             info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
             data.tags, data.params, data.metrics, datasets,
         )  # fmt: skip
+
+
+def _experiment(found: MlflowExperiment) -> Experiment:
+    deleted = found.lifecycle_stage != "active"
+    return Experiment(found.experiment_id, found.name, found.artifact_location, deleted)
+
+
+def _texts(texts: Mapping[str, str], limit: int) -> dict[str, str]:
+    return {name: stored(text, limit) for name, text in texts.items()}

@@ -1,0 +1,57 @@
+"""Where a sweep is recorded: proved before it starts, published when it has ended."""
+
+import tempfile
+from pathlib import Path
+
+from iwae.errors import ConfigError, RecordError
+from sweeps.spec import SweepSpec
+from tracking.publication import publish, store_report
+from tracking.recorder import Recorder
+from tracking.records import SweepRecord
+from tracking.report.tables import Best
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:
+    """Say in which experiment the sweep is recorded, and prove that it can be.
+
+    Args:
+        spec: what is started; of a sweep that is in storage its experiment may be another one now.
+        storage: the sweep, there or not.
+        store: the tracking store, open.
+
+    Raises:
+        ConfigError: another experiment than the one that has the sweep's runs.
+        RecordError: the experiment was deleted, or its files cannot be written.
+    """
+    store.experiment = wanted = spec.tracking.experiment
+    changed = storage.exists and SweepSpec.parse(storage.spec()).tracking.experiment != wanted
+    if changed and (there := store.experiment_of(spec.name).name) != wanted:
+        raise ConfigError(
+            "tracking.experiment",
+            f"{wanted} is not allowed: must be {there}, where the sweep's runs are: MLflow cannot move them"
+            " (`sweeps run` with another --name starts anew)",
+        )
+    store.prepare(spec.name)
+
+
+def published(
+    recorder: Recorder, record: SweepRecord, storage: SweepStorage, store: RunStore, choice: Best | None
+) -> tuple[str | None, str | None, str | None]:
+    """Write the report, and attach it to the parent run where MLflow has everything else.
+
+    Returns:
+        The ids of the parent run and of the best configuration's, and why MLflow has not everything; None
+        for what there is not.
+    """
+    if not recorder.complete:
+        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+            store_report(record, storage, Path(folder))
+        return None, None, recorder.trouble or f"{store.tracking_uri} does not answer"
+    try:
+        parent = publish(record, storage, store)
+        best_run = None if choice is None else store.trial_run_id(record.name, choice.trial.key)
+    except RecordError as error:
+        return None, None, str(error)
+    return parent, best_run, None

@@ -1,0 +1,120 @@
+"""In which experiment the runs of a sweep, of its fork and of its reproduction are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from workplace import SPEC
+
+from iwae import yaml
+from iwae.errors import ConfigError
+from sweeps import lifecycle
+from sweeps.output import show_result
+from sweeps.plan import draw_plan
+from sweeps.recording import record_in
+from sweeps.runner import SweepResult
+from sweeps.spec import SweepSpec
+from tracking.folder import Folder
+from tracking.records import TrialState
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+@dataclass
+class Recorded:
+    """A sweep whose first trial failed, recorded in the experiment ``mine``."""
+
+    storage: SweepStorage
+    store: RunStore
+    run_id: str
+
+    def spec(self, experiment: str) -> SweepSpec:
+        return SweepSpec.parse({**self.storage.spec(), "tracking": {"experiment": experiment}})
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    RunStore(f"sqlite:///{path}").open(create=True)
+    return path
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, database: Path) -> Recorded:
+    (tmp_path / "mlflow.db").write_bytes(database.read_bytes())
+    spec = SweepSpec.parse({**yaml.load(SPEC), "tracking": {"experiment": "mine"}})
+    storage = SweepStorage(Folder(tmp_path / "storage"), spec.name)
+    plan = draw_plan(spec)
+    storage.create(spec.to_dict(), plan, {"packages": {}})
+    storage.begin_attempt(plan[0].key, {"started": 1.7e9, "provenance": {}})
+    storage.write_outcome(plan[0].key, TrialState.FAILED, "TrainingError: because")
+    store = RunStore(f"sqlite:///{tmp_path}/mlflow.db", "mine").open()
+    store.sync(storage.record())
+    return Recorded(storage, store, store.trial_runs(spec.name)[0].id)
+
+
+def fork_of(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> SweepSpec:
+    """The spec that `fork` starts, with a store that knows of no experiment, as the command's."""
+    started: list[SweepSpec] = []
+    monkeypatch.setattr(lifecycle, "run_sweep", lambda spec, *_, **__: started.append(spec))
+    store = RunStore(recorded.store.connection_uri).open()
+    lifecycle.fork(recorded.run_id, store, recorded.storage.files, [], name=None, console=Console())
+    return started[0]
+
+
+def test_a_fork_goes_to_the_experiment_of_its_source(recorded: Recorded, monkeypatch: pytest.MonkeyPatch):
+    assert fork_of(recorded, monkeypatch).tracking.experiment == "mine"
+
+
+def test_a_fork_follows_the_runs_where_the_experiment_was_renamed(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+):
+    there = recorded.store.experiment_of("small")
+    recorded.store.client.mlflow.rename_experiment(there.id, "renamed")
+    assert fork_of(recorded, monkeypatch).tracking.experiment == "renamed"
+
+
+def test_a_sweep_with_runs_cannot_change_its_experiment(recorded: Recorded):
+    with pytest.raises(ConfigError, match=r"tracking.experiment: other is not allowed: must be mine, where"):
+        record_in(recorded.spec("other"), recorded.storage, recorded.store)
+    assert recorded.store.client.experiment("other") is None
+
+
+def test_a_sweep_without_runs_takes_its_new_experiment_at_once(recorded: Recorded):
+    recorded.store.delete_sweep("small")
+    record_in(recorded.spec("other"), recorded.storage, recorded.store)
+    recorded.store.sync(recorded.storage.record())
+    assert recorded.store.experiment_of("small").name == "other"
+    assert {run.experiment_id for run in recorded.store.trial_runs("small")} == {
+        recorded.store.experiment_of("small").id
+    }
+
+
+def test_a_sweep_whose_runs_are_elsewhere_than_its_spec_says_goes_on_there(recorded: Recorded):
+    """So an older version left its forks."""
+    recorded.storage.write_spec(recorded.spec("said").to_dict())
+    record_in(recorded.spec("said"), recorded.storage, recorded.store)
+    run_ids = {run.experiment_id for run in recorded.store.trial_runs("small")}
+    recorded.store.sync(recorded.storage.record(), afresh=True)
+    assert {run.experiment_id for run in recorded.store.trial_runs("small")} == run_ids
+    assert recorded.store.client.experiment("said") is None
+
+
+def result(recorded: Recorded, untold: str | None) -> Any:
+    return SweepResult(recorded.storage.record(), "finished", 1.0, None, None, None, untold)
+
+
+def test_an_incomplete_record_is_said_with_its_cure(recorded: Recorded, capsys: pytest.CaptureFixture[str]):
+    show_result(result(recorded, "disk full"), Console(width=200))
+    said = capsys.readouterr().out
+    assert "MLflow lacks something of it: disk full" in said
+    assert "sweeps verify small --repair" in said
+    assert "was away" not in said
+
+
+def test_an_incomplete_record_is_a_failure(recorded: Recorded):
+    recorded.storage.clear_outcome(recorded.storage.plan()[0].key)
+    assert not result(recorded, None).failed
+    assert result(recorded, "disk full").failed
