@@ -69,10 +69,14 @@ class Dataset:
         return content_hash([self.validation, self.test])
 
     @cached_property
-    def repeated(self) -> int:
-        """How many test images are training images too, pixel by pixel."""
+    def repeated(self) -> dict[str, int]:
+        """How many validation and how many test images are training images too, pixel by pixel."""
         seen = {row.tobytes() for row in self.train.cpu().numpy()}
-        return sum(row.tobytes() in seen for row in self.test.cpu().numpy())
+        parts = {"validation": self.validation, "test": self.test}
+        return {
+            split: sum(row.tobytes() in seen for row in images.cpu().numpy())
+            for split, images in parts.items()
+        }
 
     @property
     def num_pixels(self) -> int:

@@ -23,10 +23,13 @@ from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import provenance
+from tracking.contents import known_data, refuse_changed
+from tracking.data_set import DataSet
 from tracking.files import Files, StorageError
 from tracking.mending import mend
 from tracking.recorder import Recorder
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
+from tracking.report.caveats_of_trials import repeated_images
 from tracking.report.tables import Best, best
 from tracking.sessions import Session, refuse_if_live, stop_leftovers
 from tracking.storage import SweepStorage
@@ -80,14 +83,14 @@ def run_sweep(
         raise _name_taken(spec.name, files.uri)
     plan = draw_plan(spec)
     check_resources(spec, address)
-    prepare_data(plan, spec)
+    data = prepare_data(plan, spec)
     if store.open(create=True).find_sweep(spec.name) is not None:
         raise _name_taken(spec.name, store.tracking_uri)
     record_in(spec, storage, store)
     code = provenance.code()
     with how_to_go_on(storage, console), ray_cluster(spec, address):
         try:
-            storage.create(spec.to_dict(), plan, code)
+            storage.create(spec.to_dict(), plan, code, data)
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
         with Session(storage, command=" ".join(sys.argv)) as session:
@@ -117,7 +120,7 @@ def resume_sweep(
     refuse_if_spent(spec, storage.record())
     record_in(spec, storage, store)
     check_resources(spec, address)
-    prepare_data(storage.plan() if plan is None else plan, spec)
+    data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
     with how_to_go_on(storage, console), Session(storage, command=" ".join(sys.argv)) as session:
         for line in mend(storage):
             console.print(f"mended: {line}", soft_wrap=True, highlight=False)
@@ -129,6 +132,7 @@ def resume_sweep(
             if plan is not None:
                 storage.write_plan(plan)
             storage.write_spec(spec.to_dict())
+            storage.write_data(data)
             for trial in again:
                 storage.clear_outcome(trial.key)
             return _work(spec, storage, store, session, started, console=console)
@@ -195,17 +199,33 @@ def _name_taken(name: str, where: str) -> RecordError:
     )
 
 
-def prepare_data(plan: list[PlannedTrial], spec: SweepSpec) -> None:
+def prepare_data(
+    plan: list[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
+) -> list[DataSet]:
     """Download and read every data set of the plan before Ray starts.
 
+    Args:
+        plan: the trials.
+        spec: of the sweep.
+        record: of the sweep, when it has begun.
+
+    Returns:
+        What the data sets hold, those included that only the record knows.
+
     Raises:
-        UserError: a data set is missing, malformed, or does not suit its model.
+        UserError: a data set is missing, malformed, not what it was, or does not suit its model.
     """
+    found = {} if record is None else {one.config: one for one in record.data}
+    known = set() if record is None else known_data(record)
     for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
-        dataset = load_dataset(config, download=True)
+        dataset = load_dataset(config, download=True, moved=config in known)
         configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
         for likelihood in {config.model.likelihood: config for config in configs}.values():
             suit(dataset, likelihood)
+        if record is not None:
+            refuse_changed(record, config, dataset)
+        found[config] = DataSet.of(config, dataset)
+    return list(found.values())
 
 
 def _announce(
@@ -218,6 +238,8 @@ def _announce(
             f", {what} so far" if record.trials else ""
         )
     console.print(f"sweep {spec.name}: {what}; storage {storage.uri}", soft_wrap=True, highlight=False)
+    for line in repeated_images(record):
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _tune(
@@ -240,6 +262,7 @@ def _tune(
         # A scheduler may end a trial at any report: what it was judged by is made durable before.
         "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
         "keep": spec.keep_checkpoints,
+        "data": [one.to_dict() for one in record.data],
         "figures": spec.tracking.figures, "retries": spec.retries, "shrink_retries": spec.shrink_retries,
     }  # fmt: skip
     source = source_for(spec, record) if spec.is_model_based else None

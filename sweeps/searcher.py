@@ -45,8 +45,8 @@ class PlanSearcher(Searcher):
         board: what the display shows.
 
     Attributes:
-        trouble: why no more trials are begun: storage did not take what one wrote, or a worker's code is
-            not the driver's.
+        trouble: why no more trials are begun: storage did not take what one wrote, or a worker's code or
+            data are not the sweep's.
     """
 
     def __init__(

@@ -24,6 +24,8 @@ from sweeps.desk import Desk, Superseded
 from sweeps.outcomes import NO_NLL_YET, UNSTORED
 from sweeps.watcher import Watcher
 from tracking.checkpoint import Checkpoint
+from tracking.contents import OtherDataError, refuse_other
+from tracking.data_set import DataSet
 from tracking.files import StorageError
 from tracking.provenance import environment
 from tracking.records import EpochRecord, PlannedTrial, TrialState
@@ -34,10 +36,10 @@ class IwaeTrial:
 
     Args:
         options: ``planned``: the line of the plan. ``storage``, ``sweep``, ``session``: where it is and whose
-            trial it is. ``code``: SHA-256 of the sources. ``device``, ``threads``, ``cpus``, ``gpus``: what
-            the trial got. ``checkpoint_every``: seconds between checkpoints. ``keep``: how many of them.
-            ``figures``: store pictures too. ``shrink_retries``: attempts with half the chunk after one ran
-            out of memory.
+            trial it is. ``code``: SHA-256 of the sources. ``data``: what its data sets must hold. ``device``,
+            ``threads``, ``cpus``, ``gpus``: what the trial got. ``checkpoint_every``: seconds between
+            checkpoints. ``keep``: how many of them. ``figures``: store pictures too. ``shrink_retries``:
+            attempts with half the chunk after one ran out of memory.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -67,7 +69,7 @@ class IwaeTrial:
         except Superseded:
             self._end()
             return self._result(over=True, outcome=None)
-        except StorageError as error:
+        except (StorageError, OtherDataError) as error:
             self._end()
             return {**self._result(over=True, outcome=None), "outcome": UNSTORED, "error": str(error)}
 
@@ -80,7 +82,7 @@ class IwaeTrial:
                     if not self._start():
                         return self._result(over=True, outcome=TrialState.COMPLETE)
                 return self._advance()
-            except (Superseded, StorageError):
+            except (Superseded, StorageError, OtherDataError):
                 raise
             except Exception as error:
                 if not (is_out_of_memory(error) and self._shrink()):
@@ -109,6 +111,7 @@ class IwaeTrial:
         }
         config = TrainConfig.parse({**self._planned.config.to_dict(), **runtime})
         dataset = cached_dataset(config.data)
+        refuse_other([DataSet.from_dict(one) for one in options.get("data", ())], config.data, dataset)
         trainer = Trainer(config, dataset)
         provenance = environment(
             device=str(trainer.device), threads=torch.get_num_threads(),
@@ -231,7 +234,7 @@ class IwaeTrial:
 @functools.lru_cache(maxsize=2)
 def cached_dataset(config: DataConfig) -> Dataset:
     """The data set, read once for all the trials of a process."""
-    return load_dataset(config)
+    return load_dataset(config, moved=True)
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

@@ -1,4 +1,4 @@
-"""What is decided before a trial starts: spec, plan, code and the sweep's own id, as one unit with CRCs.
+"""What is decided before a trial starts: spec, plan, code, data and the sweep's id, as one unit with CRCs.
 
 A plan that lost its last lines would read as a shorter plan, and its trials would be lost without a word. So
 the truth is a zip; the plain files beside it are for people, and for a zip that is torn.
@@ -15,13 +15,14 @@ from typing import Any, ClassVar, Self
 
 from iwae import yaml
 from iwae.errors import ConfigError, RecordError
+from tracking.data_set import DataSet
 from tracking.files import to_json
 from tracking.records import PlannedTrial
 from tracking.seals import AlteredError, member_digests
 from tracking.zips import open_zip
 
 ZIP = "sweep.zip"
-INSTANCE = "instance.json"
+INSTANCE, DATA = "instance.json", "data.json"
 _SPEC, _PLAN, _CODE, _SEAL = "spec.yaml", "plan.jsonl", "code.json", "seal.json"
 
 
@@ -30,19 +31,27 @@ class Decided:
     """Spec, plan, code and what else is decided, as the bytes of their files.
 
     Attributes:
-        members: content by file name: one for each of `NAMES`, and since sweeps have ids `INSTANCE`, which
-            holds the id and the digests of what was decided before (`extend`, a model-based sampler).
+        members: content by file name: one for each of `NAMES`, and of `OPTIONAL` what the sweep has. Since
+            sweeps have ids `INSTANCE` holds the id and the digests of what was decided before (`extend`, a
+            model-based sampler); `DATA` holds what the data sets were.
     """
 
     NAMES: ClassVar = (_SPEC, _PLAN, _CODE)
-    OPTIONAL: ClassVar = (INSTANCE,)
+    OPTIONAL: ClassVar = (INSTANCE, DATA)
     members: Mapping[str, bytes]
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any], plan: Iterable[PlannedTrial], code: Mapping[str, Any]) -> Self:
+    def of(
+        cls,
+        spec: Mapping[str, Any],
+        plan: Iterable[PlannedTrial],
+        code: Mapping[str, Any],
+        data: Iterable[DataSet] = (),
+    ) -> Self:
         """The files of these values, with an id of their own."""
         instance = to_json({"id": uuid.uuid4().hex, "earlier": []})
-        return cls({_SPEC: _yaml(spec), _PLAN: _lines(plan), _CODE: to_json(code), INSTANCE: instance})
+        files = {_SPEC: _yaml(spec), _PLAN: _lines(plan), _CODE: to_json(code), DATA: _sets(data)}
+        return cls({**files, INSTANCE: instance})
 
     @classmethod
     def read(cls, content: bytes) -> Self:
@@ -67,7 +76,9 @@ class Decided:
     def to_bytes(self) -> bytes:
         """The unit as a zip, with the SHA-256 of each member."""
         buffer = io.BytesIO()
-        sealed = {**self.members, _SEAL: to_json(member_digests(self.members))}
+        # What an old unit may lack stands in front: one whose directory is cut short is torn, and not old.
+        optional = {name: self.members[name] for name in self.OPTIONAL if name in self.members}
+        sealed = {_SEAL: to_json(member_digests(self.members)), **optional, **self.members}
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, content in sealed.items():
                 archive.writestr(name, content)
@@ -98,8 +109,12 @@ class Decided:
         """The same with another plan."""
         return self._with(_PLAN, _lines(plan))
 
+    def with_data(self, data: Iterable[DataSet]) -> "Decided":
+        """The same with other data sets."""
+        return self._with(DATA, _sets(data))
+
     def _with(self, name: str, content: bytes) -> "Decided":
-        if self.members[name] == content:
+        if self.members.get(name) == content:
             return self
         members = {**self.members, name: content}
         if INSTANCE in members:
@@ -151,9 +166,20 @@ class Decided:
             return {}
         return code if isinstance(code, dict) else {}
 
+    def data(self) -> tuple[DataSet, ...]:
+        """What the sweep's data sets hold; none where their file is torn, or older than that."""
+        try:
+            return tuple(DataSet.from_dict(values) for values in json.loads(self.members.get(DATA, b"[]")))
+        except (ValueError, TypeError, KeyError):
+            return ()
+
 
 def _yaml(spec: Mapping[str, Any]) -> bytes:
     return yaml.dump(dict(spec)).encode()
+
+
+def _sets(data: Iterable[DataSet]) -> bytes:
+    return json.dumps([one.to_dict() for one in data]).encode()
 
 
 def _lines(plan: Iterable[PlannedTrial]) -> bytes:

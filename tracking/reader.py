@@ -1,11 +1,13 @@
 """Reads a sweep again and again, and of it only what changed."""
 
-from tracking.decided import ZIP
+from dataclasses import replace
+
+from tracking.decided import ZIP, Decided
 from tracking.files import Stamp
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord
 from tracking.storage import SweepStorage
 
-_DECIDED = (ZIP, "spec.yaml", "plan.jsonl", "code.json")
+_DECIDED = (ZIP, *Decided.NAMES, *Decided.OPTIONAL)
 _WATCHED = ("final.zip", "outcome.json", "checkpoint-", "attempt-")
 
 Stamps = tuple[tuple[str, Stamp], ...]
@@ -43,7 +45,7 @@ class SweepReader:
         decided = self._read_decided()
         trials = self._storage.each(lambda trial: self._read(trial, stamps.get(trial.key, {})), self._plan[1])
         sessions = tuple(self._storage.sessions())
-        return SweepRecord(decided.name, decided.storage, decided.spec, decided.code, sessions, tuple(trials))
+        return replace(decided, sessions=sessions, trials=tuple(trials))
 
     def done(self) -> None:
         """Everything that was read has arrived."""
@@ -60,7 +62,9 @@ class SweepReader:
             lines = decided.members["plan.jsonl"]
             if lines != self._plan[0]:
                 self._plan = (lines, decided.plan())
-            record = SweepRecord(storage.name, storage.files.uri, decided.spec(), decided.code(), (), ())
+            record = SweepRecord(
+                storage.name, storage.files.uri, decided.spec(), decided.code(), (), (), decided.data()
+            )
             self._decided = (stamps, record)
             self.changed = True
         return record

@@ -14,6 +14,7 @@ from typing import Any
 
 from iwae.config import TrainConfig, flatten
 from iwae.validation import Part
+from tracking.data_set import DataSet
 
 
 class TrialState(StrEnum):
@@ -214,6 +215,7 @@ class SweepRecord:
         sessions: one mapping a driver that worked on it: ``started``, ``ended`` (None while it runs or
             when it was killed), ``outcome`` (``finished``, ``budget``, ``interrupted`` or ``failed``).
         trials: in the plan's order.
+        data: what its data sets held when they were first read; none in a record from before that was kept.
     """
 
     name: str
@@ -222,6 +224,7 @@ class SweepRecord:
     code: Mapping[str, Any]
     sessions: tuple[Mapping[str, Any], ...]
     trials: tuple[TrialRecord, ...]
+    data: tuple[DataSet, ...] = ()
 
     @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:

@@ -129,7 +129,7 @@ def _restored(trial: TrialRecord) -> tuple[TrainConfig, Dataset]:
         )
     runtime = {"device": kind, "threads": then["threads"], "chunk_size": then.get("chunk_size")}
     config = TrainConfig.parse({**trial.config.to_dict(), **runtime})
-    dataset = load_dataset(config.data)
+    dataset = load_dataset(config.data, moved=True)
     if dataset.content_hash != then["dataset_hash"]:
         raise RecordError(
             f"data: {config.data.name} is not what the run was trained on: its SHA-256 is"

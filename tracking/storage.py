@@ -2,8 +2,8 @@
 
     <storage>/<sweep>/
         sync.lock  sync.json                  who writes its runs in MLflow, and who did last
-        sweep.zip                             spec, plan, code and the sweep's id: what was decided
-        spec.yaml  plan.jsonl  code.json      the same, for people; instance.json beside them
+        sweep.zip                             spec, plan, code, data and the sweep's id: what was decided
+        spec.yaml  plan.jsonl  code.json      the same, for people; data.json and instance.json beside them
         sessions/0001.json                    one file a driver that worked on the sweep
         stop.json                             somebody asked to stop; removed by `resume`
         trials/<key>/
@@ -71,7 +71,13 @@ class SweepStorage(SweepFiles):
         names = self.trial_names()
         trials = self.each(lambda planned: self.trial(planned, names.get(planned.key, ())), decided.plan())
         return SweepRecord(
-            self.name, self.files.uri, decided.spec(), decided.code(), tuple(self.sessions()), tuple(trials)
+            self.name,
+            self.files.uri,
+            decided.spec(),
+            decided.code(),
+            tuple(self.sessions()),
+            tuple(trials),
+            decided.data(),
         )
 
     # Trials

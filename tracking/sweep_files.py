@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from iwae.errors import RecordError
+from tracking.data_set import DataSet
 from tracking.decided import INSTANCE, ZIP, Decided
 from tracking.files import Files
 from tracking.names import check_name, is_name
@@ -67,13 +68,19 @@ class SweepFiles:
         """Whether a sweep of this name lies here."""
         return any(self.files.stamp(self.path(name)) is not None for name in (ZIP, "spec.yaml"))
 
-    def create(self, spec: Mapping[str, Any], plan: Iterable[PlannedTrial], code: Mapping[str, Any]) -> None:
+    def create(
+        self,
+        spec: Mapping[str, Any],
+        plan: Iterable[PlannedTrial],
+        code: Mapping[str, Any],
+        data: Iterable[DataSet] = (),
+    ) -> None:
         """Write what is decided before the first trial starts; of several who try at once one succeeds.
 
         Raises:
             RecordError: the name is taken.
         """
-        decided = Decided.of(spec, plan, code)
+        decided = Decided.of(spec, plan, code, data)
         if self.exists or not self.files.create(self.path(ZIP), decided.to_bytes()):
             raise RecordError(f"the name {self.name} is taken in {self.files.uri}")
         self._instance = decided.instance
@@ -87,8 +94,12 @@ class SweepFiles:
         """Replace the whole plan."""
         self._decide(self.decided().with_plan(plan))
 
+    def write_data(self, data: Iterable[DataSet]) -> None:
+        """Replace what the data sets hold (`extend` may add some)."""
+        self._decide(self.decided().with_data(data))
+
     def decided(self) -> Decided:
-        """Spec, plan and code: from the unit with its CRCs, else from the plain files.
+        """Spec, plan, code and data: from the unit with its CRCs, else from the plain files.
 
         Raises:
             RecordError: no such sweep, or neither can be read.

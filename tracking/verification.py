@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracking import view
+from tracking.contents import other_data
 from tracking.faults import Fault, storage_faults
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session
@@ -53,7 +54,9 @@ def verify(
     found = list(storage_faults(storage))
     if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
         return found  # without a plan that can be read, nothing else can be judged
-    return found + list(run_faults(storage, store, storage.record(), looked_at))
+    record = storage.record()
+    found += [Fault(key, what) for key, what in other_data(record)]
+    return found + list(run_faults(storage, store, record, looked_at))
 
 
 def run_faults(

@@ -75,6 +75,8 @@ def sweep_files(record: SweepRecord) -> dict[str, bytes]:
         "plan.jsonl": "".join(trial.plan.to_json() + "\n" for trial in record.trials).encode(),
         "code.json": pretty_json(record.code),
     }
+    if record.data:
+        files["data.json"] = pretty_json({"sets": [one.to_dict() for one in record.data]})
     if record.code.get("diff"):
         files["diff.patch"] = str(record.code["diff"]).encode()
     return files

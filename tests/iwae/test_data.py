@@ -165,11 +165,11 @@ def test_pixels_that_are_no_bytes_are_refused_and_stay() -> None:
     assert torch.equal(pixels, before)
 
 
-def test_test_images_that_are_training_images_too_are_counted(tmp_path: Path) -> None:
+def test_images_that_are_training_images_too_are_counted(tmp_path: Path) -> None:
     train, test = images(60), images(1000)
     test[[3, 7, 9]] = train[[0, 1, 59]]
-    mine = npz(tmp_path, train=train, test=test, validation=images(5))
-    assert load_dataset(mine).repeated == 3
+    mine = npz(tmp_path, train=train, test=test, validation=train[4:6])
+    assert load_dataset(mine).repeated == {"validation": 2, "test": 3}
 
 
 def test_hash_of_what_is_measured_on_does_not_depend_on_the_training_images(digits: Dataset) -> None:

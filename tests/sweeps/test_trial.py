@@ -5,14 +5,17 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iwae.data import Dataset
 from sweeps import desk
 from sweeps.outcomes import UNSTORED
 from sweeps.trial import IwaeTrial
+from tracking.data_set import DataSet
 from tracking.folder import Folder
 from tracking.records import PlannedTrial, TrialState
 from tracking.sessions import Session
@@ -190,3 +193,13 @@ def test_a_trial_out_of_memory_fails_with_the_cause_where_it_may_not_shrink(
     error = storage.trial(planned).error
     assert error is not None
     assert error.startswith("out of memory with 100 images at once: ")
+
+
+def test_worker_that_reads_other_data_ends_the_sweep_and_fails_no_trial(
+    storage: SweepStorage, planned: PlannedTrial, digits: Dataset
+) -> None:
+    decided = replace(DataSet.of(planned.config.data, digits), sha256="ab" * 32)
+    result = run(IwaeTrial(options(storage, planned, data=[decided.to_dict()])))
+    assert result["outcome"] == UNSTORED
+    assert f"its SHA-256 is {digits.content_hash[:12]}… and was abababababab…" in result["error"]
+    assert storage.trial(planned).state is TrialState.WAITING

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from iwae.config import flatten
+from tracking.contents import measured_on
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.report.statistics import Estimate, t_interval
 from tracking.report.yardstick import Yardstick
@@ -156,14 +157,17 @@ def tables(record: SweepRecord) -> list[Table]:
     """The record's complete trials as one table for each yardstick, the one with most trials first."""
     paths = tuple(dict.fromkeys(path for t in record.trials for path in flatten(t.plan.overrides)))
     groups: dict[Yardstick, list[Configuration]] = {}
+    contents = measured_on(record)
     for trials in record.configurations.values():
-        done = tuple(
+        done = [
             t for t in trials if t.state is TrialState.COMPLETE and COLUMNS["val_nll_final"](t) is not None
-        )
-        if done:
-            flat = done[0].config.flat()
+        ]
+        for content in dict.fromkeys(contents[trial.key] for trial in done):
+            same = tuple(trial for trial in done if contents[trial.key] == content)
+            flat = same[0].config.flat()
             parameters = {path: flat[path] for path in paths if path in flat}
-            groups.setdefault(Yardstick.of(done[0]), []).append(Configuration(done, len(trials), parameters))
+            row = Configuration(same, len(trials), parameters)
+            groups.setdefault(Yardstick.of(same[0], content), []).append(row)
     found = [Table(yardstick, paths, tuple(rows)) for yardstick, rows in groups.items()]
     return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
 

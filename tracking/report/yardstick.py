@@ -17,6 +17,7 @@ class Yardstick:
         final_num_samples: importance samples of the final −L.
         final_num_images: images of it; None is all.
         few_num_samples: importance samples of the second, smaller −L.
+        content: hash of the images that it is measured on; empty where no record has it.
     """
 
     data: DataConfig
@@ -24,10 +25,11 @@ class Yardstick:
     final_num_samples: int
     final_num_images: int | None
     few_num_samples: int
+    content: str = ""
 
     @classmethod
-    def of(cls, trial: TrialRecord) -> "Yardstick":
-        """The yardstick that a trial is measured with."""
+    def of(cls, trial: TrialRecord, content: str = "") -> "Yardstick":
+        """The yardstick that a trial is measured with, on images with the hash ``content``."""
         config, evaluation = trial.config, trial.config.evaluation
         measured = config.data.model_copy(update={"num_train": None})
         return cls(
@@ -36,6 +38,7 @@ class Yardstick:
             evaluation.final_num_samples,
             evaluation.final_num_images,
             evaluation.few_num_samples,
+            content,
         )
 
     @property
@@ -43,6 +46,8 @@ class Yardstick:
         """The yardstick in words."""
         data = self.data
         words = [data.name if data.path is None else f"{data.name} {data.path}"]
+        if self.content:
+            words.append(f"images with the SHA-256 {self.content[:12]}…")
         words.append(
             f"{data.binarization} binarization" if data.binarization != "none" else "no binarization"
         )
