@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from tracking.report.budgets import Budget, budget
+from tracking.report.comparisons import Difference
 from tracking.report.gains import Gain, against_best, gains
 from tracking.report.importance import Importance, importance
 from tracking.report.pareto import pareto_front
-from tracking.report.statistics import Difference
 from tracking.report.strata import Stratum, strata
 from tracking.report.tables import Best, Configuration, Table, best_of
 from tracking.report.timing import TimeFit, adjusted_fit, stratum_fit
@@ -18,14 +18,14 @@ class Analysis:
 
     Attributes:
         table: the configurations.
-        best: the one with the lowest mean final validation NLL.
+        best: the one with the lowest mean final validation NLL, none that diverged.
         best_row: its row.
         strata: configurations that differ in K alone.
         fits: training time against K, for every stratum with two K's or more.
         adjusted: the same over the whole table, adjusted for what else is varied.
         gains: what each step up in K buys, within strata.
         against_best: every other configuration against the best.
-        front: Pareto front of mean training seconds and mean final validation NLL, by seconds.
+        front: Pareto front of mean training seconds and mean final validation NLL, by seconds; none diverged.
         budgets: equal epochs and equal seconds, for each stratum with two K's, else over the whole table.
         importance: of the space's parameters.
     """
@@ -64,9 +64,7 @@ def analyse(table: Table) -> Analysis:
     groups, best = strata(table), best_of(table)
     best_row = next(row for row in table.configurations if row.trials is best.configuration)
     compared = [group for group in groups if len(group.configurations) > 1]
-    timed = [
-        (row, seconds) for row in table.configurations if (seconds := row.mean("train_seconds")) is not None
-    ]
+    timed = [(row, seconds) for row in table.steady if (seconds := row.mean("train_seconds")) is not None]
     front = pareto_front([(seconds, row.mean("val_nll_final") or 0.0) for row, seconds in timed])
     return Analysis(
         table=table,

@@ -15,7 +15,8 @@ from scipy.interpolate import PchipInterpolator
 
 from iwae.config import CosineRate, CyclicalAnnealing, StagedRate, TrainConfig, WarmUp
 from tracking.records import TrialRecord
-from tracking.report.statistics import Difference, Estimate, differences, pooled_variance, t_interval
+from tracking.report.comparisons import Difference, compare
+from tracking.report.statistics import Estimate, t_interval
 from tracking.report.strata import Stratum
 from tracking.report.tables import Configuration
 
@@ -71,16 +72,18 @@ def budget(stratum: Stratum) -> Budget | None:
     return Budget(stratum.label, epochs, seconds, tuple(_row(row, curves, epochs, seconds) for row in rows))
 
 
-def against_lowest(found: Budget) -> list[tuple[BudgetRow, Difference]]:
-    """Every other configuration against the lowest at the common time, variance pooled, Holm's correction."""
+def against_lowest(found: Budget, looks: int = 1) -> list[tuple[BudgetRow, Difference]]:
+    """Every other configuration against the lowest at the common time, which was chosen for being it."""
     rows = [(row, row.at_seconds.mean) for row in found.rows if row.at_seconds is not None]
     if not rows:
         return []
-    lowest = min(rows, key=lambda pair: pair[1])[0]
-    others = [row for row, _ in rows if row is not lowest]
-    pooled = pooled_variance(row.seeds_at_seconds for row, _ in rows)
-    pairs = [(lowest.seeds_at_seconds, row.seeds_at_seconds) for row in others]
-    return list(zip(others, differences(pairs, pooled), strict=True))
+    apart = [index for index, (row, _) in enumerate(rows) if row.configuration.diverged]
+    steady = [index for index in range(len(rows)) if index not in apart] or range(len(rows))
+    lowest = min(steady, key=lambda index: rows[index][1])
+    pairs = [(lowest, index) for index in range(len(rows)) if index != lowest]
+    groups = [row.seeds_at_seconds for row, _ in rows]
+    differences = compare(groups, pairs, chosen=True, apart=apart, looks=looks)
+    return [(rows[index][0], one) for (_, index), one in zip(pairs, differences, strict=True)]
 
 
 class Point(NamedTuple):

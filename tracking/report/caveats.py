@@ -6,7 +6,7 @@ from statistics import fmean
 from tracking.records import SweepRecord
 from tracking.report.analysis import Analysis
 from tracking.report.caveats_of_trials import left_out, repeated_images, sampling, timing
-from tracking.report.statistics import pooled_variance
+from tracking.report.comparisons import common_spread
 from tracking.report.words import listing, nats, plural
 from tracking.report.yardstick import Yardstick
 
@@ -15,7 +15,8 @@ def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
     """Sentences about the whole sweep, then about each table; the most limiting first."""
     sentences = [*left_out(record), *_yardsticks(analyses), *repeated_images(record), *timing(record)]
     for analysis in analyses:
-        sentences += [*_seeds(analysis), *_pairs(analysis), *_cut(analysis), *_noise(analysis)]
+        sentences += [*_diverged(analysis), *_seeds(analysis), *_looks(analysis)]
+        sentences += [*_pairs(analysis), *_cut(analysis), *_noise(analysis)]
     sentences += sampling(record)
     for analysis in analyses:
         sentences += [*_measure(analysis.table.yardstick), *_num_train(analysis)]
@@ -37,6 +38,28 @@ def _yardsticks(analyses: Sequence[Analysis]) -> list[str]:
     ]
 
 
+def _diverged(analysis: Analysis) -> list[str]:
+    rows = [row for row in analysis.table.configurations if row.diverged]
+    if not rows:
+        return []
+    named = listing([f"{row.name} ({row.diverged})" for row in rows], 4)
+    return [
+        f"{plural(len(rows), 'configuration')} diverged: {named}. The tables show what was measured; no"
+        " interval of a difference, no spread between seeds, no front and no best takes it in."
+    ]
+
+
+def _looks(analysis: Analysis) -> list[str]:
+    looks = analysis.table.looks
+    if looks == 1 or not analysis.replicated:
+        return []
+    return [
+        f"Seeds were added after the sweep had ended, so this is look {looks} at these comparisons. Adding"
+        " seeds until something is separable finds something in the end: each interval is held to an error"
+        f" rate of 5 % / {looks}. How many seeds to train is best decided before the first look."
+    ]
+
+
 def _seeds(analysis: Analysis) -> list[str]:
     rows = analysis.table.configurations
     single = [row for row in rows if len(row.trials) == 1]
@@ -48,13 +71,13 @@ def _seeds(analysis: Analysis) -> list[str]:
         )
     elif single:
         sentences.append(
-            f"{plural(len(single), 'configuration')} of {len(rows)} with one complete seed: no interval of"
-            " their own; their differences borrow the other configurations' variance."
+            f"{plural(len(single), 'configuration')} of {len(rows)} with one complete seed: nothing is"
+            " known of how much their seeds differ, so no difference with them has an interval."
         )
     if len(single) < len(rows) and max(len(row.trials) for row in rows) == 2:
         sentences.append(
-            "Two seeds a configuration at most: its own interval has one degree of freedom and is wide."
-            " Comparisons pool the variance over configurations; figures show the seeds themselves."
+            "Two seeds a configuration at most: an interval has one degree of freedom and is wide. About 18"
+            " standard deviations between seeds separate two configurations; with three seeds 4 are enough."
         )
     if any(len(row.trials) < row.planned for row in rows):
         some = sum(len(row.trials) < row.planned for row in rows)
@@ -82,8 +105,8 @@ def _pairs(analysis: Analysis) -> list[str]:
     if len(analysis.table.configurations) > 1:
         sentences.append(
             "The best configuration was chosen by the validation NLL that it is listed with, so that number"
-            f" and the comparisons with it are optimistic{_group_too(analysis)}; its test NLL had no part in"
-            " the choice."
+            f" is optimistic{_group_too(analysis)}; comparisons with it take the choice into account, and its"
+            " test NLL had no part in it."
         )
     return sentences
 
@@ -108,15 +131,15 @@ def _cut(analysis: Analysis) -> list[str]:
 
 
 def _noise(analysis: Analysis) -> list[str]:
-    rows = analysis.table.configurations
+    rows = analysis.table.steady
     images = [error for row in rows for error in row.values("val_nll_stderr")]
     if not images:
         return []
     words = f"From the images alone a validation NLL has a standard error of {nats(fmean(images))} nats"
-    pooled = pooled_variance(row.values("val_nll_final") for row in rows)
-    if pooled is None:
+    found = common_spread([row.values("val_nll_final") for row in rows])
+    if found is None:
         return [f"{words}."]
-    words += f"; seeds differ with a standard deviation of {nats(pooled.variance**0.5)} nats"
+    words += f"; seeds differ with a standard deviation of {nats(found.variance**0.5)} nats"
     return [
         f"{words}. Intervals are over seeds on the same images: they say what training again would give, not"
         " what other images would."

@@ -36,6 +36,8 @@ def configuration_table(analysis: Analysis) -> str:
         cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
         for _, column, show, unit in MEASURES:
             cell = estimate_cell(row.estimate(column), show, unit)
+            if column == "val_nll_final" and row.diverged:
+                cell = Cell(cell.shown + "†", cell.small, cell.sort)
             if column in SECONDS and row.shared_timing and not everywhere:
                 cell = Cell(cell.shown + "*", cell.small, cell.sort)
             cells.append(cell)
@@ -45,6 +47,8 @@ def configuration_table(analysis: Analysis) -> str:
     if any(len(row.trials) == 2 for row in found.configurations):
         words += " The t-interval of two seeds has one degree of freedom: it is wide, and may reach beyond"
         words += " what is possible."
+    if any(row.diverged for row in found.configurations):
+        words += " † Diverged: no part of any comparison."
     if any(row.shared_timing for row in found.configurations):
         words += " * Seconds measured beside other work."
     marked = next(i for i, row in enumerate(shown) if row is analysis.best_row)

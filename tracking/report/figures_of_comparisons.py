@@ -98,11 +98,11 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
 
 
 def forest(analysis: Analysis) -> Chart | None:
-    """Every other configuration minus the best, with intervals at the level of Holm's correction."""
+    """Every other configuration minus the best, with the intervals that decide."""
     pairs = analysis.against_best[:MOST_ROWS][::-1]
     if not pairs or not analysis.replicated:
         return None
-    half = [0.0 if d.holm_high is None else d.holm_high - d.value for _, d in pairs]
+    half = [d.half or 0.0 for _, d in pairs]
     trace: Trace = {
         "type": "scatter", "mode": "markers", "x": [d.value for _, d in pairs],
         "y": [escape(row.name) for row, _ in pairs], "showlegend": False,

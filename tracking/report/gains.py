@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean
+from math import exp, log
 
-from tracking.report.statistics import (
-    CONFIDENCE,
-    Difference,
-    differences,
-    pooled_variance,
-    ratio_interval,
-    t_quantile,
-)
+from tracking.report.comparisons import Difference, compare
+from tracking.report.statistics import ratio_interval
 from tracking.report.strata import Stratum
 from tracking.report.tables import Configuration, Table
 
@@ -28,10 +22,11 @@ class Gain:
         whole: from the stratum's smallest to its largest K, not one step.
         validation: final validation NLL of the second minus the first, nats; negative is better.
         test: the same on test data; None where it was not measured.
-        seconds: training seconds of the second minus the first.
+        seconds: mean training seconds of the second minus those of the first.
+        slower: logarithm of the ratio of their training seconds, second to first: clocks err in proportion.
         rate: nats of validation NLL gained for each extra second; None unless training took longer.
-        rate_interval: Fieller's, at the level to which Holm's correction holds ``validation``; None where
-            nothing was replicated, or the extra seconds cannot be told from zero.
+        rate_interval: Fieller's, from the intervals of ``validation`` and ``slower``; None where there are
+            none, or the extra seconds cannot be told from zero.
     """
 
     stratum: str
@@ -40,99 +35,83 @@ class Gain:
     whole: bool
     validation: Difference
     test: Difference | None
-    seconds: Difference | None
+    seconds: float | None
+    slower: Difference | None
     rate: float | None
     rate_interval: tuple[float, float] | None
 
     @property
     def rated(self) -> bool:
         """Whether the rate says anything: with replicates, only if the extra seconds differ from zero."""
-        return self.rate is not None and (self.rate_interval is not None or self.validation.p is None)
+        return self.rate is not None and (self.rate_interval is not None or self.validation.low is None)
+
+
+Pair = tuple[str, Configuration, Configuration, bool]
 
 
 def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
-    """Successive K's of every stratum, and its smallest against its largest, corrected as one family."""
-    pairs: list[tuple[str, Configuration, Configuration, bool]] = []
+    """Successive K's of every stratum, and its smallest against its largest.
+
+    A quantity's differences are one family: their intervals hold together. Validation NLL, test NLL and
+    training seconds are three families.
+    """
+    pairs: list[Pair] = []
     for stratum in groups:
         rows = stratum.configurations
         pairs += [(stratum.label, a, b, False) for a, b in pairwise(rows)]
         if len(rows) > 2:
             pairs.append((stratum.label, rows[0], rows[-1], True))
-    validation = _column(table, pairs, "val_nll_final")
-    test, seconds = _column(table, pairs, "test_nll"), _column(table, pairs, "train_seconds")
-    spread = _joint_spread(table)
+    validation, test = _family(table, pairs, "val_nll_final"), _family(table, pairs, "test_nll")
+    slower = _family(table, pairs, "train_seconds", logarithmic=True)
     found = []
-    for (label, first, second, whole), nats, on_test, extra in zip(
-        pairs, validation, test, seconds, strict=True
+    for (label, first, second, whole), nats, on_test, ratio in zip(
+        pairs, validation, test, slower, strict=True
     ):
         assert nats is not None  # every configuration of a table has it
-        rate = -nats.value / extra.value if extra is not None and extra.value > 0 else None
-        interval = None
-        if rate is not None and extra is not None and spread is not None:
-            interval = _rate_interval(spread, first, second, nats, extra)
-        found.append(Gain(label, first, second, whole, nats, on_test, extra, rate, interval))
+        before, after = first.mean("train_seconds"), second.mean("train_seconds")
+        extra = None if before is None or after is None else after - before
+        rate = -nats.value / extra if extra is not None and extra > 0 else None
+        interval = None if rate is None or extra is None else _rate_interval(nats, extra, ratio)
+        found.append(Gain(label, first, second, whole, nats, on_test, extra, ratio, rate, interval))
     return tuple(found)
 
 
 def against_best(table: Table, best: Configuration) -> tuple[tuple[Configuration, Difference], ...]:
-    """Every other configuration against the best one, by final validation NLL, ascending."""
-    others = [row for row in table.configurations if row is not best]
-    pooled = pooled_variance(row.values("val_nll_final") for row in table.configurations)
-    found = differences(
-        [(best.values("val_nll_final"), row.values("val_nll_final")) for row in others], pooled
-    )
-    return tuple(sorted(zip(others, found, strict=True), key=lambda pair: pair[1].value))
+    """Every other configuration against the best one, by final validation NLL, ascending.
+
+    The best was chosen for the number that is compared, so the family is that of all pairs.
+    """
+    rows = table.configurations
+    place = next(index for index, row in enumerate(rows) if row is best)
+    pairs = [(place, index) for index in range(len(rows)) if index != place]
+    groups = [row.values("val_nll_final") for row in rows]
+    found = compare(groups, pairs, chosen=True, apart=_apart(rows), looks=table.looks)
+    others = [(rows[index], one) for (_, index), one in zip(pairs, found, strict=True)]
+    return tuple(sorted(others, key=lambda pair: pair[1].value))
 
 
-def _column(
-    table: Table, pairs: Sequence[tuple[str, Configuration, Configuration, bool]], column: str
+def _apart(rows: Sequence[Configuration]) -> list[int]:
+    return [index for index, row in enumerate(rows) if row.diverged]
+
+
+def _family(
+    table: Table, pairs: Sequence[Pair], column: str, *, logarithmic: bool = False
 ) -> list[Difference | None]:
-    values = [(first.values(column), second.values(column)) for _, first, second, _ in pairs]
-    present = [index for index, (first, second) in enumerate(values) if first and second]
-    pooled = pooled_variance(row.values(column) for row in table.configurations)
-    found: list[Difference | None] = [None] * len(pairs)
-    for index, difference in zip(
-        present, differences([values[index] for index in present], pooled), strict=True
-    ):
-        found[index] = difference
-    return found
+    """The differences of one column over all pairs; None where one of a pair has no value in it."""
+    groups = [row.values(column) for row in table.configurations]
+    if logarithmic:
+        groups = [tuple(log(value) for value in values if value > 0) for values in groups]
+    places = {id(row): index for index, row in enumerate(table.configurations)}
+    compared = [(places[id(first)], places[id(second)]) for _, first, second, _ in pairs]
+    present = [pair for pair in compared if groups[pair[0]] and groups[pair[1]]]
+    apart = _apart(table.configurations)
+    found = dict(zip(present, compare(groups, present, apart=apart, looks=table.looks), strict=True))
+    return [found.get(pair) for pair in compared]
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """Variances and covariance of (NLL, seconds) between seeds, pooled over configurations."""
-
-    nats: float
-    both: float
-    seconds: float
-    degrees: int
-
-
-def _joint_spread(table: Table) -> _Spread | None:
-    paired = [
-        list(zip(row.values("val_nll_final"), row.values("train_seconds"), strict=True))
-        for row in table.configurations
-        if len(row.values("val_nll_final")) == len(row.values("train_seconds"))
-    ]
-    degrees = sum(len(pairs) - 1 for pairs in paired)
-    if degrees == 0:
+def _rate_interval(nats: Difference, extra: float, slower: Difference | None) -> tuple[float, float] | None:
+    """Fieller's interval; the one of the extra seconds holds zero where that of their ratio holds one."""
+    if nats.half is None or slower is None or slower.half is None or slower.value <= 0:
         return None
-    nats = both = seconds = 0.0
-    for pairs in paired:
-        mean_nats, mean_seconds = fmean(n for n, _ in pairs), fmean(s for _, s in pairs)
-        nats += sum((n - mean_nats) ** 2 for n, _ in pairs) / degrees
-        both += sum((n - mean_nats) * (s - mean_seconds) for n, s in pairs) / degrees
-        seconds += sum((s - mean_seconds) ** 2 for _, s in pairs) / degrees
-    return _Spread(nats, both, seconds, degrees)
-
-
-def _rate_interval(
-    spread: _Spread, first: Configuration, second: Configuration, nats: Difference, extra: Difference
-) -> tuple[float, float] | None:
-    """Fieller's interval."""
-    share = 1 / len(first.trials) + 1 / len(second.trials)
-    quantile = t_quantile(spread.degrees, nats.holm_confidence or CONFIDENCE)
-    return ratio_interval(
-        -nats.value, extra.value,
-        spread.nats * share, spread.seconds * share, -spread.both * share, quantile,
-    )  # fmt: skip
+    half = (1 - exp(-slower.half)) / (1 - exp(-slower.value)) * extra
+    return ratio_interval(-nats.value, extra, nats.half, half)

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from tracking.report.analysis import Analysis
 from tracking.report.gains import Gain
 from tracking.report.headline_of_time import beside, equal_seconds, fit_sentence
-from tracking.report.tables import Configuration
 from tracking.report.words import (
     Ends,
     between,
-    corrected,
     ends,
     listing,
     measured,
     nats,
     number,
     plural,
+    times,
     verdict,
 )
 
@@ -26,7 +25,7 @@ def headline(analysis: Analysis) -> list[str]:
     if chosen is None:
         how = beside(analysis.table.configurations)
         lines = [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted, how)]
-        return [_no_pair(analysis), *lines, *_best(analysis)]
+        return [_no_pair(analysis), *lines, *_diverged(analysis), *_best(analysis)]
     steps = [gain for gain in analysis.gains if gain.stratum == chosen.label]
     whole = next((gain for gain in steps if gain.whole), steps[0])
     sentences = [_whole(analysis, whole), *_on_test(whole)]
@@ -35,7 +34,7 @@ def headline(analysis: Analysis) -> list[str]:
     fit = analysis.fit_of(chosen)
     if fit is not None:
         sentences.append(fit_sentence(fit, beside(chosen.configurations)))
-    return sentences + _others(analysis, chosen.label) + _best(analysis)
+    return sentences + _others(analysis, chosen.label) + _diverged(analysis) + _best(analysis)
 
 
 def _no_pair(analysis: Analysis) -> str:
@@ -53,15 +52,13 @@ def _whole(analysis: Analysis, gain: Gain) -> str:
     where = f"With {gain.stratum}, going" if gain.stratum else "Going"
     words = f"{where} from K = {first.num_samples} to K = {second.num_samples} "
     if gain.seconds is not None:
-        words += f"cost {_seconds_between(first, second, gain.seconds.value, ends(gain.seconds))} and "
+        words += f"cost {_seconds_between(gain, gain.seconds)} and "
     lower = gain.validation.value < 0
     change = "lowered" if lower else "raised"
     words += f"{change} validation NLL by {nats(abs(gain.validation.value))} nats"
-    interval = _gained(corrected(gain.validation), lower)
+    interval = _gained(ends(gain.validation), lower)
     if interval is None:
-        return (
-            f"{words}. With one seed there is no interval: whether training again would show it is not known."
-        )
+        return f"{words}. {_no_interval(gain)}: whether training again would show it is not known."
     words += f" {between(interval)}"
     if not gain.validation.separable:
         return (
@@ -75,14 +72,21 @@ def _whole(analysis: Analysis, gain: Gain) -> str:
     return f"{words}: {shown} nats for each extra second {bracket}."
 
 
-def _seconds_between(first: Configuration, second: Configuration, extra: float, interval: Ends) -> str:
-    before, after = first.mean("train_seconds"), second.mean("train_seconds")
-    shown, bracket = measured(extra, interval)
-    words = f"{shown} s of training{f' {bracket}' if bracket else ''}"
-    if before and after:
-        ratio = number(after / before, 3 if after < 2 * before else 2)
-        words += f" ({measured(before, interval)[0]} s to {measured(after, interval)[0]} s, ×{ratio})"
-    how = beside([first, second])
+def _no_interval(gain: Gain) -> str:
+    for row in (gain.first, gain.second):
+        if row.diverged:
+            return f"K = {row.num_samples} diverged ({row.diverged}), so there is no interval"
+    return "With one seed there is no interval"
+
+
+def _seconds_between(gain: Gain, extra: float) -> str:
+    before, after = gain.first.mean("train_seconds"), gain.second.mean("train_seconds")
+    assert before is not None
+    assert after is not None
+    ratio, interval = times(gain.slower)
+    words = f"{number(extra)} s of training ({number(before)} s to {number(after)} s"
+    words += f"{f', {ratio} {interval}'.rstrip() if ratio else ''})"
+    how = beside([gain.first, gain.second])
     return f"{words}, {how}," if how else words
 
 
@@ -91,7 +95,7 @@ def _on_test(gain: Gain) -> list[str]:
         return []
     lower = gain.test.value < 0
     words = f"Test NLL, which no choice was based on, is {nats(abs(gain.test.value))} nats"
-    interval = _gained(corrected(gain.test), lower)
+    interval = _gained(ends(gain.test), lower)
     words += f" {'lower' if lower else 'higher'}{f' {between(interval)}' if interval else ''}"
     return [f"{words}{'' if interval is None else f', {verdict(gain.test)} from zero'}."]
 
@@ -107,10 +111,10 @@ def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
     sentences = []
     if analysis.replicated:
         family = plural(len(analysis.gains), "comparison")
-        brackets = "Brackets after a difference are 95 % intervals, the variance between seeds pooled"
+        brackets = "Brackets after a difference are 95 % intervals"
         if len(analysis.gains) > 1:
-            brackets += f"; those of NLL and of the rate are widened by Holm's correction over {family}"
-        sentences.append(f"{brackets}.")
+            brackets += f" that hold for all {family} at once"
+        sentences.append(f"{brackets}, also where seeds of one configuration differ more than others'.")
     if len(steps) < 2:
         return sentences
     if analysis.replicated:
@@ -155,6 +159,15 @@ def _others(analysis: Analysis, chosen: str) -> list[str]:
         f"In the {groups} of configurations that differ in K alone, the rate from the smallest to the"
         f" largest K {be} {spread} nats for each extra second."
     ]
+
+
+def _diverged(analysis: Analysis) -> list[str]:
+    rows = [row for row in analysis.table.configurations if row.diverged]
+    if not rows:
+        return []
+    named = listing([f"{row.name} ({row.diverged})" for row in rows], 3)
+    be = "is" if len(rows) == 1 else "are"
+    return [f"{plural(len(rows), 'configuration')} diverged and {be} kept out of all comparisons: {named}."]
 
 
 def _best(analysis: Analysis) -> list[str]:

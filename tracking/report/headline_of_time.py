@@ -49,7 +49,7 @@ def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
     words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
     rivals = [
         f"K = {row.configuration.num_samples}"
-        for row, difference in against_lowest(found)
+        for row, difference in against_lowest(found, analysis.table.looks)
         if not difference.separable
     ]
     if analysis.replicated and rivals:

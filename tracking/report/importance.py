@@ -40,7 +40,7 @@ class Importance:
 
 def importance(table: Table) -> Importance:
     """Analysis of variance over a full grid, functional ANOVA elsewhere; a configuration is a point."""
-    rows, paths = table.configurations, table.distinct_paths
+    rows, paths = table.steady, table.distinct_paths
     left_out = tuple(p for p in paths if any(row.parameters.get(p) is None for row in rows))
     usable = [path for path in paths if path not in left_out]
     hidden = tuple(short_path(path) for path in left_out)

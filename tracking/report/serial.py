@@ -9,8 +9,9 @@ from typing import Any
 from tracking.records import SweepRecord
 from tracking.report.analysis import Analysis
 from tracking.report.budgets import Budget
+from tracking.report.comparisons import Difference
 from tracking.report.gains import Gain
-from tracking.report.statistics import CONFIDENCE, Difference, Estimate
+from tracking.report.statistics import CONFIDENCE, Estimate
 from tracking.report.tables import COLUMNS, Configuration, Table, text
 from tracking.report.timing import TimeFit
 
@@ -78,6 +79,7 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         },
         "headline": list(words),
         "varied": list(table.paths),
+        "looks": table.looks,
         "configurations": [_configuration(row) for row in table.configurations],
         "best": {
             "configuration": analysis.best_row.key, "trial": best.trial.key,
@@ -105,7 +107,7 @@ def _configuration(row: Configuration) -> dict[str, Any]:
     return {
         "key": row.key, "name": row.name, "parameters": dict(row.parameters), "num_samples": row.num_samples,
         "seeds": len(row.trials), "planned_seeds": row.planned, "shared_timing": row.shared_timing,
-        "trials": [trial.key for trial in row.trials], "metrics": metrics,
+        "diverged": row.diverged or None, "trials": [trial.key for trial in row.trials], "metrics": metrics,
     }  # fmt: skip
 
 
@@ -133,7 +135,8 @@ def _gain(gain: Gain) -> dict[str, Any]:
         "stratum": gain.stratum, "first": gain.first.key, "second": gain.second.key, "whole": gain.whole,
         "num_samples": [gain.first.num_samples, gain.second.num_samples],
         "val_nll_final": _difference(gain.validation), "test_nll": _difference(gain.test),
-        "train_seconds": _difference(gain.seconds), "nats_per_second": gain.rate,
+        "train_seconds": gain.seconds, "log_seconds_ratio": _difference(gain.slower),
+        "nats_per_second": gain.rate,
         "nats_per_second_interval": gain.rate_interval,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Intervals over seeds and comparisons of configurations: configurations are units, seeds replicates."""
+"""Intervals over seeds: configurations are units, seeds replicates. ``comparisons`` has their differences."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -41,36 +41,6 @@ class Pooled:
     degrees: int
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Mean of the second minus mean of the first, one of several that are looked at together.
-
-    Attributes:
-        value: the difference.
-        low: lower end of its own 95 % interval; None where nothing was replicated.
-        high: upper end.
-        p: two-sided p-value of no difference, on its own.
-        holm_p: the p-value after Holm's correction over the family.
-        holm_low: lower end of the interval at the level to which Holm's procedure holds this difference.
-        holm_high: upper end.
-        holm_confidence: that level, between .95 and 1 − .05 / (size of the family).
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    holm_p: float | None = None
-    holm_low: float | None = None
-    holm_high: float | None = None
-    holm_confidence: float | None = None
-
-    @property
-    def separable(self) -> bool | None:
-        """Whether the corrected interval leaves out zero; None where there is no interval."""
-        return None if self.holm_p is None else self.holm_p < 1 - CONFIDENCE
-
-
 @cache
 def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
     """The two-sided quantile of Student's t."""
@@ -103,97 +73,26 @@ def pooled_variance(groups: Iterable[Sequence[float]]) -> Pooled | None:
     return Pooled(sum((len(values) - 1) * variance(values) for values in replicated) / degrees, degrees)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values after Holm's step-down correction, in the given order (Holm 1979)."""
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
-
-
-def holm_confidences(p_values: Sequence[float], confidence: float = CONFIDENCE) -> list[float]:
-    """The confidence to which Holm's procedure holds each difference, in the given order.
-
-    The smallest p-value is held to 1 − α/m, the next to 1 − α/(m−1) and so on; after the first that is not
-    rejected the level stays. So an interval at this level leaves out zero exactly where Holm rejects.
-    """
-    levels = [confidence] * len(p_values)
-    alpha, rejecting, size = 1 - confidence, True, len(p_values)
-    for rank, index in enumerate(sorted(range(size), key=p_values.__getitem__)):
-        if rejecting:
-            level = alpha / (size - rank)
-            rejecting = p_values[index] < level
-        levels[index] = 1 - level
-    return levels
-
-
-def differences(
-    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], pooled: Pooled | None
-) -> list[Difference]:
-    """Second mean minus first mean of every pair, corrected over all of them.
-
-    Args:
-        pairs: the seeds' values of the two configurations of each comparison; none empty.
-        pooled: the variance between seeds; None says that nothing was replicated.
-    """
-    values = [fmean(second) - fmean(first) for first, second in pairs]
-    if pooled is None:
-        return [Difference(value) for value in values]
-    errors = [math.sqrt(pooled.variance * (1 / len(first) + 1 / len(second))) for first, second in pairs]
-    p_values = [
-        _p_value(value, error, pooled.degrees, scale=max(map(abs, (*first, *second))))
-        for value, error, (first, second) in zip(values, errors, pairs, strict=True)
-    ]
-    half, rows = t_quantile(pooled.degrees), []
-    levels = holm_confidences(p_values)
-    for value, error, p, adjusted, level in zip(
-        values, errors, p_values, holm(p_values), levels, strict=True
-    ):
-        wide = t_quantile(pooled.degrees, level)
-        rows.append(
-            Difference(
-                value, value - half * error, value + half * error, p,
-                adjusted, value - wide * error, value + wide * error, level,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def _p_value(value: float, error: float, degrees: int, scale: float) -> float:
-    rounding = 1e-12 * scale  # below it, means of equal values differ by rounding only
-    if error <= rounding:
-        return 1.0 if abs(value) <= rounding else 0.0
-    return float(2 * special.stdtr(degrees, -abs(value) / error))
-
-
 def ratio_interval(
-    top: float,
-    bottom: float,
-    top_variance: float,
-    bottom_variance: float,
-    covariance: float,
-    quantile: float,
+    top: float, bottom: float, top_half: float, bottom_half: float
 ) -> tuple[float, float] | None:
-    """Fieller's interval of a ratio of two means (Fieller 1954).
+    """Fieller's interval of a ratio of two independent estimates (Fieller 1954).
+
+    All ratios r for which ``top`` − r ``bottom`` is not told from zero, its interval being as wide as the
+    root of the sum of squares of ``top_half`` and r ``bottom_half``.
 
     Args:
         top: estimate of the numerator.
         bottom: estimate of the denominator.
-        top_variance: squared standard error of the numerator.
-        bottom_variance: squared standard error of the denominator.
-        covariance: of the two estimates.
-        quantile: t-quantile of the wanted confidence.
+        top_half: half the width of the numerator's interval.
+        bottom_half: half the width of the denominator's.
 
     Returns:
         The ends, or None where the denominator's own interval holds zero and the ratio's is unbounded.
     """
-    square = quantile**2
-    a = bottom**2 - square * bottom_variance
+    a = bottom**2 - bottom_half**2
     if a <= 0:
         return None
-    b = top * bottom - square * covariance
-    c = top**2 - square * top_variance
+    b, c = top * bottom, top**2 - top_half**2
     root = math.sqrt(max(0.0, b**2 - a * c))
     return (b - root) / a, (b + root) / a

@@ -9,6 +9,8 @@ from typing import Any
 from iwae.config import flatten
 from tracking.contents import measured_on
 from tracking.records import SweepRecord, TrialRecord, TrialState
+from tracking.report.divergence import divergence
+from tracking.report.looks import looks_of
 from tracking.report.statistics import Estimate, t_interval
 from tracking.report.yardstick import Yardstick
 
@@ -54,11 +56,13 @@ class Configuration:
         trials: its complete trials, in plan order; at least one.
         planned: seeds that the plan holds for it.
         parameters: value of every varied leaf, by path; a leaf that its parts do not have is left out.
+        diverged: why it counts as diverged; empty if it does not.
     """
 
     trials: tuple[TrialRecord, ...]
     planned: int
     parameters: Mapping[str, Any]
+    diverged: str = ""
 
     @property
     def key(self) -> str:
@@ -108,11 +112,24 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Table:
-    """The configurations that one yardstick measured, in plan order; ``paths`` are their varied leaves."""
+    """The configurations that one yardstick measured.
+
+    Attributes:
+        yardstick: what they were measured on and with.
+        paths: their varied leaves.
+        configurations: in plan order.
+        looks: how often the sweep ended and was then given more seeds of a configuration, plus 1.
+    """
 
     yardstick: Yardstick
     paths: tuple[str, ...]
     configurations: tuple[Configuration, ...]
+    looks: int = 1
+
+    @cached_property
+    def steady(self) -> tuple[Configuration, ...]:
+        """The configurations that did not diverge; all of them if every one did."""
+        return tuple(row for row in self.configurations if not row.diverged) or self.configurations
 
     @cached_property
     def distinct_paths(self) -> tuple[str, ...]:
@@ -166,15 +183,16 @@ def tables(record: SweepRecord) -> list[Table]:
             same = tuple(trial for trial in done if contents[trial.key] == content)
             flat = same[0].config.flat()
             parameters = {path: flat[path] for path in paths if path in flat}
-            row = Configuration(same, len(trials), parameters)
+            row = Configuration(same, len(trials), parameters, divergence(trials))
             groups.setdefault(Yardstick.of(same[0], content), []).append(row)
-    found = [Table(yardstick, paths, tuple(rows)) for yardstick, rows in groups.items()]
+    looks = looks_of(record)
+    found = [Table(yardstick, paths, tuple(rows), looks) for yardstick, rows in groups.items()]
     return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
 
 
 def best_of(table: Table) -> Best:
-    """The best configuration of one table."""
-    winner = min(table.configurations, key=lambda c: c.mean("val_nll_final") or 0.0)
+    """The best configuration of one table, none that diverged while another did not."""
+    winner = min(table.steady, key=lambda c: c.mean("val_nll_final") or 0.0)
     ranked = sorted(winner.trials, key=lambda trial: (trial.final or {})["val/nll_final"])
     estimate = winner.estimate("val_nll_final")
     assert estimate is not None  # tables() leaves out trials without it
@@ -186,9 +204,9 @@ def best_of(table: Table) -> Best:
 def best(record: SweepRecord) -> Best | None:
     """The configuration with the lowest mean ``val/nll_final`` over its complete seeds.
 
-    Where the sweep varies data, likelihood or final evaluation, numbers are not comparable across them:
-    then it is the best of the table with most trials. None without a complete trial. Test numbers are
-    never compared.
+    One that diverged for a seed is not chosen for the seeds that did not. Where the sweep varies data,
+    likelihood or final evaluation, numbers are not comparable across them: then it is the best of the table
+    with most trials. None without a complete trial. Test numbers are never compared.
     """
     found = tables(record)
     return best_of(found[0]) if found else None

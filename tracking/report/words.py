@@ -1,8 +1,10 @@
 """Numbers as a reader wants them: enough digits, a real minus sign, an interval in brackets."""
 
 from collections.abc import Sequence
+from math import exp
 
-from tracking.report.statistics import Difference, Estimate
+from tracking.report.comparisons import Difference
+from tracking.report.statistics import Estimate
 
 Ends = tuple[float, float] | None
 
@@ -70,24 +72,21 @@ def ends(estimate: Estimate | Difference | None) -> Ends:
     return estimate.low, estimate.high
 
 
-def corrected(difference: Difference) -> Ends:
-    """The ends of the interval at the level of Holm's correction, where there is one."""
-    if difference.holm_low is None or difference.holm_high is None:
-        return None
-    return difference.holm_low, difference.holm_high
-
-
 def verdict(difference: Difference) -> str:
     """What may be said about a difference."""
     words = {True: "separable", False: "not separable", None: "no interval"}
     return words[difference.separable]
 
 
-def p_value(value: float | None) -> str:
-    """A p-value to three places."""
-    if value is None:
-        return ""
-    return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
+def times(ratio: Difference | None) -> tuple[str, str]:
+    """A logarithm of a ratio as ``×1.14`` and the interval of that ratio, where there is one."""
+    if ratio is None:
+        return "", ""
+    interval = ends(ratio)
+    shown, bracket = measured(
+        exp(ratio.value), None if interval is None else (exp(interval[0]), exp(interval[1]))
+    )
+    return f"×{shown}", bracket
 
 
 def listing(words: Sequence[str], most: int = 8) -> str:

@@ -1,11 +1,15 @@
+import math
 import re
 from dataclasses import replace
 from statistics import fmean
 
+import numpy as np
 import pytest
 from scipy import stats
 
+from tracking.records import TrialState
 from tracking.report.analysis import analyse
+from tracking.report.comparisons import compare
 from tracking.report.gains import against_best, gains
 from tracking.report.headline import headline
 from tracking.report.strata import strata
@@ -21,8 +25,9 @@ def test_successive_ks_and_the_whole_range_are_one_family(make):
         (5, 50, False),
         (1, 50, True),
     ]
-    raw = sorted(g.validation.p for g in found)
-    assert min(g.validation.holm_p for g in found) == pytest.approx(min(1, 3 * raw[0]))
+    seeds = [row.values("val_nll_final") for row in (found[0].first, found[0].second, found[1].second)]
+    by_hand = compare(seeds, [(0, 1), (1, 2), (0, 2)])
+    assert [gain.validation for gain in found] == by_hand
 
 
 def test_rate_is_nats_over_extra_seconds(make):
@@ -61,9 +66,10 @@ def test_every_other_configuration_is_compared_with_the_best(make):
     found = against_best(table, table.configurations[2])
     assert [row.num_samples for row, _ in found] == [5, 1]
     seeds = [row.values("val_nll_final") for row in table.configurations]
+    own = stats.t.ppf(1 - 0.03 / 2, 2) * math.hypot(stats.sem(seeds[1]), stats.sem(seeds[2]))
     pooled = fmean([stats.tvar(values) for values in seeds])  # equal sizes: the mean of the variances
-    error = (pooled * 2 / 3) ** 0.5
-    assert found[0][1].p == pytest.approx(2 * stats.t.sf(found[0][1].value / error, 6))
+    tukey = stats.studentized_range.ppf(0.98, 3, 6) * math.sqrt(pooled / 3)
+    assert found[0][1].half == pytest.approx(max(own, tukey))
 
 
 def test_line_is_drawn_through_means_so_seeds_do_not_count_twice(make):
@@ -73,9 +79,9 @@ def test_line_is_drawn_through_means_so_seeds_do_not_count_twice(make):
     ]
     (table,) = tables(make.record(unequal))
     fit = stratum_fit(strata(table)[0])
-    means = [row.mean("train_seconds") for row in table.configurations]
-    outside = stats.linregress([1, 20, 50, 100], means)
-    assert (fit.fit.intercept, fit.fit.slope) == pytest.approx((outside.intercept, outside.slope))
+    means = np.array([row.mean("train_seconds") for row in table.configurations])
+    slope, intercept = np.polyfit([1, 20, 50, 100], means, 1, w=1 / fit.fit.at([1, 20, 50, 100]))
+    assert (fit.fit.intercept, fit.fit.slope) == pytest.approx((intercept, slope))
     assert fit.fit.degrees == 2
 
 
@@ -144,7 +150,7 @@ def test_headline_says_in_one_breath_that_seconds_were_measured_beside_other_wor
 
 
 def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
-    measured = {1: (95.0, (10.0, 14.0)), 2: (90.0, (11.0, 14.0)), 50: (85.0, (90.0, 93.0))}
+    measured = {1: (95.0, (10.0, 10.4)), 2: (90.0, (10.1, 10.5)), 50: (85.0, (90.0, 90.5))}
     trials = []
     for k, (nll, seconds) in measured.items():
         for seed, spent in enumerate(seconds):
@@ -166,3 +172,44 @@ def test_headline_does_not_sell_a_lead_after_equal_seconds_that_seeds_do_not_sho
     (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 20), seeds=(0, 1))))
     words = next(words for words in headline(analysis) if "After the same" in words)
     assert "not separable from K = " in words
+
+
+def test_seconds_are_compared_by_their_ratio(make):
+    (table,) = tables(make.sweep(make.ks(1, 50)))
+    (gain,) = gains(table, strata(table))
+    logarithms = [np.log(row.values("train_seconds")) for row in table.configurations]
+    error = math.hypot(*map(stats.sem, logarithms))
+    assert gain.slower.value == pytest.approx(logarithms[1].mean() - logarithms[0].mean())
+    assert gain.slower.half == pytest.approx(stats.t.ppf(0.975, 2) * error)
+
+
+def test_a_configuration_that_diverged_leaves_the_others_their_verdicts(make):
+    healthy = make.sweep(make.ks(1, 50)).trials
+    broken = [
+        make.trial({"objective.num_samples": 5}, seed, final={"val/nll_final": nll})
+        for seed, nll in enumerate((91.0, 700.0, 3000.0))
+    ]
+    (alone,), (beside,) = (
+        tuple(analyse(table) for table in tables(make.record(trials)))
+        for trials in (healthy, [*healthy, *broken])
+    )
+    whole = next(gain for gain in beside.gains if gain.whole)
+    assert whole.validation.separable
+    assert whole.validation == alone.gains[0].validation
+    assert [row.diverged[:25] for row, one in beside.against_best if one.low is None] == [
+        "seed 1 has 700.00 nats, m"
+    ]
+    words = " ".join(headline(beside))
+    assert "1 configuration diverged and is kept out of all comparisons: K=5" in words
+
+
+def test_a_configuration_is_not_the_best_for_the_seeds_that_did_not_diverge(make):
+    trials = [
+        make.trial({"objective.num_samples": k}, seed, final={"val/nll_final": nll})
+        for k, nlls in ((1, (93.0, 93.1, 93.2)), (5, (80.0, 80.1, 700.0)))
+        for seed, nll in enumerate(nlls)
+    ]
+    failed = make.trial({"objective.num_samples": 5}, 2, TrialState.FAILED)
+    (analysis,) = map(analyse, tables(make.record([*trials[:5], failed])))
+    assert (analysis.best_row.num_samples, len(analysis.front)) == (1, 1)
+    assert "failed: loss is NaN" in " ".join(headline(analysis))

@@ -1,6 +1,9 @@
+import math
+
 import pytest
 
-from tracking.report.words import listing, measured, nats, number, p_value, signed
+from tracking.report.comparisons import Difference
+from tracking.report.words import listing, measured, nats, number, signed, times
 
 
 @pytest.mark.parametrize(
@@ -40,5 +43,7 @@ def test_lists_end_with_and_or_with_how_many_are_left_out():
     assert listing(list("abcdef"), 4) == "a, b, c, d and 2 more"
 
 
-def test_p_values_do_not_pretend_to_be_zero():
-    assert (p_value(0.0), p_value(0.0124), p_value(1.0), p_value(None)) == ("< .001", ".012", "1.000", "")
+def test_a_logarithm_of_a_ratio_is_shown_as_that_ratio():
+    assert times(Difference(math.log(2), math.log(1.5), math.log(2.7))) == ("×2.0", "[1.5, 2.7]")
+    assert times(Difference(math.log(2))) == ("×2.00", "")
+    assert times(None) == ("", "")
