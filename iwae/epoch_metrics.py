@@ -3,8 +3,18 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from iwae.config import TrainConfig
 from iwae.evaluation import Evaluation
 from iwae.gradient_snr import GradientSnr
+
+# Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
+DEFINITIONS = 2
+# Names whose numbers of an earlier version are not those of version 2: the SNR was the mean of clamped ratios
+# (under `fixed` at pixels that were not trained on), a Gaussian's bits had no byte, and some are new.
+_GRADIENT = ("gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor")
+_NEW = (
+    "gradient/encoder_snr_floor", "gradient/decoder_snr_floor", "val/nll_final_mc_error", "test/nll_mc_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,8 +71,26 @@ def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | N
         "test/active_units_kl": float(test.active_units_kl),
         "test/ess": test.ess,
     }
+    for name, error in (("val/nll_final", validation.nll_mc_error), ("test/nll", test.nll_mc_error)):
+        if error is not None:
+            metrics[f"{name}_mc_error"] = error
     if snr is not None:
         metrics["gradient/encoder_snr"] = snr.encoder
         metrics["gradient/decoder_snr"] = snr.decoder
-        metrics["gradient/snr_floor"] = snr.floor
+        metrics["gradient/encoder_snr_floor"] = snr.encoder_floor
+        metrics["gradient/decoder_snr_floor"] = snr.decoder_floor
+        metrics["gradient/snr_floor"] = max(snr.encoder_floor, snr.decoder_floor)
     return metrics
+
+
+def redefined(recorded: int, config: TrainConfig) -> frozenset[str]:
+    """The final numbers of a trial that mean something else now than when they were recorded.
+
+    Args:
+        recorded: the version of the definitions then.
+        config: the trial's.
+    """
+    if recorded >= DEFINITIONS:
+        return frozenset()
+    bits = {"test/bits_per_dim"} if config.model.likelihood == "gaussian" else set()
+    return frozenset({*_GRADIENT, *_NEW, *bits})

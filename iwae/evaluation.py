@@ -7,7 +7,7 @@ images are blocked.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -17,7 +17,9 @@ from iwae.binarization import intensities
 from iwae.errors import NonFiniteError, Stopped
 from iwae.generators import derive
 from iwae.model import VAE, Posterior
+from iwae.noise import noise_seed, rows_per_image
 from iwae.objectives import log_weights
+from iwae.sample_sums import SampleSums
 
 # Draws from one seed. Part of what a number means: another value gives other noise.
 SAMPLES_PER_CHUNK = {"cpu": 100, "cuda": 1000}
@@ -27,9 +29,8 @@ BLOCK_BYTES = {"cpu": 16 * 2**20, "cuda": 512 * 2**20}
 TEMPORARIES = 4
 # Variance of E[z_d|x] over images, or mean KL_d, above which latent d is active (Burda et al. 2016, §4).
 ACTIVE_THRESHOLD = 0.01
-# Spreads the seeds of (image, chunk) over 32 bits; odd, so that no two share a seed.
-MAX_CHUNKS = 4096
-SEED_STRIDE = 2_654_435_761
+# Neighbouring bytes are 1/255 apart in [0, 1], so the probability of a byte is its density there / 255.
+BITS_OF_A_BYTE = math.log2(255)
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,29 @@ class Evaluation:
         nll: −L_K, mean over images.
         nll_stderr: standard error of that mean over images.
         nll_few: −L at the smaller number of samples, from the same draws.
+        nll_mc_error: Monte-Carlo standard error of ``nll`` on these images: how much other noise would move
+            it; None with one sample, which says nothing about it.
         elbo: mean over images and samples of log w.
-        bits_per_dim: nll / (X ln 2).
+        bits_per_dim: nll / (X ln 2); of a Gaussian log2(255) more, which makes the density of an intensity
+            in [0, 1] the probability of its byte.
         active_units: latents whose E[z_d|x] varies over images by more than .01.
         active_units_kl: latents whose mean KL_d is above .01.
         ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
+        log_p: log p̂ = L_K of every image, float64 ``[N]``; its mean is −nll.
+        mc_error: standard error of every ``log_p`` over the noise, float64 ``[N]``; None with one sample.
     """
 
     nll: float
     nll_stderr: float
     nll_few: float
+    nll_mc_error: float | None
     elbo: float
     bits_per_dim: float
     active_units: int
     active_units_kl: int
     ess: float
+    log_p: Tensor = field(repr=False, compare=False)
+    mc_error: Tensor | None = field(repr=False, compare=False)
 
 
 @torch.no_grad()
@@ -88,13 +97,14 @@ def evaluate(
     means, kls = [], []
     block = _images_per_block(model, images.device.type)
     seed = derive(0, purpose)
+    rows = rows_per_image(num_samples, SAMPLES_PER_CHUNK[images.device.type])
     for start in range(0, len(images), block):
         x = intensities(images[start : start + block])
         posterior = model.encode(x)
         means.append(posterior.mean)
         kls.append(posterior.kl())
-        sums = _Streams(len(x), few, x.device)
-        seeds = partial(_block_seed, seed, start)
+        sums = SampleSums(len(x), few, x.device)
+        seeds = partial(_block_seed, seed, start, rows)
         for log_w in _log_weight_chunks(model, x, posterior, num_samples, seeds):
             if stopped():
                 raise Stopped
@@ -109,16 +119,41 @@ def evaluate(
         wrong = next(value for value in (*log_p.tolist(), *elbo.tolist()) if not math.isfinite(value))
         raise NonFiniteError(0, "log-weight of the evaluation", wrong)
     nll = -float(log_p.mean())
+    mc_error = monte_carlo_error(ess, num_samples)
     return Evaluation(
         nll=nll,
         nll_stderr=float(log_p.std()) / math.sqrt(len(images)),
         nll_few=-float(log_p_few.mean()),
+        nll_mc_error=None if mc_error is None else float(mc_error.square().sum().sqrt()) / len(images),
         elbo=float(elbo.mean()),
-        bits_per_dim=nll / (model.num_pixels * math.log(2)),
+        bits_per_dim=bits_per_dim(nll, model),
         active_units=active_units(torch.cat(means)),
         active_units_kl=active_units_kl(torch.cat(kls)),
         ess=float(ess.mean()),
+        log_p=log_p,
+        mc_error=mc_error,
     )
+
+
+def monte_carlo_error(ess: Tensor, num_samples: int) -> Tensor | None:
+    """Standard error of log p̂ over the noise, nats, by the delta method: √((1/ESS − 1/K) K / (K − 1)).
+
+    It is sd(w) / (√K mean(w)) of the K importance weights. A handful of effective samples makes it too small:
+    a weight that was not drawn is not in it.
+
+    Args:
+        ess: effective sample size of every image, float64 ``[N]``.
+        num_samples: K; with one there is no spread to be seen, and None.
+    """
+    if num_samples < 2:
+        return None
+    return ((1 / ess - 1 / num_samples).clamp_min(0) * (num_samples / (num_samples - 1))).sqrt()
+
+
+def bits_per_dim(nll: float, model: VAE) -> float:
+    """Bits for a pixel's byte; under a Bernoulli likelihood for a binary pixel."""
+    bits = nll / (model.num_pixels * math.log(2))
+    return bits + BITS_OF_A_BYTE if model.config.likelihood == "gaussian" else bits
 
 
 def active_units(means: Tensor) -> int:
@@ -129,34 +164,6 @@ def active_units(means: Tensor) -> int:
 def active_units_kl(kl: Tensor) -> int:
     """Number of d with mean_x KL_d > .01, from KLs ``[N, D]``; unlike Burda's it counts constant units."""
     return int((kl.double().mean(0) > ACTIVE_THRESHOLD).sum())
-
-
-class _Streams:
-    """Running sums over the samples of a block of images, each float64 ``[B]``."""
-
-    def __init__(self, num_images: int, few: int, device: torch.device) -> None:
-        self.log_sum = torch.full((num_images,), -torch.inf, dtype=torch.float64, device=device)
-        self.log_sum_squares = self.log_sum.clone()
-        self.log_sum_few = self.log_sum.clone()
-        self.total = torch.zeros_like(self.log_sum)
-        self.count = 0
-        self._few = few
-
-    def add(self, log_w: Tensor) -> None:
-        """Takes the log-weights ``[k, B]`` of the next k samples."""
-        log_w = log_w.double()
-        top = log_w.amax(0)
-        weights = torch.exp(log_w - top)
-        log_sum = weights.sum(0).log() + top
-        log_sum_squares = weights.square().sum(0).log() + 2 * top
-        left = self._few - self.count
-        if left > 0:
-            first = log_sum if left >= log_w.shape[0] else torch.logsumexp(log_w[:left], 0)
-            self.log_sum_few = torch.logaddexp(self.log_sum_few, first)
-        self.log_sum = torch.logaddexp(self.log_sum, log_sum)
-        self.log_sum_squares = torch.logaddexp(self.log_sum_squares, log_sum_squares)
-        self.total += log_w.sum(0)
-        self.count += log_w.shape[0]
 
 
 def _log_weight_chunks(
@@ -177,9 +184,9 @@ def _log_weight_chunks(
         yield log_weights(model.log_densities(x, size, noise=noise.transpose(0, 1), posterior=posterior))
 
 
-def _block_seed(seed: int, first_image: int, image: int, chunk: int) -> int:
-    """The 32-bit seed of the noise of a chunk of samples of an image, counted within its block."""
-    return (seed + SEED_STRIDE * ((first_image + image) * MAX_CHUNKS + chunk)) % 2**32
+def _block_seed(seed: int, first_image: int, rows: int, image: int, chunk: int) -> int:
+    """The seed of the noise of a chunk of samples of an image, counted within its block."""
+    return noise_seed(seed, first_image + image, chunk, rows)
 
 
 def _images_per_block(model: VAE, device: str) -> int:

@@ -1,4 +1,9 @@
-"""Signal-to-noise ratio of the gradient estimator (Rainforth et al. 2018)."""
+"""Signal-to-noise ratio of the gradient estimator (Rainforth et al. 2018).
+
+Of N draws, mean² / variance of one parameter is an F-distributed number with the expectation
+(N−1)/(N−3) · (SNR² + 1/N), which is what is taken off. What is left may be negative, and is averaged over
+parameters as it is: only of the average the root is taken, so that noise averages out.
+"""
 
 import math
 from collections.abc import Callable, Iterable
@@ -7,20 +12,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from iwae.snr_floor import Contrasts, snr_floor
+
 
 @dataclass(frozen=True)
 class GradientSnr:
-    """|E g| / sd(g), mean over the parameters of encoder and of decoder, with the noise floor taken off.
+    """Root mean square of |E g| / sd(g) over the parameters of encoder and of decoder.
 
     Attributes:
-        encoder: mean over the encoder's parameters.
-        decoder: mean over the decoder's parameters.
-        floor: what the uncorrected estimate shows with as many draws when the true ratio is 0.
+        encoder: over the encoder's parameters; 0 where noise is stronger than any signal.
+        decoder: over the decoder's parameters.
+        encoder_floor: what ``encoder`` stays below in 95 % of cases when the true ratio is 0.
+        decoder_floor: the same of ``decoder``.
     """
 
     encoder: float
     decoder: float
-    floor: float
+    encoder_floor: float
+    decoder_floor: float
 
 
 def gradient_snr(
@@ -31,17 +40,38 @@ def gradient_snr(
     Args:
         parameters: of ``encoder`` and ``decoder``.
         draws: each call gives the objective, a scalar, with fresh noise at the same minibatch.
-        num_draws: N >= 3.
+        num_draws: N >= 4.
     """
-    moments = {name: [Moments(p) for p in group] for name, group in parameters.items()}
+    groups = {name: _Group(group) for name, group in parameters.items()}
     everything = [p for group in parameters.values() for p in group]
     for draw in draws:
         gradients = iter(torch.autograd.grad(draw(), everything))
-        for group in moments.values():
-            for moment in group:
-                moment.add(next(gradients))
-    ratios = {name: mean_snr(group) for name, group in moments.items()}
-    return GradientSnr(ratios["encoder"], ratios["decoder"], snr_floor(num_draws))
+        for group in groups.values():
+            group.add([next(gradients).detach() for _ in group.moments])
+    encoder, decoder = groups["encoder"], groups["decoder"]
+    return GradientSnr(encoder.snr(), decoder.snr(), encoder.floor(num_draws), decoder.floor(num_draws))
+
+
+class _Group:
+    """The gradients of the parameters of one part of the model."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        self.moments = [Moments(p) for p in parameters]
+        self._contrasts = Contrasts(sum(p.numel() for p in parameters))
+
+    def add(self, gradients: list[Tensor]) -> None:
+        """Takes one more draw of all the parameters' gradients."""
+        for moment, gradient in zip(self.moments, gradients, strict=True):
+            moment.add(gradient)
+        self._contrasts.add(torch.cat([gradient.flatten() for gradient in gradients]))
+
+    def snr(self) -> float:
+        return root_mean_snr(self.moments)
+
+    def floor(self, num_draws: int) -> float:
+        deviations = torch.cat([moment.variance().flatten() for moment in self.moments]).sqrt()
+        varied = int((deviations > 0).sum())
+        return snr_floor(num_draws, self._contrasts.independent(deviations)) if varied else 0.0
 
 
 class Moments:
@@ -59,25 +89,21 @@ class Moments:
         self.mean.add_(deviation, alpha=1 / self.count)
         self.squares.addcmul_(deviation, deviation, value=(self.count - 1) / self.count)
 
-    def snr(self) -> Tensor:
-        """√max(0, mean² / variance − 1/N) of every element whose variance is not 0, flat.
+    def variance(self) -> Tensor:
+        """Unbiased variance of every element."""
+        return self.squares / (self.count - 1)
 
-        With N draws mean² is too large by variance / N in expectation, which is what is subtracted.
+    def squared_snr(self) -> Tensor:
+        """(N−3)/(N−1) · mean² / variance − 1/N of every element whose variance is not 0, flat.
+
+        Unbiased for SNR² under normal noise, and negative where the mean is smaller than noise makes it.
         """
         varied = self.squares > 0
-        squared = self.mean[varied].square() / (self.squares[varied] / (self.count - 1))
-        return (squared - 1 / self.count).clamp_min(0).sqrt()
+        squared = self.mean[varied].square() / self.variance()[varied]
+        return squared * ((self.count - 3) / (self.count - 1)) - 1 / self.count
 
 
-def mean_snr(moments: list[Moments]) -> float:
-    """Mean over all elements with a gradient that is not constant; 0 when there is none."""
-    ratios = torch.cat([moment.snr() for moment in moments])
-    return float(ratios.mean()) if len(ratios) else 0.0
-
-
-def snr_floor(num_draws: int) -> float:
-    """E|t_{N−1}| / √N: the expected |mean| / sd of N draws around 0."""
-    nu = num_draws - 1
-    log_gammas = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)
-    expected = 2 * math.sqrt(nu) * math.exp(log_gammas) / (math.sqrt(math.pi) * (nu - 1))
-    return expected / math.sqrt(num_draws)
+def root_mean_snr(moments: list[Moments]) -> float:
+    """√ of the mean SNR² over all elements whose gradient varies; 0 where that mean is negative."""
+    squared = torch.cat([moment.squared_snr() for moment in moments])
+    return math.sqrt(max(0.0, float(squared.mean()))) if len(squared) else 0.0

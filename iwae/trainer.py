@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -16,15 +17,29 @@ from iwae.config import TrainConfig
 from iwae.data import Dataset, load_dataset, suit
 from iwae.epoch_metrics import EpochMetrics, Progress, final_metrics, validation_metrics
 from iwae.errors import ConfigError, NonFiniteError, RecordError, Stopped
-from iwae.evaluation import Evaluation, evaluate
+from iwae.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
 from iwae.generators import generator
 from iwae.gradient_snr import GradientSnr, gradient_snr
+from iwae.image_likelihoods import image_likelihoods
 from iwae.model import VAE
+from iwae.noise import refuse_shared_noise
 from iwae.optimization import Optimization
 from iwae.stopwatch import Stopwatch, peak_memory_bytes, reset_peak_memory
 from iwae.weights import load, weights_bytes
 
 __all__ = ["EpochMetrics", "Progress", "Stopped", "Trainer", "load"]
+
+
+class FinalEvaluation(NamedTuple):
+    """What is measured once, at the end.
+
+    Attributes:
+        metrics: by MLflow name; likelihoods in nats.
+        images: log p̂ of every image, as ``iwae.image_likelihoods`` lays it out.
+    """
+
+    metrics: dict[str, float]
+    images: dict[str, np.ndarray]
 
 
 class Trainer:
@@ -43,7 +58,7 @@ class Trainer:
 
     Raises:
         DataError: the data set cannot be loaded, or does not suit the likelihood.
-        ConfigError: the device is not there.
+        ConfigError: the device is not there, or the evaluation has more samples than noise for them.
     """
 
     def __init__(self, config: TrainConfig, dataset: Dataset | None = None) -> None:
@@ -55,16 +70,17 @@ class Trainer:
         self.dataset = (load_dataset(config.data) if dataset is None else dataset).to(self.device)
         binarization = config.data.binarization
         suit(self.dataset, config)
-        train = resident(self.dataset.train, binarization, "train")
+        self._train = resident(self.dataset.train, binarization, "train")
         self.model = VAE(
             config.model,
             self.dataset.num_pixels,
             generator=generator(config.seed, "initialization"),
             # A Bernoulli sample has the mean of its intensities; rounded pixels have another one.
-            train_pixels=train if binarization == "threshold" else self.dataset.train,
+            train_pixels=self._train if binarization == "threshold" else self.dataset.train,
         ).to(self.device)
+        self._refuse_shared_noise()
         self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
-        self._optimization = Optimization(config, self.model, train)
+        self._optimization = Optimization(config, self.model, self._train)
         self._stopwatch = Stopwatch(self.device)
         reset_peak_memory(self.device)
         self._stop = threading.Event()
@@ -119,20 +135,34 @@ class Trainer:
             yield EpochMetrics(self.epoch, metrics, time.time())
 
     def finish(self) -> dict[str, float]:
-        """The final evaluation, under MLflow names. The only place that measures on test data.
+        """The numbers of the final evaluation, under MLflow names.
+
+        Raises:
+            Stopped: after ``stop()``; call it again on a trainer that loads this one's state.
+            NonFiniteError: a log-weight is NaN or infinite.
+        """
+        return self.final_evaluation().metrics
+
+    def final_evaluation(self) -> FinalEvaluation:
+        """The final evaluation. The only place that measures on test data.
 
         Raises:
             Stopped: after ``stop()``; call it again on a trainer that loads this one's state.
             NonFiniteError: a log-weight is NaN or infinite.
         """
         config = self.config.evaluation
-        test_pixels = evaluation_pixels(self.dataset.test, self.config.data.binarization, "test")
-        validation, test = (
-            self._evaluate(pixels[: config.final_num_images], config.final_num_samples, split)
-            for split, pixels in (("validation", self._validation), ("test", test_pixels))
-        )
+        test = evaluation_pixels(self.dataset.test, self.config.data.binarization, "test")
+        splits = {"validation": self._validation, "test": test}
+        shown = {split: pixels[: config.final_num_images] for split, pixels in splits.items()}
+        evaluated = {
+            split: (images, self._evaluate(images, config.final_num_samples, split))
+            for split, images in shown.items()
+        }
         snr = self._gradient_snr(config.snr_num_draws) if config.snr_num_draws > 0 else None
-        return final_metrics(validation, test, snr)
+        return FinalEvaluation(
+            final_metrics(evaluated["validation"][1], evaluated["test"][1], snr),
+            image_likelihoods(config.final_num_samples, evaluated),
+        )
 
     def weights(self) -> bytes:
         """The model as the content of a safetensors file; ``load`` reads it."""
@@ -165,6 +195,13 @@ class Trainer:
             "data hash": self.dataset.content_hash,
             "device": self.device.type,
         }
+
+    def _refuse_shared_noise(self) -> None:
+        config, chunk = self.config.evaluation, SAMPLES_PER_CHUNK[self.device.type]
+        size = max(len(self.dataset.validation), len(self.dataset.test))
+        curve, final = (min(size, most or size) for most in (config.num_images, config.final_num_images))
+        refuse_shared_noise("evaluation.num_samples", curve, config.num_samples, chunk)
+        refuse_shared_noise("evaluation.final_num_samples", final, config.final_num_samples, chunk)
 
     def _train_epoch(self) -> None:
         """The steps of the current epoch that are left."""
@@ -214,9 +251,9 @@ class Trainer:
             raise NonFiniteError(epoch, error.term, error.value) from None
 
     def _gradient_snr(self, num_draws: int) -> GradientSnr:
-        """Of the objective at its end weight, at the first training images, binarized as for evaluation."""
+        """Of the objective at its end weight, at the first images trained on; of dynamic ones one sample."""
         config = self.config
-        first = self.dataset.train[: config.batch_size]
+        first = self._train[: config.batch_size]
         x = intensities(evaluation_pixels(first, config.data.binarization, "gradient"))
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)

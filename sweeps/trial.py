@@ -150,13 +150,13 @@ class IwaeTrial:
         if time.monotonic() - self._saved_at >= self._options["checkpoint_every"]:
             self._save()
         try:
-            final = trainer.finish()
+            final = trainer.final_evaluation()
         except Stopped:
             return self._stopped()
         images = pictures(trainer.model, trainer.dataset) if self._options["figures"] else None
         unit = Checkpoint(
-            trainer.steps, tuple(self._history), self._timing(), final=final,
-            weights=trainer.weights(),
+            trainer.steps, tuple(self._history), self._timing(), final=final.metrics,
+            weights=trainer.weights(), likelihoods=_npz(final.images),
             pictures=None if images is None else _npz(images),
         )  # fmt: skip
         self._desk.write(unit)

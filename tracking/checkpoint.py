@@ -1,7 +1,7 @@
 """One unit of a trial in storage: a zip, each member with its CRC.
 
 `record.json` (every epoch so far, at the end the final numbers), `state.pt` until the end, at the end
-`weights.safetensors` and `pictures.npz`, and `seal.json`, which says whose unit it is.
+`weights.safetensors`, `likelihoods.npz` and `pictures.npz`, and `seal.json`, which says whose unit it is.
 """
 
 import io
@@ -21,7 +21,12 @@ from tracking.zips import open_zip
 
 _SEAL = "seal.json"
 _RECORD = "record.json"
-_MEMBERS = {"state": "state.pt", "weights": "weights.safetensors", "pictures": "pictures.npz"}
+_MEMBERS = {
+    "state": "state.pt",
+    "weights": "weights.safetensors",
+    "pictures": "pictures.npz",
+    "likelihoods": "likelihoods.npz",
+}
 _LONGEST_HEADER = 10**6  # bytes; of a safetensors file, with the names of its tensors and the configuration
 
 
@@ -37,6 +42,8 @@ class Checkpoint:
         final: the final numbers, in the last unit.
         weights: safetensors bytes, in the last unit.
         pictures: npz bytes of uint8 image grids, in the last unit.
+        likelihoods: npz bytes of log p̂ of every image (``tracking.image_likelihoods``), in the last unit;
+            units of older versions have none.
         time: when it was made, seconds since 1970.
         digest: SHA-256 in its seal, once it was read; None in a unit from before there were seals.
     """
@@ -48,6 +55,7 @@ class Checkpoint:
     final: Mapping[str, float] | None = None
     weights: bytes | None = None
     pictures: bytes | None = None
+    likelihoods: bytes | None = None
     time: float = field(default_factory=time.time)
     digest: str | None = field(default=None, compare=False)
 
@@ -79,7 +87,7 @@ class Checkpoint:
 
         Args:
             file: the zip.
-            payload: read state, weights and pictures too, not only the numbers.
+            payload: read state, weights, likelihoods and pictures too, not only the numbers.
             origin: which file of which sweep it must be; None asks for no seal.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from tracking.records import SweepRecord, TrialRecord
@@ -23,13 +23,20 @@ class Difference(NamedTuple):
     reproduced: float | None
 
 
-def compare(old: Mapping[str, float], new: Mapping[str, float], epoch: int | None) -> list[Difference]:
-    """The metrics that differ in a bit; time, throughput and memory are not compared."""
+def compare(
+    old: Mapping[str, float],
+    new: Mapping[str, float],
+    epoch: int | None,
+    incomparable: Collection[str] = (),
+) -> list[Difference]:
+    """The metrics that differ in a bit; time, throughput, memory and ``incomparable`` are left out."""
     names = [*old, *(name for name in new if name not in old)]
     return [
         Difference(epoch, name, old.get(name), new.get(name))
         for name in names
-        if not name.startswith(UNCOMPARED) and _bits(old.get(name)) != _bits(new.get(name))
+        if not name.startswith(UNCOMPARED)
+        and name not in incomparable
+        and _bits(old.get(name)) != _bits(new.get(name))
     ]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from iwae.epoch_metrics import DEFINITIONS
 from tracking import sources
 
 PACKAGE = "iwae-sweeps"
@@ -147,6 +148,7 @@ def environment(
         "seed": seed,
         "chunk_size": chunk_size,
         "code_sha256": code or sources.digest(sources.of_this_process()),
+        "definitions": DEFINITIONS,
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
 

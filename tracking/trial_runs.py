@@ -186,8 +186,8 @@ class TrialRuns:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
             unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
-            if unit is not None and unit.weights is not None:
-                files[view.WEIGHTS] = unit.weights
+            if unit is not None:
+                files.update(view.unit_files(unit))
             if unit is not None and self.figures:
                 files.update(_figures(trial, unit))
         if files:

@@ -215,9 +215,7 @@ def _listed(run: "Run", verb: str, points: "Counter[view.Point]") -> Iterator[st
 def _expected_files(storage: SweepStorage, trial: TrialRecord) -> dict[str, bytes]:
     files = view.trial_files(trial)
     unit = storage.newest(trial.key) if trial.state is TrialState.COMPLETE else None
-    if unit is not None and unit.weights is not None:
-        files[view.WEIGHTS] = unit.weights
-    return files
+    return files if unit is None else {**files, **view.unit_files(unit)}
 
 
 def _file_faults(store: RunStore, run: "Run", files: dict[str, bytes]) -> Iterator[str]:

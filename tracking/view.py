@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from iwae import yaml
 from iwae.config import TrainConfig
+from tracking.checkpoint import Checkpoint
 from tracking.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 
@@ -22,6 +23,7 @@ STATUS = {
 _OUTCOME_STATUS = {"finished": "FINISHED", "budget": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 MARKER = "time/train_seconds"  # every epoch has it: where it stands, the whole epoch was logged
 WEIGHTS = "model/model.safetensors"
+LIKELIHOODS = "evaluation/likelihoods.npz"
 CONFIG = "config.yaml"
 ERROR = "error.txt"
 
@@ -171,6 +173,12 @@ def trial_files(trial: TrialRecord) -> dict[str, bytes]:
     if trial.state is TrialState.FAILED:
         files[ERROR] = (trial.error or "unknown").encode()
     return files
+
+
+def unit_files(unit: Checkpoint) -> dict[str, bytes]:
+    """Artifacts of a complete trial's run that lie ready in its last unit."""
+    files = {WEIGHTS: unit.weights, LIKELIHOODS: unit.likelihoods}
+    return {path: content for path, content in files.items() if content is not None}
 
 
 def fingerprint(trial: TrialRecord) -> str:

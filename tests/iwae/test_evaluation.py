@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from linear_gaussian import LOG_P, one_dimensional
+from linear_gaussian import LOG_P, build, one_dimensional
+from scipy import stats
 
 from iwae import evaluation
 from iwae.binarization import evaluation_pixels
@@ -53,6 +54,10 @@ def test_numbers_are_those_of_all_log_weights_at_once(
     ess = (weights.sum(0) ** 2 / (weights**2).sum(0)).mean()
     assert got.ess == pytest.approx(ess, rel=1e-9)
     assert got.bits_per_dim == pytest.approx(got.nll / (64 * math.log(2)))
+    np.testing.assert_allclose(got.log_p, log_p, atol=1e-9)
+    deviation = weights.std(0, ddof=1) / weights.mean(0) / math.sqrt(250)
+    np.testing.assert_allclose(got.mc_error, deviation, rtol=1e-6)
+    assert got.nll_mc_error == pytest.approx(math.sqrt((deviation**2).sum()) / 23)
     assert -got.nll > -got.nll_few > got.elbo
 
 
@@ -81,9 +86,7 @@ def test_numbers_do_not_depend_on_how_images_are_blocked(
         assert other.ess == pytest.approx(results[0].ess, rel=1e-4)
 
 
-def test_noise_of_images_chunks_and_splits_differs(model: VAE) -> None:
-    seeds = {evaluation._block_seed(7, 0, i, c) for i in range(300) for c in range(50)}
-    assert len(seeds) == 15_000
+def test_noise_of_images_and_splits_differs(model: VAE) -> None:
     same = torch.zeros(40, 64, dtype=torch.uint8)
     assert evaluate(model, same, 20).nll_stderr > 0
     assert evaluate(model, same, 20, purpose="a").nll != evaluate(model, same, 20, purpose="b").nll
@@ -94,6 +97,30 @@ def test_more_samples_lower_the_nll_of_the_same_model(model: VAE, images: torch.
         model.decoder[0].weight *= 8  # far from its posterior, as a model is that training has moved
     values = [evaluate(model, images, samples).nll for samples in (1, 10, 1000)]
     assert values[0] > values[1] > values[2]
+
+
+def test_monte_carlo_error_is_how_much_other_noise_moves_the_nll(model: VAE, images: torch.Tensor) -> None:
+    with torch.no_grad():
+        model.decoder[0].weight *= 2
+    found = [evaluate(model, images, 200, purpose=f"noise {n}") for n in range(60)]
+    spread = np.std([one.nll for one in found], ddof=1)
+    said = np.mean([one.nll_mc_error for one in found])
+    assert said == pytest.approx(spread, rel=3 / math.sqrt(2 * 59))
+
+
+def test_one_sample_says_nothing_about_its_noise(model: VAE, images: torch.Tensor) -> None:
+    got = evaluate(model, images, 1)
+    assert (got.mc_error, got.nll_mc_error) == (None, None)
+
+
+def test_bits_of_a_gaussian_are_those_of_the_byte() -> None:
+    # x | z ~ N(1.5 z + .3, .1²) at q = p(z|x): bits are -log2 of the mass between byte − ½ and byte + ½.
+    model = build(np.array([[1.5]]), np.array([0.3]), 0.1, np.array([0.0]), np.array([1.0])).float()
+    images = torch.tensor([[40], [200]], dtype=torch.uint8)
+    marginal = stats.norm(0.3, math.hypot(1.5, 0.1))
+    edges = [(byte + np.array([-0.5, 0.5])) / 255 for byte in (40, 200)]
+    bits = np.mean([-np.log2(np.diff(marginal.cdf(edge))[0]) for edge in edges])
+    assert evaluate(model, images, 50_000).bits_per_dim == pytest.approx(bits, abs=0.02)
 
 
 def test_unit_of_constant_mean_and_other_variance_is_inactive_by_variance_and_active_by_kl() -> None:

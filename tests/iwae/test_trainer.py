@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 from iwae import optimization as optimization_module
+from iwae.binarization import intensities, resident
 from iwae.config import TrainConfig
 from iwae.data import Dataset, content_hash
 from iwae.errors import ConfigError, DataError, NonFiniteError, RecordError
@@ -188,6 +189,8 @@ def test_metrics_have_the_documented_names(small_config: Configure, digits: Data
         "val/nll_final", "val/nll_final_stderr", "val/nll_final_few", "test/nll", "test/nll_stderr",
         "test/nll_few", "test/elbo", "test/bits_per_dim", "test/active_units", "test/active_units_kl",
         "test/ess", "gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor",
+        "gradient/encoder_snr_floor", "gradient/decoder_snr_floor", "val/nll_final_mc_error",
+        "test/nll_mc_error",
     }  # fmt: skip
 
 
@@ -381,3 +384,23 @@ def test_output_bias_starts_at_the_mean_of_the_pixels_that_are_trained_on(
     for kind, pixels in (("threshold", gray > 0.5), ("dynamic", gray)):
         mean = pixels.mean(0).clip(0.001, 0.999)
         np.testing.assert_allclose(biases[kind], np.log(mean / (1 - mean)), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_noise_is_measured_at_pixels_that_were_trained_on(
+    small_config: Configure, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(data={"binarization": "fixed"}, num_epochs=1)
+    instance = Trainer(config, digits)
+    list(instance.epochs())
+    seen: list[torch.Tensor] = []
+    log_densities = instance.model.log_densities
+
+    def kept(x: torch.Tensor, *arguments: Any, **more: Any) -> Any:
+        seen.append(x)
+        return log_densities(x, *arguments, **more)
+
+    monkeypatch.setattr(instance.model, "log_densities", kept)
+    instance._gradient_snr(4)
+    trained_on = resident(digits.train, "fixed", "train")[: config.batch_size]
+    assert all(torch.equal(x, intensities(trained_on)) for x in seen)
+    assert len(seen) == 4

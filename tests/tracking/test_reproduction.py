@@ -10,6 +10,8 @@ import torch
 from scipy import stats
 from trained import plan
 
+from iwae.config import TrainConfig
+from iwae.epoch_metrics import redefined
 from iwae.errors import RecordError
 from tracking.comparison import compare, seed_noise
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
@@ -64,6 +66,40 @@ def test_a_stopped_trial_is_reproduced_up_to_its_last_epoch(record: SweepRecord)
     assert result.verdict == "BITWISE"
     assert len(result.history) == 2
     assert result.final is None
+
+
+def of_version_one(trial: TrialRecord, **numbers: float) -> TrialRecord:
+    """The trial as it was recorded before the definitions had a version."""
+    then = {name: value for name, value in trial.provenance.items() if name != "definitions"}
+    attempts = ({**trial.attempts[-1], "provenance": then},)
+    new = {name: value for name, value in (trial.final or {}).items() if not name.endswith("_mc_error")}
+    return dataclasses.replace(trial, attempts=attempts, final={**new, **numbers})
+
+
+def test_numbers_of_an_older_definition_do_not_make_a_trial_diverge(record: SweepRecord):
+    trial = of_version_one(record.trials[0])
+    result = reproduce(record, trial)
+    assert result.verdict == "BITWISE"
+    assert result.changed["definitions"] == [None, 2]
+    assert result.explanation.endswith(
+        "recorded under an older definition and not compared: test/nll_mc_error, val/nll_final_mc_error"
+    )
+
+
+def test_only_what_was_redefined_is_left_out(record: SweepRecord):
+    trial = record.trials[0]
+    wrong = (trial.final or {})["test/bits_per_dim"] + 1e-9  # of a Bernoulli likelihood it means what it did
+    old = of_version_one(trial, **{"test/bits_per_dim": wrong})
+    result = judge(record, old, trial.history, trial.final, {}, {})
+    assert result.verdict == "DIVERGED"
+    assert [difference.metric for difference in result.differences] == ["test/bits_per_dim"]
+
+
+def test_bits_of_a_gaussian_were_redefined():
+    gaussian = {"data": {"name": "digits", "binarization": "none"}, "model": {"likelihood": "gaussian"}}
+    assert "test/bits_per_dim" in redefined(1, TrainConfig.parse(gaussian))
+    assert "test/bits_per_dim" not in redefined(1, TrainConfig.parse({"data": {"name": "digits"}}))
+    assert redefined(2, TrainConfig.parse(gaussian)) == frozenset()
 
 
 def test_an_altered_epoch_is_named_with_both_values(record: SweepRecord):

@@ -1,9 +1,11 @@
 """A sweep that the real trainer trained: two configurations of two seeds on scikit-learn's digits."""
 
+import io
 import socket
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from iwae.config import TrainConfig
@@ -64,8 +66,11 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
                     "provenance": provenance},
     )  # fmt: skip
     history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
-    final = trainer.finish()
+    final = trainer.final_evaluation()
     torch.set_num_threads(before)
-    storage.write_checkpoint(
-        trial.key, Checkpoint(len(history), history, final=final, weights=trainer.weights())
+    images = io.BytesIO()
+    np.savez_compressed(images, **final.images)  # type: ignore[arg-type]
+    unit = Checkpoint(
+        len(history), history, final=final.metrics, weights=trainer.weights(), likelihoods=images.getvalue()
     )
+    storage.write_checkpoint(trial.key, unit)

@@ -109,9 +109,10 @@ def gradients(analysis: Analysis, axis: Axis) -> Chart | None:
     """Signal-to-noise ratio of encoder's and decoder's gradient, with the floor of the estimate."""
     columns, unit = ("encoder_snr", "decoder_snr"), "|mean| / standard deviation"
     chart = _side_by_side(axis, columns, ("Encoder gradient", "Decoder gradient"), (unit, unit), zero=columns)
-    floors = [floor for row in analysis.table.configurations for floor in row.values("snr_floor")]
-    if chart is not None and floors:
-        for panel in ("", "2"):
+    for panel, column in zip(("", "2"), columns, strict=True):
+        rows = analysis.table.configurations
+        floors = [floor for row in rows for floor in row.values(f"{column}_floor")]
+        if chart is not None and floors:
             _level(chart, panel, max(floors), f"floor: {number(max(floors), 2)}")
     return chart
 

@@ -108,12 +108,26 @@ def _gradients(analysis: Analysis) -> str:
     axis = axis_of(analysis)
     draws = sorted({t.config.evaluation.snr_num_draws for r in axis.rows for t in r.trials})
     caption = (
-        f"Mean over parameters of |mean| / standard deviation, from {listing([f'{n:,}' for n in draws])}"
-        " gradient draws at the end of training. Dashed: the floor, which this many draws show without any"
-        f" signal. {note(axis.detailed)}"
+        "Root mean square over parameters of |mean| / standard deviation, less what noise adds, from"
+        f" {listing([f'{n:,}' for n in draws])} gradient draws at the end of training. Dashed: the floor,"
+        f" below which 95 % of numbers without any signal are. {_older_gradients(analysis)}{note(axis.detailed)}"
     )
     absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
     return chart(gradients(analysis, axis), caption, absent)
+
+
+def _older_gradients(analysis: Analysis) -> str:
+    """What the numbers of trials that an older version measured are instead."""
+    finals = [trial.final or {} for row in analysis.table.configurations for trial in row.trials]
+    measured_at_all = [final for final in finals if "gradient/encoder_snr" in final]
+    old = sum("gradient/encoder_snr_floor" not in final for final in measured_at_all)
+    if not old:
+        return ""
+    whose = "All trials were" if old == len(finals) else f"{plural(old, 'trial')} of {len(finals)} were"
+    return (
+        f"{whose} measured by an older version, as the mean of the ratios with those below noise set to 0:"
+        " not comparable with numbers of this version. "
+    )
 
 
 def _memory(analysis: Analysis) -> str:

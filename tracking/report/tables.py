@@ -21,6 +21,16 @@ def _final(name: str) -> Callable[[TrialRecord], float | None]:
     return lambda trial: (trial.final or {}).get(name)
 
 
+def _snr_floor(part: str) -> Callable[[TrialRecord], float | None]:
+    """The floor of the number shown; older records have one for both parts."""
+
+    def measure(trial: TrialRecord) -> float | None:
+        final = trial.final or {}
+        return final.get(f"gradient/{part}_snr_floor", final.get("gradient/snr_floor"))
+
+    return measure
+
+
 def _seconds_per_epoch(trial: TrialRecord) -> float | None:
     return trial.train_seconds / trial.history[-1].epoch if trial.history else None
 
@@ -43,7 +53,8 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "ess": _final("test/ess"),
     "encoder_snr": _final("gradient/encoder_snr"),
     "decoder_snr": _final("gradient/decoder_snr"),
-    "snr_floor": _final("gradient/snr_floor"),
+    "encoder_snr_floor": _snr_floor("encoder"),
+    "decoder_snr_floor": _snr_floor("decoder"),
     "peak_memory_bytes": _peak_memory,
 }
 

@@ -100,7 +100,8 @@ class Factory:
             "test/active_units": float(min(size, 18 + round(2 * math.log(k) + rng.normal() / 3))),
             "test/active_units_kl": 20.0, "test/ess": 30 / math.sqrt(k) + rng.normal(),
             "gradient/encoder_snr": 0.45 / math.sqrt(k) + 0.02, "gradient/decoder_snr": 0.3 * math.sqrt(k),
-            "gradient/snr_floor": 0.08,
+            "gradient/snr_floor": 0.08, "gradient/encoder_snr_floor": 0.05,
+            "gradient/decoder_snr_floor": 0.08,
         }  # fmt: skip
         return {**numbers, "test/nll_few": numbers["test/nll"] + few}
 
