@@ -110,7 +110,8 @@ def _gradients(analysis: Analysis) -> str:
     caption = (
         "Root mean square over parameters of |mean| / standard deviation, less what noise adds, from"
         f" {listing([f'{n:,}' for n in draws])} gradient draws at the end of training. Dashed: the floor,"
-        f" below which 95 % of numbers without any signal are. {_older_gradients(analysis)}{note(axis.detailed)}"
+        " below which 95 % of numbers without any signal are."
+        f" {_older_gradients(analysis)}{note(axis.detailed)}"
     )
     absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
     return chart(gradients(analysis, axis), caption, absent)
