@@ -124,7 +124,9 @@ def reproduce(
     if (run_id is None) == (best_of is None):
         raise ConfigError("RUN_ID", "give either a run id or --best NAME")
     store = open_store(tracking_uri, None, create=False)
-    result = reproduce_run(store, files_of(storage), run_id=run_id, best_of=best_of, console=err)
+    result = reproduce_run(
+        store, files_of(storage), run_id=run_id, best_of=best_of, console=err, only_here=storage is not None
+    )
     if json:
         print_json(result.to_dict())
     else:

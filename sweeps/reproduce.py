@@ -14,22 +14,24 @@ from tracking.store import RunStore
 
 
 def reproduce_run(
-    store: RunStore, files: Files, *, run_id: str | None, best_of: str | None, console: Console
-) -> Reproduction:
+    store: RunStore, files: Files, *, run_id: str | None, best_of: str | None, console: Console,
+    only_here: bool = False,
+) -> Reproduction:  # fmt: skip
     """Train a recorded trial again; without a run's id where the result could not be recorded at the end.
 
     Args:
         store: the tracking store, open.
-        files: the storage, used with ``best_of``, and where the run's own is gone.
+        files: the storage, used with ``best_of``, with ``only_here``, and where the run's own is gone.
         run_id: a trial's run, or
         best_of: the name of a sweep, whose best configuration's median run is taken.
         console: where progress is shown.
+        only_here: the record is in ``files``, whatever storage the run names.
 
     Raises:
         RecordError: no such run or sweep, its record or data are gone, or its reproduction could not be
             recorded; nothing was trained.
     """
-    record, trial, original = _find(store, files, run_id, best_of)
+    record, trial, original = _find(store, files, run_id, best_of, only_here)
     if not trial.history:
         raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
     store.prepare(record.name)
@@ -49,7 +51,7 @@ def reproduce_run(
 
 
 def _find(
-    store: RunStore, files: Files, run_id: str | None, best_of: str | None
+    store: RunStore, files: Files, run_id: str | None, best_of: str | None, only_here: bool
 ) -> tuple[SweepRecord, TrialRecord, str]:
     if best_of is not None:
         record = SweepStorage(files, best_of).record()
@@ -64,8 +66,8 @@ def _find(
         return record, choice.trial, found
     assert run_id is not None
     name, key, where = store.find_trial(run_id)
-    storage = SweepStorage(open_storage(where), name)
-    record = (storage if storage.exists else SweepStorage(files, name)).record()
+    here, there = SweepStorage(files, name), SweepStorage(open_storage(where), name)
+    record = (here if only_here or not there.exists else there).record()
     return record, _trial_of(record, key), run_id
 
 

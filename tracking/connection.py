@@ -1,7 +1,10 @@
 """Opens a tracking store: a local database is made once and whole, a server that is away is told at once."""
 
+import logging
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -10,7 +13,9 @@ from iwae.errors import RecordError
 from tracking import uris
 from tracking.client import Client
 from tracking.locks import file_lock
+from tracking.relocation import bring_home, followed
 
+_log = logging.getLogger(__name__)
 _PROBE_SECONDS = 3.0
 _DATABASES = ("postgresql", "mysql", "mssql")
 
@@ -31,9 +36,20 @@ def connect(uri: str, create: bool = False) -> Client:
         _require_database(uris.sqlite_path(uri), create)
     elif uri.startswith(_DATABASES):
         _ask_database(uri)
-    client = Client(uri)
+    client = Client(uri, _followed(uri))
     client.experiments()
     return client
+
+
+def _followed(uri: str) -> Callable[[str], str]:
+    """Where the addresses in the store lie now; those of a local database follow it."""
+    if not uri.startswith("sqlite"):
+        return str
+    root = uris.artifact_root(uri)
+    former = bring_home(uris.sqlite_path(uri), root)
+    for old in former:
+        _log.warning("%s was made elsewhere: its artifacts at %s are now at %s", uris.shown(uri), old, root)
+    return partial(followed, former=former, root=root)
 
 
 def _require_database(path: Path, create: bool) -> None:
@@ -41,8 +57,8 @@ def _require_database(path: Path, create: bool) -> None:
         return
     if not create:
         raise RecordError(
-            f"no tracking store at {path}: `sweeps run` makes one,"
-            " --tracking-uri or MLFLOW_TRACKING_URI names another"
+            f"no tracking store at {path}: `sweeps run` makes one, `sweeps verify NAME --repair` makes it"
+            " again from storage, --tracking-uri or MLFLOW_TRACKING_URI names another"
         )
     with file_lock(path.with_name(f".{path.name}.lock")):
         if _exists(path):

@@ -91,8 +91,9 @@ class SweepRun:
         other = self._run.tags.get("sweeps.storage", record.storage)
         if other != record.storage and SweepStorage(open_storage(other), record.name).exists:
             raise RecordError(
-                f"the name {record.name} is taken in {self._client.uri} by the sweep in {other}:"
-                f" `sweeps delete {record.name}` or another --name"
+                f"the runs of {record.name} in {self._client.uri} are those of the sweep in {other}, not in"
+                f" {record.storage}: --storage {other} goes on with it, another --tracking-uri records"
+                " this one"
             )
 
 

@@ -232,7 +232,7 @@ def test_a_name_taken_by_a_sweep_in_another_storage_is_refused(
 ):
     store.sync(finished.storage.record())
     other = Sweep(tmp_path / "other")
-    with pytest.raises(RecordError, match=r"the name tiny is taken in sqlite:.* by the sweep in "):
+    with pytest.raises(RecordError, match=r"the runs of tiny in sqlite:.* are those of the sweep in "):
         store.sync(other.storage.record())
 
 

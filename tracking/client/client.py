@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ class Client(Calls):
 
     Args:
         uri: the tracking store.
+        followed: where an artifact address lies now, of a store that was copied or moved.
 
     Attributes:
         artifacts: the files of runs.
@@ -67,8 +68,9 @@ class Client(Calls):
         RecordError: from every method, when the store does not answer or refuses.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, followed: Callable[[str], str] = str) -> None:
         super().__init__(uri)
+        self._followed = followed
         self._artifact_uris: dict[str, str] = {}
         self._data_sets = threading.Lock()
         self.artifacts = Artifacts(self, self._artifact_uri)
@@ -183,7 +185,7 @@ class Client(Calls):
 
     def _plain(self, run: MlflowRun) -> Run:
         info, data = run.info, run.data
-        self._artifact_uris[info.run_id] = info.artifact_uri
+        self._artifact_uris[info.run_id] = self._followed(info.artifact_uri)
         inputs = run.inputs.dataset_inputs if run.inputs is not None else []
         datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
         return Run(
