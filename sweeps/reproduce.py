@@ -5,6 +5,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from iwae.errors import RecordError
+from tracking.codes import code_of
 from tracking.files import Files
 from tracking.records import SweepRecord, TrialRecord
 from tracking.report.tables import best
@@ -42,7 +43,8 @@ def reproduce_run(
             word = "the same" if same else "different"
             status.update(f"epoch {epoch} of {trial.config.num_epochs}: {word}")
 
-        result = reproduce(record, trial, on_epoch=show)
+        ran = code_of(SweepStorage(open_storage(record.storage), record.name), record, trial)
+        result = reproduce(record, trial, ran=ran, on_epoch=show)
     try:
         return store.log_reproduction(record, trial, original, result)
     except RecordError as error:

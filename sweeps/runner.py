@@ -22,7 +22,7 @@ from sweeps.plan import draw_plan
 from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
-from tracking import provenance
+from tracking import codes, provenance
 from tracking.contents import known_data, refuse_changed
 from tracking.data_set import DataSet
 from tracking.files import Files, StorageError
@@ -32,6 +32,7 @@ from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.report.caveats_of_trials import repeated_images
 from tracking.report.tables import Best, best
 from tracking.sessions import Session, refuse_if_live, stop_leftovers
+from tracking.sources import listed
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
@@ -121,9 +122,17 @@ def resume_sweep(
     record_in(spec, storage, store)
     check_resources(spec, address)
     data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
+    code = provenance.code()
     with how_to_go_on(storage, console), Session(storage, command=" ".join(sys.argv)) as session:
         for line in mend(storage):
             console.print(f"mended: {line}", soft_wrap=True, highlight=False)
+        if other := codes.note(storage, session.number, code):
+            console.print(
+                f"code: {listed(other)} changed since the sweep began: trials now run under other code than"
+                " before, and the report says so",
+                soft_wrap=True,
+                highlight=False,
+            )
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)

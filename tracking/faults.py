@@ -35,6 +35,9 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
     for number in storage.session_numbers():
         if (why := _why_not(storage, f"sessions/{number:04d}.json")) is not None:
             yield Fault(None, f"storage: sessions/{number:04d}.json {why}")
+    for name in sorted(storage.files.entries(storage.path("codes"))):
+        if (why := _why_not(storage, f"codes/{name}")) is not None:
+            yield Fault(None, f"storage: codes/{name} {why}")
     for key, names in storage.trial_names().items():
         if key not in keys:
             yield Fault(key, "storage: this folder belongs to no trial of the plan")

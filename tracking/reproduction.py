@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,9 @@ from iwae.data import Dataset, load_dataset
 from iwae.epoch_metrics import redefined
 from iwae.errors import RecordError
 from iwae.trainer import Trainer
+from tracking import sources
 from tracking.comparison import Difference, Verdict, compare, verdict_of
-from tracking.provenance import code, code_identity, differences, environment
+from tracking.provenance import code, code_files, code_identity, differences, environment
 from tracking.records import EpochRecord, SweepRecord, TrialRecord
 
 
@@ -59,7 +60,11 @@ class Reproduction:
 
 
 def reproduce(
-    record: SweepRecord, trial: TrialRecord, *, on_epoch: Callable[[int, bool], None] | None = None
+    record: SweepRecord,
+    trial: TrialRecord,
+    *,
+    ran: Mapping[str, Any] | None = None,
+    on_epoch: Callable[[int, bool], None] | None = None,
 ) -> Reproduction:
     """Train a trial again, on the recorded kind of device, with the recorded threads, and compare.
 
@@ -68,6 +73,7 @@ def reproduce(
     Args:
         record: the sweep, whose seeds say what noise is.
         trial: one of its trials.
+        ran: the code that the trial ran under; None is that of the sweep's start.
         on_epoch: hears each epoch and whether it was the same.
 
     Raises:
@@ -92,8 +98,20 @@ def reproduce(
             str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed, config.chunk_size
         )
     changed = differences(then, now)
-    changed.update(differences({"code": code_identity(record.code)}, {"code": code_identity(code())}))
-    return judge(record, trial, tuple(history), final, now, changed)
+    if "code_sha256" not in then:  # of a version that did not note it
+        del changed["code_sha256"]
+    ran = record.code if ran is None else ran
+    changed.update(differences({"code": code_identity(ran)}, {"code": code_identity(code())}))
+    judged = judge(record, trial, tuple(history), final, now, changed)
+    return replace(judged, explanation=judged.explanation + _other_code(then, now, ran))
+
+
+def _other_code(then: Mapping[str, Any], now: Mapping[str, Any], ran: Mapping[str, Any]) -> str:
+    """That the code is not the one that the trial ran under; empty where it is, or was not noted."""
+    if then.get("code_sha256") in (None, now["code_sha256"]):
+        return ""
+    files = sources.changed(code_files(ran), sources.of_this_process()) if code_files(ran) else []
+    return f"; the code is not the same: {sources.listed(files) or 'which files differ is not recorded'}"
 
 
 def judge(

@@ -5,6 +5,7 @@
         sweep.zip                             spec, plan, code, data and the sweep's id: what was decided
         spec.yaml  plan.jsonl  code.json      the same, for people; data.json and instance.json beside them
         sessions/0001.json                    one file a driver that worked on the sweep
+        codes/0002.json                       the code of a later driver, where it is another one
         stop.json                             somebody asked to stop; removed by `resume`
         trials/<key>/
             attempt-0001.json                 when, where and in which environment it started

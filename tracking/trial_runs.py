@@ -15,6 +15,7 @@ from iwae.errors import RefusedError
 from tracking import view
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
+from tracking.codes import code_of
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.storage import SweepStorage, open_storage
 from tracking.turns import Turn
@@ -181,11 +182,11 @@ class TrialRuns:
     def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
         files: dict[str, bytes] = {}
         if len(trial.attempts) != known.attempts:
-            files["provenance/code.json"] = view.pretty_json(record.code)
+            files["provenance/code.json"] = view.pretty_json(code_of(_storage(record), record, trial))
         if files or trial.state is TrialState.FAILED:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
-            unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
+            unit = _storage(record).newest(trial.key)
             if unit is not None:
                 files.update(view.unit_files(unit))
             if unit is not None and self.figures:
@@ -215,6 +216,10 @@ def batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
 
 
 _drawing = threading.Lock()  # matplotlib keeps fonts and caches for all threads
+
+
+def _storage(record: SweepRecord) -> SweepStorage:
+    return SweepStorage(open_storage(record.storage), record.name)
 
 
 def _figures(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:

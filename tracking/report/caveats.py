@@ -5,7 +5,7 @@ from statistics import fmean
 
 from tracking.records import SweepRecord
 from tracking.report.analysis import Analysis
-from tracking.report.caveats_of_trials import left_out, repeated_images, sampling, timing
+from tracking.report.caveats_of_trials import codes, left_out, repeated_images, sampling, timing
 from tracking.report.comparisons import common_spread
 from tracking.report.words import listing, nats, plural
 from tracking.report.yardstick import Yardstick
@@ -13,7 +13,8 @@ from tracking.report.yardstick import Yardstick
 
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
     """Sentences about the whole sweep, then about each table; the most limiting first."""
-    sentences = [*left_out(record), *_yardsticks(analyses), *repeated_images(record), *timing(record)]
+    sentences = [*left_out(record), *codes(record), *_yardsticks(analyses)]
+    sentences += [*repeated_images(record), *timing(record)]
     for analysis in analyses:
         sentences += [*_diverged(analysis), *_seeds(analysis), *_looks(analysis)]
         sentences += [*_pairs(analysis), *_cut(analysis), *_noise(analysis)]

@@ -1,5 +1,7 @@
 """What the report cannot say because of how the trials were drawn, run and timed."""
 
+from collections import Counter
+
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.report.words import listing, plural
 
@@ -64,6 +66,23 @@ def timing(record: SweepRecord) -> list[str]:
     if again:
         sentences.append(f"{plural(again, 'complete trial')} resumed from a checkpoint at least once.")
     return sentences
+
+
+def codes(record: SweepRecord) -> list[str]:
+    """That trials ran under more than one code."""
+    counts = Counter(code for trial in record.complete for code in sorted(_codes(trial)))
+    if len(counts) < 2:
+        return []
+    named = [f"{plural(count, 'trial')} under {code}" for code, count in counts.items()]
+    return [
+        f"Complete trials ran under {len(counts)} versions of the code ({listing(named, 4)}): part of a"
+        " difference between them may be the code's."
+    ]
+
+
+def _codes(trial: TrialRecord) -> set[str]:
+    found = {attempt.get("provenance", {}).get("code_sha256") for attempt in trial.attempts}
+    return {"one that was not noted" if sha256 is None else f"{sha256[:12]}…" for sha256 in found}
 
 
 def sampling(record: SweepRecord) -> list[str]:

@@ -1,0 +1,52 @@
+"""Under which code a trial ran: that of the sweep's start, or that of a driver that went on with it later."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracking.provenance import code_files
+from tracking.records import SweepRecord, TrialRecord
+from tracking.sources import changed
+from tracking.storage import SweepStorage
+
+
+def note(storage: SweepStorage, session: int, code: Mapping[str, Any]) -> list[str]:
+    """Keep a later driver's code, where it is not that of the sweep's start.
+
+    Args:
+        storage: the sweep.
+        session: the driver's number.
+        code: ``tracking.provenance.code`` of the driver.
+
+    Returns:
+        The paths of the source files that differ; empty also where the start's were not noted.
+    """
+    before = storage.decided().code()
+    if sha256(before) == sha256(code):
+        return []
+    storage.write_json(_name(session), code)
+    return changed(code_files(before), code_files(code)) if code_files(before) else []
+
+
+def code_of(storage: SweepStorage, record: SweepRecord, trial: TrialRecord) -> Mapping[str, Any]:
+    """The code of a trial's newest attempt; empty where that is lost.
+
+    Args:
+        storage: the sweep.
+        record: of the sweep.
+        trial: one of its trials.
+    """
+    ran = trial.provenance.get("code_sha256")
+    if ran is None or ran == sha256(record.code):
+        return record.code
+    code = storage.read_json(_name(int(trial.attempts[-1].get("session", 0)))) or {}
+    return code if sha256(code) == ran else {}
+
+
+def sha256(code: Mapping[str, Any]) -> str | None:
+    """The hash that names the sources of a code; None in the records of versions that did not note it."""
+    sources = code.get("sources")
+    return sources.get("sha256") if isinstance(sources, Mapping) else None
+
+
+def _name(session: int) -> str:
+    return f"codes/{session:04d}.json"
