@@ -56,7 +56,7 @@ def submit(
     from sweeps.spec import load_spec
     from sweeps.submission import submit as submit_sweep
 
-    parsed = load_spec(spec, assignments or (), name)
+    parsed = load_spec(spec, assignments or (), name, here=False)
     destination = Destination.checked(
         storage or os.environ.get("SWEEPS_STORAGE"), tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     )

@@ -19,6 +19,7 @@ from sweeps import signals
 from sweeps.capacity import Node, check_fits, waiting
 from sweeps.output import say
 from sweeps.spec import SweepSpec
+from sweeps.surroundings import make_environment_absolute
 from sweeps.travel import pack
 
 # Ray reads these when it is imported or started; what the user has set stays.
@@ -68,6 +69,7 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
     """
     for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    make_environment_absolute()
     if address is None:
         # Ray's servers then listen on 127.0.0.1; else on every address, for whoever comes by.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

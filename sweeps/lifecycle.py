@@ -11,6 +11,7 @@ from sweeps.assignments import assign
 from sweeps.plan import extend_plan
 from sweeps.runner import SweepResult, resume_sweep, run_sweep
 from sweeps.spec import SweepSpec, differences
+from sweeps.surroundings import with_data_found
 from tracking.files import Files
 from tracking.sessions import live_session, refuse_if_live
 from tracking.storage import SweepStorage, open_storage
@@ -64,7 +65,7 @@ def extend(
         ConfigError: the extended spec is wrong, or would lose a trial.
     """
     refuse_if_live(storage)
-    new = SweepSpec.parse(assign(storage.spec(), assignments))
+    new = SweepSpec.parse(with_data_found(assign(storage.spec(), assignments), begun=True))
     if new.name != storage.name:
         raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
     plan = extend_plan(storage.plan(), new)
@@ -104,7 +105,9 @@ def fork(
         # Beside the run it came from, wherever the spec of that says that it is.
         "tracking": {**old.get("tracking", {}), "experiment": store.experiment_of(origin).name},
     }
-    return run_sweep(SweepSpec.parse(document), files, store, console=console, address=address)
+    return run_sweep(
+        SweepSpec.parse(with_data_found(document, begun=True)), files, store, console=console, address=address
+    )
 
 
 def _free_name(stem: str, files: Files, store: RunStore) -> str:

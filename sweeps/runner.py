@@ -13,18 +13,16 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from iwae.data import load_dataset, suit
 from iwae.errors import RecordError, SweepError
 from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
+from sweeps.data_sets import prepare_data
 from sweeps.display import Display
 from sweeps.plan import draw_plan
 from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import codes, provenance
-from tracking.contents import known_data, refuse_changed
-from tracking.data_set import DataSet
 from tracking.files import Files, StorageError
 from tracking.mending import mend
 from tracking.recorder import Recorder
@@ -206,35 +204,6 @@ def _name_taken(name: str, where: str) -> RecordError:
         f"name: {name} is not allowed: must be new in {where}; go on with `sweeps resume {name}`,"
         f" add to it with `sweeps extend {name}`, or choose another --name"
     )
-
-
-def prepare_data(
-    plan: list[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
-) -> list[DataSet]:
-    """Download and read every data set of the plan before Ray starts.
-
-    Args:
-        plan: the trials.
-        spec: of the sweep.
-        record: of the sweep, when it has begun.
-
-    Returns:
-        What the data sets hold, those included that only the record knows.
-
-    Raises:
-        UserError: a data set is missing, malformed, not what it was, or does not suit its model.
-    """
-    found = {} if record is None else {one.config: one for one in record.data}
-    known = set() if record is None else known_data(record)
-    for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
-        dataset = load_dataset(config, download=True, moved=config in known)
-        configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
-        for likelihood in {config.model.likelihood: config for config in configs}.values():
-            suit(dataset, likelihood)
-        if record is not None:
-            refuse_changed(record, config, dataset)
-        found[config] = DataSet.of(config, dataset)
-    return list(found.values())
 
 
 def _announce(

@@ -27,6 +27,7 @@ from sweeps.sections import (
     Tracking,
 )
 from sweeps.space import Space, merge, parse_space
+from sweeps.surroundings import with_data_found
 from tracking import names
 
 # A spec decides results by these alone; the rest may change while a sweep goes on.
@@ -131,13 +132,16 @@ class SweepSpec(Part):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_spec(source: str, assignments: Sequence[str] = (), name: str | None = None) -> SweepSpec:
+def load_spec(
+    source: str, assignments: Sequence[str] = (), name: str | None = None, *, here: bool = True
+) -> SweepSpec:
     """The spec in a file, or a ready one.
 
     Args:
         source: path of a YAML file, or the name of a ready spec.
         assignments: ``path=value``, each put in before anything is checked.
         name: replaces the spec's own.
+        here: paths are of this machine, as seen from the current folder.
 
     Raises:
         ConfigError: there is no such file, or the spec is not allowed.
@@ -149,7 +153,7 @@ def load_spec(source: str, assignments: Sequence[str] = (), name: str | None = N
         raise ConfigError(source, str(error)) from None
     if not isinstance(document, Mapping):
         raise ConfigError(source, "must be a mapping with name, base and search")
-    document = assign(document, assignments)
+    document = with_data_found(assign(document, assignments), here=here)
     return SweepSpec.parse(document if name is None else {**document, "name": name})
 
 

@@ -1,0 +1,42 @@
+"""The data sets of a plan, read before anything starts."""
+
+from pathlib import Path
+
+from iwae.data import load_dataset, suit
+from iwae.errors import ConfigError
+from sweeps.spec import SweepSpec
+from tracking.contents import known_data, refuse_changed
+from tracking.data_set import DataSet
+from tracking.records import PlannedTrial, SweepRecord
+
+
+def prepare_data(
+    plan: list[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
+) -> list[DataSet]:
+    """Download and read every data set of the plan before Ray starts.
+
+    Args:
+        plan: the trials.
+        spec: of the sweep.
+        record: of the sweep, when it has begun.
+
+    Returns:
+        What the data sets hold, those included that only the record knows.
+
+    Raises:
+        UserError: a data set is missing, malformed, not what it was, or does not suit its model.
+    """
+    found = {} if record is None else {one.config: one for one in record.data}
+    known = set() if record is None else known_data(record)
+    for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
+        if config.path is not None and not Path(config.path).is_absolute():
+            raise ConfigError("base.data.path", f"{config.path} is not allowed: must be absolute here, since"
+                              " workers have a folder of their own (`sweeps run` makes it so)")  # fmt: skip
+        dataset = load_dataset(config, download=True, moved=config in known)
+        configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
+        for likelihood in {config.model.likelihood: config for config in configs}.values():
+            suit(dataset, likelihood)
+        if record is not None:
+            refuse_changed(record, config, dataset)
+        found[config] = DataSet.of(config, dataset)
+    return list(found.values())
