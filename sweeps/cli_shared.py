@@ -150,7 +150,7 @@ def files_of(storage: str | None) -> "Files":
         RecordError: it does not answer: no such bucket, no credentials.
     """
     from tracking.files import StorageError
-    from tracking.storage import open_storage
+    from tracking.places import open_storage
 
     files = open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
     try:

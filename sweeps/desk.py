@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from iwae.errors import SweepError
 from tracking.checkpoint import Checkpoint
 from tracking.files import StorageError
+from tracking.places import open_storage
 from tracking.records import PlannedTrial, TrialState
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 
 # A full disk that is cleared, a file system that is mounted again, an S3 that asks to slow down.
 PATIENCE_SECONDS = 60.0

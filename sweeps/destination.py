@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from iwae.errors import RecordError
-from tracking.storage import open_storage
+from tracking.places import open_storage
 from tracking.uris import resolve_tracking_uri, shown
 
 
@@ -52,7 +52,9 @@ class Destination:
                 f" (or MLFLOW_TRACKING_URI): {why}"
             )
         resolved = resolve_tracking_uri(tracking_uri)
-        if tracking_uri.startswith("sqlite") and not tracking_uri.startswith("sqlite:////"):
+        if tracking_uri.startswith("sqlite") and not tracking_uri.startswith(
+            ("sqlite:////", "sqlite:///%2F")
+        ):
             raise RecordError(
                 f"--tracking-uri: {tracking_uri!r} is not allowed: must be sqlite:////absolute/path or a"
                 f" server: {why}"

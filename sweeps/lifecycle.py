@@ -13,8 +13,9 @@ from sweeps.runner import SweepResult, resume_sweep, run_sweep
 from sweeps.spec import SweepSpec, differences
 from sweeps.surroundings import with_data_found
 from tracking.files import Files
+from tracking.places import open_storage
 from tracking.sessions import live_session, refuse_if_live
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
 STOP_PATIENCE_SECONDS = 60.0

@@ -13,7 +13,8 @@ from typing import Any
 from iwae.errors import RecordError, SweepError
 from sweeps.jobs import Cluster
 from sweeps.travel import pack
-from tracking.storage import SweepStorage, open_storage
+from tracking.places import open_storage
+from tracking.storage import SweepStorage
 
 ASK_SECONDS = 120.0
 

@@ -7,10 +7,11 @@ from rich.console import Console
 from iwae.errors import RecordError
 from tracking.codes import code_of
 from tracking.files import Files
+from tracking.places import open_storage
 from tracking.records import SweepRecord, TrialRecord
 from tracking.report.tables import best
 from tracking.reproduction import Reproduction, reproduce
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
 

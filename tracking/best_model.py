@@ -9,8 +9,9 @@ from pathlib import Path
 import iwae
 from iwae.errors import RecordError
 from tracking.client import Client
+from tracking.places import open_storage
 from tracking.records import SweepRecord, TrialRecord
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 
 _REQUIREMENTS = ("numpy", "pydantic", "pyyaml", "safetensors", "scikit-learn", "torch", "torchvision")
 _LOADER = "tracking.served"

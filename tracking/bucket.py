@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import threading
 import time
 import uuid
@@ -54,18 +55,29 @@ class Bucket:
                 f"storage: {_without_credentials(uri)!r} is not allowed: must be s3://bucket/prefix, with the"
                 " credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
-        query = parse_qs(parts.query)
+        if parts.fragment:
+            raise RecordError(f"storage: {uri!r} is not allowed: must be s3://bucket/prefix without '#'")
+        query = parse_qs(parts.query, keep_blank_values=True)
         if unknown := set(query) - {"endpoint_override"}:
             raise RecordError(
                 f"storage: {', '.join(sorted(unknown))} is not allowed: of options only endpoint_override is"
                 " known; credentials must be in the environment"
             )
-        self.uri = uri.rstrip("/")
         self._bucket = parts.netloc
         self._prefix = parts.path.strip("/")
         self._endpoint = query.get("endpoint_override", [None])[0]
+        self.uri = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        if parts.query:
+            self.uri += f"?{parts.query}"
         self._made: Any = None
         self._making = threading.Lock()
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Endpoint, bucket and prefix: the same for every way to write them."""
+        variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        default = next((os.environ[name] for name in variables if os.environ.get(name)), "")
+        return (self._endpoint or default).rstrip("/"), self._bucket, self._prefix
 
     def read(self, path: str) -> bytes:
         """The content of an object."""

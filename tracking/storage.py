@@ -14,23 +14,19 @@
             final.zip                         the last unit of a complete trial
             outcome.json                      PRUNED, STOPPED or FAILED, and why
 
-Where it lies: `tracking.folder`, `tracking.bucket`. What a checkpoint holds: `tracking.checkpoint`. How each
-file proves that it is whole and whose it is: `tracking.seals`.
+Where it lies: `tracking.places`, `.folder`, `.bucket`. What a checkpoint holds: `tracking.checkpoint`.
+How each file proves that it is whole and whose it is: `tracking.seals`.
 """
 
 import io
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlparse
 
-from iwae.errors import RecordError
-from tracking.bucket import Bucket
 from tracking.checkpoint import Checkpoint
-from tracking.files import Files, Stamp
-from tracking.folder import Folder
+from tracking.files import Stamp
+from tracking.places import open_storage as open_storage
 from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.seals import AlteredError, Origin
 from tracking.sweep_files import SweepFiles
@@ -41,22 +37,6 @@ _FINAL = "final.zip"
 _OUTCOMES = (TrialState.PRUNED, TrialState.STOPPED, TrialState.FAILED)
 T = TypeVar("T")
 S = TypeVar("S")
-
-
-def open_storage(uri: str) -> Files:
-    """The files that a storage URI names: a folder (also as ``file://``) or ``s3://bucket/prefix``.
-
-    Raises:
-        RecordError: the URI has another scheme.
-    """
-    parsed = urlparse(uri)
-    if parsed.scheme == "file":
-        return Folder(Path(unquote(parsed.path)).absolute())
-    if parsed.scheme == "s3":
-        return Bucket(uri)
-    if "://" in uri:
-        raise RecordError(f"storage: {uri!r} is not allowed: must be a folder, file:// or s3://bucket/prefix")
-    return Folder(Path(uri).expanduser().absolute())
 
 
 class SweepStorage(SweepFiles):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError, RefusedError
 from tracking import turns, uris, view
+from tracking.places import open_storage
 from tracking.records import SweepRecord, TrialRecord
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import json
 from iwae.errors import RecordError
 from tracking import view
 from tracking.client import Client, Run
+from tracking.places import open_storage, same_place
 from tracking.records import SweepRecord
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 
 _FILES = "sweeps.synced_files"
 _TRIALS = "sweeps.synced_trials"
@@ -89,7 +90,7 @@ class SweepRun:
     def _check_storage(self, record: SweepRecord) -> None:
         assert self._run is not None
         other = self._run.tags.get("sweeps.storage", record.storage)
-        if other != record.storage and SweepStorage(open_storage(other), record.name).exists:
+        if not same_place(other, record.storage) and SweepStorage(open_storage(other), record.name).exists:
             raise RecordError(
                 f"the runs of {record.name} in {self._client.uri} are those of the sweep in {other}, not in"
                 f" {record.storage}: --storage {other} goes on with it, another --tracking-uri records"

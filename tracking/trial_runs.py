@@ -16,8 +16,9 @@ from tracking import view
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.codes import code_of
+from tracking.places import open_storage
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage import SweepStorage
 from tracking.turns import Turn
 
 _log = logging.getLogger(__name__)

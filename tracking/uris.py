@@ -1,4 +1,4 @@
-"""Addresses: of the tracking store in use, and of a run in MLflow's pages. No MLflow, no input or output."""
+"""Addresses: of the tracking store in use, and of a run in MLflow's pages. No MLflow, nothing is written."""
 
 import json
 import os
@@ -11,6 +11,8 @@ from iwae.errors import RecordError
 
 _SQLITE = "sqlite:///"
 MAX_COMPARED = 100
+# What means something else in the path of an address.
+_QUOTED = re.compile(r"\?|%(?=[0-9A-Fa-f]{2})")
 # As SQLAlchemy reads an address, and as PostgreSQL's and MySQL's drivers take a password from its query.
 _PASSWORD = re.compile(r"(?<=://)([^:/?@]*):(.*)@")
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:password|passwd|passphrase|sslpassword)=)[^&]*", re.IGNORECASE)
@@ -35,9 +37,7 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
     if is_server(uri):
         server_parts(uri, "tracking URI")
     if uri.startswith("sqlite"):
-        if not uri.startswith(_SQLITE) or not sqlite_path(uri).name or ":memory:" in uri:
-            raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
-        return _SQLITE + str(sqlite_path(uri)) + "".join(uri.partition("?")[1:])
+        return _resolve_sqlite(uri)
     if "://" not in uri and not uri.startswith("databricks"):
         path = Path(uri.removeprefix("file:")).expanduser().absolute()
         database = path if path.suffix in (".db", ".sqlite") else path / "mlflow.db"
@@ -91,9 +91,64 @@ def refuse_password(uri: str) -> None:
         )
 
 
+def _resolve_sqlite(uri: str) -> str:
+    database = uri.removeprefix(_SQLITE)
+    if database == uri or database.startswith("file:") or ":memory:" in uri:
+        raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
+    query = database.partition("?")[2]
+    if query and not all(re.fullmatch(r"\w+=[^/]*", item) for item in query.split("&")):
+        raise RecordError(f"tracking URI: {uri!r} is not allowed: must have %3F for a '?' in its path")
+    path = sqlite_path(uri)
+    try:
+        is_folder = not path.name or path.is_dir()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise RecordError(f"tracking URI: {path} is not allowed: must be a file ({error.strerror})") from None
+    if is_folder:
+        raise RecordError(
+            f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db ({path} is a folder)"
+        )
+    return sqlite_uri(path) + "".join(uri.partition("?")[1:])
+
+
 def sqlite_path(uri: str) -> Path:
-    """The absolute path of the file of a ``sqlite:///`` address."""
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0]).expanduser().absolute()
+    """The path of the file of a ``sqlite:///`` address: absolute, its folder without ``..`` and links.
+
+    A link to a database is not followed: the artifacts lie beside the link.
+
+    Raises:
+        RecordError: it begins with the home of a user that does not exist, or links go in a circle.
+    """
+    text = uri.removeprefix(_SQLITE).partition("?")[0]
+    try:
+        path = Path(_decoded(text) if "%" in text else text).expanduser()
+        return path.parent.resolve() / path.name
+    except (RuntimeError, ValueError) as error:
+        raise RecordError(f"tracking URI: {uri!r} is not allowed: must be a path ({error})") from None
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a database file, as SQLAlchemy reads it.
+
+    Raises:
+        RecordError: this version of SQLAlchemy has no way to write such a path.
+    """
+    if not _QUOTED.search(str(path)):
+        return f"{_SQLITE}{path}"
+    # Slashes too: MLflow makes the folder that such an address seems to name before it is decoded.
+    uri = _SQLITE + quote(str(path), safe="")
+    if _decoded(uri.removeprefix(_SQLITE)) != str(path):
+        raise RecordError(
+            f"tracking URI: {path} is not allowed: must be a path without '?' and '%'"
+            " (SQLAlchemy 2.1 takes them)"
+        )
+    return uri
+
+
+def _decoded(database: str) -> str:
+    """What SQLAlchemy takes an address's path for: from 2.1 on it replaces ``%41`` and the like."""
+    from sqlalchemy import make_url
+
+    return make_url(_SQLITE + database).database or ""
 
 
 def is_server(uri: str) -> bool:

@@ -49,7 +49,7 @@ def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage)
 def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
     code = (
         "import sys; from tracking.sessions import Session;"
-        "from tracking.storage import SweepStorage, open_storage;"
+        "from tracking.places import open_storage; from tracking.storage import SweepStorage;"
         "s = Session(SweepStorage(open_storage(sys.argv[1]), 'sweep'), 'x'); s.__enter__();"
         "print('on', flush=True);"
         "import time; time.sleep(60)"
