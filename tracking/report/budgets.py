@@ -72,18 +72,23 @@ def budget(stratum: Stratum) -> Budget | None:
     return Budget(stratum.label, epochs, seconds, tuple(_row(row, curves, epochs, seconds) for row in rows))
 
 
+def lowest_of(found: Budget) -> BudgetRow | None:
+    """The configuration with the lowest mean at the common time, none that diverged while another did not."""
+    rows = [row for row in found.rows if row.at_seconds is not None]
+    steady = [row for row in rows if not row.configuration.diverged]
+    return min(steady or rows, key=lambda row: row.at_seconds.mean if row.at_seconds else 0.0, default=None)
+
+
 def against_lowest(found: Budget, looks: int = 1) -> list[tuple[BudgetRow, Difference]]:
     """Every other configuration against the lowest at the common time, which was chosen for being it."""
-    rows = [(row, row.at_seconds.mean) for row in found.rows if row.at_seconds is not None]
-    if not rows:
-        return []
-    apart = [index for index, (row, _) in enumerate(rows) if row.configuration.diverged]
-    steady = [index for index in range(len(rows)) if index not in apart] or range(len(rows))
-    lowest = min(steady, key=lambda index: rows[index][1])
-    pairs = [(lowest, index) for index in range(len(rows)) if index != lowest]
-    groups = [row.seeds_at_seconds for row, _ in rows]
+    rows = [row for row in found.rows if row.at_seconds is not None]
+    lowest = lowest_of(found)
+    place = next((index for index, row in enumerate(rows) if row is lowest), 0)
+    pairs = [(place, index) for index in range(len(rows)) if index != place]
+    apart = [index for index, row in enumerate(rows) if row.configuration.diverged]
+    groups = [row.seeds_at_seconds for row in rows]
     differences = compare(groups, pairs, chosen=True, apart=apart, looks=looks)
-    return [(rows[index][0], one) for (_, index), one in zip(pairs, differences, strict=True)]
+    return [(rows[index], one) for (_, index), one in zip(pairs, differences, strict=True)]
 
 
 class Point(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tracking.report.analysis import Analysis
-from tracking.report.budgets import against_lowest
+from tracking.report.budgets import against_lowest, lowest_of
 from tracking.report.tables import Configuration
 from tracking.report.timing import TimeFit
 from tracking.report.words import between, ends, listing, measured, nats, number, plural
@@ -38,24 +38,24 @@ def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
     found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
     if found is None:
         return []
-    rows = [(row, at) for row in found.rows if (at := row.at_seconds) is not None]
-    if len(rows) < 2:
+    lowest, verdicts = lowest_of(found), against_lowest(found, analysis.table.looks)
+    if lowest is None or lowest.at_seconds is None or not verdicts:
         return []
-    lowest, at = min(rows, key=lambda pair: pair[1].mean)
-    interval = ends(at)
+    at, interval = lowest.at_seconds, ends(lowest.at_seconds)
     words = (
         f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
     )
     words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
-    rivals = [
-        f"K = {row.configuration.num_samples}"
-        for row, difference in against_lowest(found, analysis.table.looks)
-        if not difference.separable
-    ]
+    rivals, silent = (
+        [f"K = {row.configuration.num_samples}" for row, one in verdicts if one.separable is verdict]
+        for verdict in (False, None)
+    )
     if analysis.replicated and rivals:
         words += f", not separable from {listing(rivals)}"
-    elif analysis.replicated:
+    elif analysis.replicated and not silent:
         words += ", separable from every other K"
+    if analysis.replicated and silent:
+        words += f" (no interval for {listing(silent)})"
     if any(row.cut for row in found.rows):
         words += "; that time cuts off schedules, as the limits below list"
     return [f"{words}."]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,11 @@ def importance(table: Table) -> Importance:
         reason = "with one seed a configuration, what a parameter does cannot be told from noise"
         return Importance(left_out=hidden, reason=reason)
     noise = pooled.variance * fmean(1 / len(row.values(NLL)) for row in rows)
-    p = chance([row.values(NLL) for row in rows])
+    p = chance_of_all([row.values(NLL) for row in rows])
     if p >= 1 - CONFIDENCE:
         reason = (
             "nothing is separable: the configurations differ by no more than their seeds do"
-            f" (permutation test of all configurations at once, p = {p:.2g})"
+            f" (permutation test of all but the one that lies farthest off, p = {p:.2g})"
         )
         return Importance(left_out=hidden, reason=reason)
     means = [fmean(row.values(NLL)) for row in rows]
@@ -84,6 +84,17 @@ def _goes_with(rows: Sequence[Configuration], path: str, kept: str) -> bool:
     """Whether a parameter has one value for each value of another one."""
     pairs = {(text(row.parameters[path]), text(row.parameters[kept])) for row in rows}
     return len(pairs) == len({value for _, value in pairs})
+
+
+def chance_of_all(groups: Sequence[Sequence[float]]) -> float:
+    """The larger p-value of ``chance`` with all groups and without the one that lies farthest off.
+
+    One unsteady configuration would open the door alone: with ten times the spread of 11 others and equal
+    means, ``chance`` is below .05 in 37 % of sweeps, and this in 1 %.
+    """
+    means = [fmean(group) for group in groups]
+    farthest = max(range(len(groups)), key=lambda index: abs(means[index] - median(means)))
+    return max(chance(groups), chance([group for index, group in enumerate(groups) if index != farthest]))
 
 
 def chance(groups: Sequence[Sequence[float]]) -> float:

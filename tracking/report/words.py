@@ -83,9 +83,12 @@ def times(ratio: Difference | None) -> tuple[str, str]:
     if ratio is None:
         return "", ""
     interval = ends(ratio)
-    shown, bracket = measured(
-        exp(ratio.value), None if interval is None else (exp(interval[0]), exp(interval[1]))
-    )
+    if interval is None:
+        return f"×{number(exp(ratio.value))}", ""
+    low, high = exp(interval[0]), exp(interval[1])
+    if high > 10 * low:
+        return f"×{number(exp(ratio.value), 2)}", f"[{number(low, 2)}, {number(high, 2)}]"
+    shown, bracket = measured(exp(ratio.value), (low, high))
     return f"×{shown}", bracket
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from tracking.report.factorial import Factorial
 from tracking.report.fanova import INTERACTIONS
-from tracking.report.importance import chance, importance
+from tracking.report.importance import chance, chance_of_all, importance
 from tracking.report.tables import tables
 
 KS, DS = (1, 5, 20, 50), (5, 10, 20)
@@ -102,6 +102,13 @@ def test_the_permutation_test_holds_its_level_with_two_seeds():
     rejected = np.mean(np.array(p_values) < 0.05)
     assert rejected <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
     assert rejected > 0
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_one_unsteady_configuration_does_not_make_parameters_important(seeds):
+    rng, spreads = np.random.default_rng(0), np.r_[10.0, np.ones(11)]
+    p_values = [chance_of_all((spreads[:, None] * rng.normal(size=(12, seeds))).tolist()) for _ in range(100)]
+    assert np.mean(np.array(p_values) < 0.05) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 100)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])

@@ -46,4 +46,5 @@ def test_lists_end_with_and_or_with_how_many_are_left_out():
 def test_a_logarithm_of_a_ratio_is_shown_as_that_ratio():
     assert times(Difference(math.log(2), math.log(1.5), math.log(2.7))) == ("×2.0", "[1.5, 2.7]")
     assert times(Difference(math.log(2))) == ("×2.00", "")
+    assert times(Difference(math.log(2), math.log(0.013), math.log(312))) == ("×2.0", "[0.013, 312]")
     assert times(None) == ("", "")
