@@ -1,7 +1,8 @@
-"""Serves the MLflow UI on loopback and prints the link that opens on the sweep."""
+"""Serves the MLflow UI on loopback, behind a secret, and prints the link that opens on the sweep."""
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from typing import IO
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from tracking.store import RunStore
 from tracking.uris import is_server, shown
 
 START_SECONDS = 90.0
+_APP = "sweeps-ui"
 
 
 def serve(store: RunStore, name: str | None, port: int, err: Console, out: Console) -> None:
@@ -42,52 +45,62 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         known = ", ".join(names) or "none yet: `sweeps run quickstart`"
         raise RecordError(f"no sweep {name or ''} in {store.tracking_uri} (there: {known})")
     if is_server(store.tracking_uri):
-        _print_links(store, name, store.tracking_uri, err, out)
+        _print_links(store, name, store.tracking_uri, None, err, out)
         return
     err.print(f"starting the MLflow UI on {store.tracking_uri} ...", soft_wrap=True, highlight=False)
-    with mlflow_server(store.connection_uri, port) as address:
-        _print_links(store, name, address, err, out)
-        err.print("Ctrl-C ends it", highlight=False)
+    with mlflow_server(store.connection_uri, port) as (address, token):
+        _print_links(store, name, address, token, err, out)
+        err.print(
+            "who has the token sees and changes everything there; MLflow's clients take it from"
+            " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server", soft_wrap=True, highlight=False,
+        )  # fmt: skip
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
 
 
-def _print_links(store: RunStore, name: str, address: str, err: Console, out: Console) -> None:
+def _print_links(
+    store: RunStore, name: str, address: str, token: str | None, err: Console, out: Console
+) -> None:
     parent = store.find_sweep(name)
     assert parent is not None
-    err.print(
-        f"{name} (its trials side by side: {store.compare_url(name, address)})",
-        soft_wrap=True,
-        highlight=False,
+    page, compared = (
+        link if token is None else link.replace("/#/", f"/?token={token}#/", 1)
+        for link in (store.run_url(parent, address), store.compare_url(name, address))
     )
-    out.print(store.run_url(parent, address), soft_wrap=True, highlight=False)
+    err.print(f"{name} (its trials side by side: {compared})", soft_wrap=True, highlight=False)
+    out.print(page, soft_wrap=True, highlight=False)
     out.file.flush()
 
 
 @contextlib.contextmanager
-def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
+def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[str, str]]:
     """An MLflow server on 127.0.0.1 over a database store, ended with the context.
+
+    It answers only to a token that is made for it: others who use this machine reach 127.0.0.1 as well.
 
     Args:
         tracking_uri: a database URI, for example ``sqlite:////home/me/mlflow.db``.
         port: where it listens; 0 takes a free one.
 
     Yields:
-        The server's address.
+        The server's address and its token.
 
     Raises:
         RecordError: the port is taken.
         SweepError: the server did not start.
     """
-    port = _free_port(port)
+    if not entry_points(group="mlflow.app", name=_APP):
+        raise SweepError("this installation is older than its sources: `pip install -e .` once more")
+    port, token = _free_port(port), secrets.token_urlsafe(32)
     command = [
         sys.executable, "-m", "mlflow", "server",
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--app-name", _APP,
     ]  # fmt: skip
-    # The address of a database may hold its password, and a command line is read by everybody.
+    # A command line is read by everybody, an environment is not.
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true", **os.environ, "MLFLOW_BACKEND_STORE_URI": tracking_uri,
+        "SWEEPS_UI_TOKEN": token, "SWEEPS_UI_COOKIE": f"sweeps-ui-{port}",
     }  # fmt: skip
     # A session of its own: Ctrl-C reaches us, and we end the server with all its workers.
     with tempfile.TemporaryFile() as log:
@@ -97,7 +110,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_until_healthy(process, address, log, tracking_uri)
-            yield address
+            yield address, token
         finally:
             _end(process)
 

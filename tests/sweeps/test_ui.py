@@ -60,8 +60,17 @@ def wait(browser: Any, condition: Callable[[Any], Any]) -> Any:
 def test_the_parents_page_answers_the_question(browser: Any, links: tuple[str, str]) -> None:
     browser.get(links[0])
     text = wait(browser, lambda b: "K = 1 to K = 5" in page_text(b) and page_text(b))
+    assert "token=" in links[0]
+    assert "token=" not in browser.current_url
     assert "small" in text
     assert "K=5 D=2 s0" in text
+
+
+def test_a_browser_without_the_link_is_shown_nothing(browser: Any, links: tuple[str, str]) -> None:
+    browser.delete_all_cookies()
+    browser.get("about:blank")  # else only the part behind the # changes, and nothing is asked for
+    browser.get(re.sub(r"\?token=[^#]*", "", links[0]))
+    assert "open the link that `sweeps ui` printed" in wait(browser, page_text)
 
 
 def test_the_report_opens_in_place_and_draws(browser: Any, links: tuple[str, str]) -> None:

@@ -1,16 +1,77 @@
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
 import urllib.request
-from pathlib import Path
+from collections.abc import Iterator
 
 import psutil
+import pytest
 
 from sweeps.ui import mlflow_server
 
+SEARCH = "api/2.0/mlflow/experiments/search?max_results=1"
 
-def test_the_database_is_on_no_command_line_of_the_server(tmp_path: Path) -> None:
-    """Its address may hold a password."""
-    with mlflow_server(f"sqlite:///{tmp_path}/a-secret-name.db", 0) as address:
-        server = psutil.Process().children(recursive=True)
-        assert any("mlflow" in " ".join(process.cmdline()) for process in server)
-        assert not any("a-secret-name" in " ".join(process.cmdline()) for process in server)
-        with urllib.request.urlopen(f"{address}/api/2.0/mlflow/experiments/search?max_results=1", timeout=60):
-            assert (tmp_path / "a-secret-name.db").exists()
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """An address and its token; the database's address may hold a password."""
+    folder = tmp_path_factory.mktemp("server")
+    with mlflow_server(f"sqlite:///{folder}/a-secret-name.db", 0) as (address, token):
+        yield address, token
+
+
+def test_neither_the_database_nor_the_token_is_on_a_command_line(server: tuple[str, str]) -> None:
+    lines = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    assert any("mlflow" in line for line in lines)
+    assert not any("a-secret-name" in line or server[1] in line for line in lines)
+
+
+def test_the_token_opens_the_server(server: tuple[str, str]) -> None:
+    request = urllib.request.Request(
+        f"{server[0]}/{SEARCH}", headers={"Authorization": f"Bearer {server[1]}"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert b"experiments" in answer.read()
+
+
+PATHS = (
+    "", SEARCH, "get-artifact?path=x&run_uuid=x", "graphql", "api/2.0/mlflow-artifacts/artifacts", "version",
+    "docs", "ajax-api/2.0/mlflow/users/current", "static-files/index.html", "openapi.json", "v1/traces",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_without_the_token_no_page_no_call_and_no_file_is_given(server: tuple[str, str], path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{server[0]}/{path}", timeout=60)
+    with refused.value as answer:
+        assert answer.code == 401
+
+
+def test_mlflows_own_client_takes_the_token_from_its_environment(server: tuple[str, str]) -> None:
+    code = "import mlflow; mlflow.create_experiment('by-token'); print(mlflow.search_experiments()[0].name)"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": server[0], "MLFLOW_TRACKING_TOKEN": server[1]}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "by-token", done.stderr
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("curl") is None, reason="needs root, to be another user"
+)
+def test_another_user_of_the_machine_can_neither_read_nor_write(server: tuple[str, str]) -> None:
+    def as_nobody(*words: str) -> str:
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", *words]
+        return subprocess.run(command, user="nobody", capture_output=True, text=True, timeout=60).stdout
+
+    assert as_nobody(f"{server[0]}/{SEARCH}") == "401"
+    body = '{"name": "theirs", "artifact_location": "file:///root"}'
+    create = f"{server[0]}/api/2.0/mlflow/experiments/create"
+    assert as_nobody("-H", "Content-Type: application/json", "-d", body, create) == "401"
+    environments = [f"/proc/{process.pid}/environ" for process in psutil.Process().children(recursive=True)]
+    for path in environments:
+        read = subprocess.run(["cat", path], user="nobody", capture_output=True, check=False)
+        assert server[1].encode() not in read.stdout

@@ -74,7 +74,7 @@ class Calls:
         if _http_status(error) == 401:
             return (
                 "it refuses this user and password, or their absence: set MLFLOW_TRACKING_USERNAME and"
-                " MLFLOW_TRACKING_PASSWORD"
+                " MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN to the token of a `sweeps ui`"
             )
         reason = " ".join(str(error).replace(self.connection_uri, self.uri).split())[:300]
         if _http_status(error) == 403:
