@@ -61,6 +61,8 @@ def verify(
             sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"),
             looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
         )  # fmt: skip
+    if sweep.instance is None:
+        say(err, f"{name} was made before files had hashes: what was altered in storage shows less")
     if json:
         print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
     else:

@@ -97,6 +97,11 @@ class Decided:
         return hashlib.sha256(to_json({**member_digests(members), "id": self.instance})).hexdigest()
 
     @property
+    def head(self) -> str | None:
+        """The digest of a sweep that has an id."""
+        return None if self.instance is None else self.digest
+
+    @property
     def earlier(self) -> tuple[str, ...]:
         """Digests of what was decided before, oldest first."""
         return tuple(map(str, self._instance().get("earlier", ())))

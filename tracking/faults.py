@@ -15,6 +15,8 @@ from tracking.records import PlannedTrial, TrialState
 from tracking.seals import AlteredError
 from tracking.storage import SweepStorage
 
+_ALTERED = " was altered: "
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -61,6 +63,13 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
             yield Fault(key, "storage: it has results and no attempt that made them")
 
 
+def altered_trials(storage: SweepStorage) -> set[str]:
+    """Keys of the trials of which a file is whole and not as it was written."""
+    return {
+        fault.trial_key for fault in storage_faults(storage) if fault.trial_key and _ALTERED in fault.what
+    }
+
+
 def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
     """Faults of what was decided; returns the keys of the plan."""
     files = storage.files
@@ -104,7 +113,7 @@ def _why_not(storage: SweepStorage, name: str) -> str | None:
     try:
         storage.unseal(name)
     except AlteredError as error:
-        return f"was altered: {error}{_cure(storage, name)}"
+        return f"{_ALTERED.lstrip()}{error}{_cure(storage, name)}"
     except (FileNotFoundError, ValueError):
         return "is not JSON or says something else"
     return None
@@ -132,7 +141,7 @@ def _unit_faults(storage: SweepStorage, key: str, name: str) -> Iterator[str]:
             yield "is no regular file"
         return  # an older one, forgotten meanwhile
     except AlteredError as error:
-        yield f"was altered: {error}{_cure(storage, f'trials/{key}/{name}')}"
+        yield f"{_ALTERED.lstrip()}{error}{_cure(storage, f'trials/{key}/{name}')}"
         return
     except zipfile.BadZipFile as error:
         yield f"is torn: {error}"

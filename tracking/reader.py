@@ -63,8 +63,9 @@ class SweepReader:
             if lines != self._plan[0]:
                 self._plan = (lines, decided.plan())
             record = SweepRecord(
-                storage.name, storage.files.uri, decided.spec(), decided.code(), (), (), decided.data()
-            )
+                storage.name, storage.files.uri, decided.spec(), decided.code(), (), (), decided.data(),
+                decided.head, decided.earlier,
+            )  # fmt: skip
             self._decided = (stamps, record)
             self.changed = True
         return record

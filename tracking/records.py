@@ -216,6 +216,8 @@ class SweepRecord:
             when it was killed), ``outcome`` (``finished``, ``budget``, ``interrupted`` or ``failed``).
         trials: in the plan's order.
         data: what its data sets held when they were first read; none in a record from before that was kept.
+        decided: SHA-256 of spec, plan, code and data; None for a sweep from before sweeps had ids.
+        earlier: the same of what was decided before, oldest first.
     """
 
     name: str
@@ -225,6 +227,8 @@ class SweepRecord:
     sessions: tuple[Mapping[str, Any], ...]
     trials: tuple[TrialRecord, ...]
     data: tuple[DataSet, ...] = ()
+    decided: str | None = None
+    earlier: tuple[str, ...] = ()
 
     @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:

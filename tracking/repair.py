@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 
 from iwae.errors import RecordError
+from tracking import chain
+from tracking.faults import altered_trials
 from tracking.mending import mend
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session, stop_leftovers
@@ -15,7 +17,8 @@ from tracking.verification import is_lost, run_faults
 def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     """Add what is missing, delete what is doubled or foreign, and make anew what holds other numbers.
 
-    A result that MLflow has and storage lost is left as it is: `sweeps resume` trains that trial again.
+    A result that MLflow has and storage lost is left as it is: `sweeps resume` trains that trial again. So is
+    what was altered in storage: a person decides.
 
     Returns:
         What was mended in storage, in a line each.
@@ -36,7 +39,10 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
         )
     _close_leftovers(storage)
     record = storage.record()
-    lost = _delete_extra_runs(record, store)
+    parent = store.find_parent(storage.name)
+    if parent is not None and chain.decision_altered(parent.tags.get(chain.TAG), record):
+        return mended
+    lost = _delete_extra_runs(record, store) | _altered(storage, record, store)
 
     def shown() -> SweepRecord:
         # A trial that has not begun gets no run, and keeps the one that it has.
@@ -53,6 +59,17 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     if faulty:
         store.sync(record, afresh=True, reread=shown)
     return mended
+
+
+def _altered(storage: SweepStorage, record: SweepRecord, store: RunStore) -> set[str]:
+    """Keys of trials that were altered in storage, by its seals or by what MLflow knows of their chains."""
+    found = altered_trials(storage)
+    states = {trial.key: trial for trial in record.trials}
+    for run in store.trial_runs(record.name):
+        trial = states.get(run.tags.get("sweeps.trial_key", ""))
+        if trial is not None and chain.altered(run.tags.get(chain.TAG), trial) is not None:
+            found.add(trial.key)
+    return found
 
 
 def _close_leftovers(storage: SweepStorage) -> None:

@@ -84,7 +84,8 @@ def machine() -> str:
 def stop_leftovers(storage: SweepStorage, why: str) -> None:
     """Say of trials that nobody works on any more that they stopped, when they were last heard of."""
     for trial in storage.record().trials:
-        if trial.state is TrialState.RUNNING:
+        # An outcome that is not believed is left for a person to look at.
+        if trial.state is TrialState.RUNNING and "outcome.json" not in storage.names_of(trial.key):
             last = trial.attempts[-1].get("started") if trial.attempts else None
             storage.write_outcome(trial.key, TrialState.STOPPED, why, trial.seen or last)
 

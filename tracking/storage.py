@@ -59,6 +59,8 @@ class SweepStorage(SweepFiles):
             tuple(self.sessions()),
             tuple(trials),
             decided.data(),
+            decided.head,
+            decided.earlier,
         )
 
     # Trials

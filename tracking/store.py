@@ -143,10 +143,14 @@ class RunStore:
 
     def find_sweep(self, name: str) -> str | None:
         """The id of the sweep's parent run, or None."""
+        run = self.find_parent(name)
+        return None if run is None else run.id
+
+    def find_parent(self, name: str) -> "Run | None":
+        """The sweep's parent run, or None."""
         from tracking.sweep_run import parent_run
 
-        run = parent_run(self.client, name)
-        return None if run is None else run.id
+        return parent_run(self.client, name)
 
     def list_sweeps(self) -> list[dict[str, Any]]:
         """The sweeps, oldest first: ``name``, ``run_id``, ``status``, ``storage``, ``started`` (seconds)."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from iwae.errors import RecordError
-from tracking import view
+from tracking import chain, view
 from tracking.client import Client, Run
 from tracking.places import open_storage, same_place
 from tracking.records import SweepRecord
@@ -41,7 +41,7 @@ class SweepRun:
         """Find or create the run and store its files; returns its id.
 
         Raises:
-            RecordError: the name belongs to a sweep in another storage.
+            RecordError: the name belongs to a sweep in another storage, or what was decided was altered.
         """
         tags = view.sweep_tags(record)
         if self._run is None:
@@ -49,6 +49,8 @@ class SweepRun:
             self._run = self._client.create_run(self._experiment_id, record.name, start, tags)
             self._tags = dict(tags)
         self._check_storage(record)
+        if chain.decision_altered(self._run.tags.get(chain.TAG), record):
+            raise RecordError(f"{record.name}: {view.DECISION_ALTERED.format(run=self._run.id)}")
         files = view.sweep_files(record)
         digest = _digest({name: content.decode() for name, content in files.items()})
         if self._tags.get(_FILES) != digest:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from iwae.errors import RefusedError
-from tracking import view
+from tracking import chain, view
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.codes import code_of
@@ -33,6 +33,7 @@ class _Known:
         times: when each logged epoch was completed, by step; None until MLflow was asked.
         attempts: how many attempts' provenance was uploaded.
         fingerprint: of the trial as it was when everything had arrived.
+        chain: the end of the trial's chain of hashes then.
         trial: the record with this fingerprint, when this process saw it.
     """
 
@@ -43,6 +44,7 @@ class _Known:
     times: dict[int, int] | None = None
     attempts: int = 0
     fingerprint: str = ""
+    chain: str | None = None
     trial: TrialRecord | None = None
 
     @classmethod
@@ -50,7 +52,8 @@ class _Known:
         state = run.tags.get("sweeps.state", "")
         as_told = state in view.STATUS and run.status == view.STATUS[TrialState(state)]
         fingerprint = run.tags.get(_SYNCED, "") if as_told else ""
-        return cls(run.id, run.status, state, set(run.params), fingerprint=fingerprint)
+        head = run.tags.get(chain.TAG)
+        return cls(run.id, run.status, state, set(run.params), fingerprint=fingerprint, chain=head)
 
 
 @dataclass
@@ -111,6 +114,9 @@ class TrialRuns:
             known.trial = trial
             return known.run_id
         turn.check()
+        if known is not None and (what := chain.altered(known.chain, trial)) is not None:
+            _log.warning("%s: %s was altered: run %s stays as it is", trial.plan.name, what, known.run_id)
+            return known.run_id
         if known is not None and self._contradicts(trial, known):
             _log.warning("%s: storage and run %s disagree: rebuilding the run", trial.plan.name, known.run_id)
             self.client.delete(known.run_id)
@@ -126,6 +132,7 @@ class TrialRuns:
         tags = {**view.trial_tags(trial), "mlflow.parentRunId": parent_id, _SYNCED: fingerprint}
         self.client.log(known.run_id, tags=tags)
         known.state, known.fingerprint, known.trial = trial.state.value, fingerprint, trial
+        known.chain = tags.get(chain.TAG)
         return known.run_id
 
     def _contradicts(self, trial: TrialRecord, known: _Known) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tracking import view
+from tracking import chain, view
 from tracking.contents import other_data
 from tracking.faults import Fault, storage_faults
 from tracking.records import SweepRecord, TrialRecord, TrialState
@@ -104,6 +104,9 @@ def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", l
             what += f" (the experiment {store.experiment} was deleted: --repair restores it)"
         yield Fault(None, what)
     for run in parents[:1]:
+        if chain.decision_altered(run.tags.get(chain.TAG), record):
+            yield Fault(None, f"storage: {view.DECISION_ALTERED.format(run=run.id)}")
+            return
         status, _ = view.sweep_status(record)
         if status == "RUNNING" and not live:
             yield Fault(None, f"MLflow: run {run.id} is left open by a driver that is gone")
@@ -154,6 +157,11 @@ def _trial_faults(
             f" result of it: `{again}` trains the trial again and replaces the run"
         )
         return [Fault(trial.key, what)]
+    if runs and (changed := chain.altered(runs[0].tags.get(chain.TAG), trial)) is not None:
+        folder = f"{storage.uri}/trials/{trial.key}"
+        path = folder if changed == chain.ATTEMPTS else f"{folder}/{changed}"
+        words = view.RESULT_ALTERED.format(what=changed, run=runs[0].id, path=path, sweep=storage.name)
+        return [Fault(trial.key, f"storage: {words}")]
     faults = _run_faults(trial, runs, live)
     if runs and trial.state is not TrialState.WAITING:
         run = runs[0]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from iwae import yaml
 from iwae.config import TrainConfig
+from tracking import chain
 from tracking.checkpoint import Checkpoint
 from tracking.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
@@ -26,6 +27,15 @@ WEIGHTS = "model/model.safetensors"
 LIKELIHOODS = "evaluation/likelihoods.npz"
 CONFIG = "config.yaml"
 ERROR = "error.txt"
+DECISION_ALTERED = (
+    "spec, plan, code or data were altered since run {run} was recorded: restore sweep.zip from a copy, or,"
+    " if what it says now is right, delete the tag sweeps.chain of that run"
+)
+RESULT_ALTERED = (
+    "{what} was altered since run {run} was recorded: restore it from a copy, or delete {path}:"
+    " `sweeps resume {sweep}` then trains the trial again (if storage is right, delete the tag sweeps.chain"
+    " of that run)"
+)
 
 
 class Point(NamedTuple):
@@ -55,6 +65,7 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
         "sweeps.name": record.name,
         "sweeps.spec_sha256": spec_sha256(record.spec),
         "sweeps.storage": record.storage,
+        **({} if record.decided is None else {chain.TAG: record.decided}),
         "sweeps.trials": str(len(record.trials)),
         **{f"sweeps.trials.{state.value}": str(record.counts.get(state.value, 0)) for state in TrialState},
         **_hours([trial for trial in record.trials if trial.state is not TrialState.RUNNING]),
@@ -99,6 +110,8 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
     }
     if trial.state is not TrialState.RUNNING:
         tags |= _hours([trial])
+    if (head := chain.head(trial)) is not None:
+        tags[chain.TAG] = head
     if trial.error or len(trial.attempts) > 1:  # a later attempt takes the error back
         tags["sweeps.error"] = (trial.error or "").partition("\n")[0]
     return _stored(tags)
