@@ -4,7 +4,10 @@ import hashlib
 import importlib.metadata
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+from safetensors.numpy import load
 
 import iwae
 from iwae.errors import RecordError
@@ -15,7 +18,8 @@ from tracking.storage import SweepStorage
 
 _REQUIREMENTS = ("numpy", "pydantic", "pyyaml", "safetensors", "scikit-learn", "torch", "torchvision")
 _LOADER = "tracking.served"
-_DIGEST = "sweeps.weights_sha256"
+_PIXELS_IN = "encoder.0.weight"  # [units, pixels]
+_WEIGHTS, _SERVED = "sweeps.weights_sha256", "sweeps.served_sha256"
 
 
 def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, trial: TrialRecord) -> str:
@@ -30,10 +34,14 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
-    digest = hashlib.sha256(unit.weights).hexdigest()
+    served = Path(__file__).with_name("served.py").read_bytes()
+    digests = {
+        _WEIGHTS: hashlib.sha256(unit.weights).hexdigest(),
+        _SERVED: hashlib.sha256(served).hexdigest(),
+    }
     known = client.models.find({"sweeps.name": record.name})
-    same = [model for model, tags in known.items() if tags.get(_DIGEST) == digest]
-    kept = same[0] if same else _log(client, run_id, record, trial, unit.weights, digest)
+    same = [model for model, tags in known.items() if digests.items() <= tags.items()]
+    kept = same[0] if same else _log(client, run_id, record, trial, unit.weights, digests)
     for model in known:
         if model != kept:
             client.models.delete(model)
@@ -43,7 +51,12 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
 
 
 def _log(
-    client: Client, run_id: str, record: SweepRecord, trial: TrialRecord, weights: bytes, digest: str
+    client: Client,
+    run_id: str,
+    record: SweepRecord,
+    trial: TrialRecord,
+    weights: bytes,
+    digests: Mapping[str, str],
 ) -> str:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         folder = Path(name)
@@ -53,8 +66,9 @@ def _log(
         requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
         experiment_id = client.run(run_id).experiment_id
         return client.models.log(
-            experiment_id, run_id, _model_name(record.name), len(trial.history), tags, {_DIGEST: digest},
-            loader=_LOADER, data=data, code=_code(folder / "code"), requirements=requirements,
+            experiment_id, run_id, _model_name(record.name), len(trial.history), tags, digests,
+            loader=_LOADER, data=data, width=load(weights)[_PIXELS_IN].shape[1],
+            code=_code(folder / "code"), requirements=requirements,
         )  # fmt: skip
 
 

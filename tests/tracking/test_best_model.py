@@ -5,12 +5,15 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from iwae.errors import RecordError
+from iwae.errors import DataError, RecordError
 from iwae.trainer import load
+from tracking import served as served_module
 from tracking.records import SweepRecord
+from tracking.served import ServedModel
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
@@ -37,6 +40,10 @@ def test_the_best_model_is_loaded_and_called(
     nll = model.predict(x, params={"num_samples": 2000})
     assert nll.shape == (7,)
     assert model.predict(images(1)).shape == (1,)
+    np.testing.assert_array_equal(model.predict(pd.DataFrame(x)), model.predict(x))
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, 64)
+    with pytest.raises(mlflow.MlflowException, match=r"Shape of input \(7, 60\) does not match"):
+        model.predict(x[:, :60])
     np.testing.assert_array_equal(model.predict(x), model.predict(x))
 
     unit = trained.newest(trial.key)
@@ -86,3 +93,51 @@ def test_a_trial_without_weights_has_no_model(record: SweepRecord, store: RunSto
 
     with pytest.raises(RecordError, match="storage has no weights of K=1 D=4 s0"):
         store.log_best_model(replace(record, storage=str(tmp_path)), record.trials[0])
+
+
+def served(trained: SweepStorage, folder: Path) -> ServedModel:
+    unit = trained.newest(trained.plan()[0].key)
+    assert unit is not None
+    (folder / "model.safetensors").write_bytes(unit.weights or b"")
+    return ServedModel(folder / "model.safetensors")
+
+
+def test_number_of_an_image_does_not_depend_on_its_place_or_its_neighbours(
+    trained: SweepStorage, tmp_path: Path
+):
+    model, x = served(trained, tmp_path), images(9)
+    together = model.predict(x)
+    assert len(set(together.tolist())) == 9
+    np.testing.assert_array_equal(model.predict(x[::-1])[::-1], together)
+    np.testing.assert_array_equal(np.concatenate([model.predict(image[None]) for image in x]), together)
+    assert model.predict(x[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (images(3) * 255, r"0 to 255 is not allowed: must be in \[0, 1\] .bytes are divided by 255"),
+        (images(3) * 0.5, "0.5 is not allowed: must be 0 or 1, as the model was trained on binary pixels"),
+        (images(3) - 1, r"-1 to 0 is not allowed: must be in \[0, 1\]"),
+        (np.where(images(3) > 0, np.nan, 0), "NaN or infinity is not allowed"),
+        (images(3)[:, :60], r"shape \(3, 60\) is not allowed: must be \[N, 64\]"),
+        (images(3)[0], r"shape \(64,\) is not allowed"),
+    ],
+)
+@pytest.mark.parametrize("output", ["nll", "reconstruction"])
+def test_images_that_training_would_refuse_are_refused(
+    wrong: np.ndarray, message: str, output: str, trained: SweepStorage, tmp_path: Path
+):
+    with pytest.raises(DataError, match=message):
+        served(trained, tmp_path).predict(wrong, {"output": output})
+
+
+def test_bound_of_the_served_model_falls_with_more_samples_in_any_number_of_blocks(
+    trained: SweepStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model, x = served(trained, tmp_path), images(20)
+    few, many = (model.predict(x, {"num_samples": k}) for k in (1, 500))
+    assert many.mean() < few.mean()
+    monkeypatch.setattr(served_module, "_LOG_WEIGHTS_AT_ONCE", 50)
+    np.testing.assert_allclose(model.predict(x, {"num_samples": 500}), many, rtol=0.02)
+    assert not np.array_equal(model.predict(x, {"num_samples": 50}), many)

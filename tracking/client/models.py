@@ -33,9 +33,9 @@ class LoggedModels:
     def log(
         self, experiment_id: str, run_id: str, name: str, step: int,
         first: Mapping[str, str], last: Mapping[str, str], *,
-        loader: str, data: Path, code: Sequence[Path], requirements: Sequence[str],
+        loader: str, data: Path, width: int, code: Sequence[Path], requirements: Sequence[str],
     ) -> str:  # fmt: skip
-        """Log a model that images ``[N, X]`` go into, any N; returns its id.
+        """Log a model that images ``[N, width]`` go into, any N; returns its id.
 
         It has the tags ``first`` from the beginning and ``last`` when everything else has arrived.
         """
@@ -44,7 +44,7 @@ class LoggedModels:
         identity = str(model.model_id)
         with tempfile.TemporaryDirectory(prefix="sweeps-") as temporary:
             folder = Path(temporary, "model")
-            call(_save_model, folder, loader, data, code, requirements)
+            call(_save_model, folder, loader, data, width, code, requirements)
             call(mlflow.log_model_artifacts, identity, str(folder))
         call(mlflow.finalize_logged_model, identity, "READY")
         call(mlflow.log_outputs, run_id, [LoggedModelOutput(identity, step)])
@@ -57,14 +57,14 @@ class LoggedModels:
 
 
 def _save_model(
-    folder: Path, loader: str, data: Path, code: Sequence[Path], requirements: Sequence[str]
+    folder: Path, loader: str, data: Path, width: int, code: Sequence[Path], requirements: Sequence[str]
 ) -> None:
     # It warns of its own type hints, and of a missing example: an example would fix the number of images.
     with warnings.catch_warnings(action="ignore"):
         from mlflow import pyfunc, types
         from mlflow.models import ModelSignature
 
-        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, -1))])
+        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, width))])
         choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
         pyfunc.save_model(
             folder, loader_module=loader, data_path=str(data), code_paths=[str(path) for path in code],
