@@ -20,6 +20,7 @@ from tracking.storage import SweepStorage
 BASE = {
     "data": {"name": "digits", "num_train": 200},
     "model": {"hidden_dims": [16], "latent_dim": 4},
+    "optimizer": {"lr": 1e-2},
     "num_epochs": 4,
     "evaluation": {
         "every": 2,
