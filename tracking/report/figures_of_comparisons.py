@@ -67,7 +67,8 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
     colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     data: list[Trace] = []
     seen: set[int] = set()
-    trials = [trial for row in found.rows for trial in row.configuration.trials][:MOST_CURVES]
+    steady = [row for row in found.rows if not row.configuration.diverged] or found.rows
+    trials = [trial for row in steady for trial in row.configuration.trials][:MOST_CURVES]
     for trial in trials:
         k, points = trial.config.objective.num_samples, on_final_scale(trial)
         for panel, column in (("", 0), ("2", 1)):
@@ -99,10 +100,11 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
 
 def forest(analysis: Analysis) -> Chart | None:
     """Every other configuration minus the best, with the intervals that decide."""
-    pairs = analysis.against_best[:MOST_ROWS][::-1]
-    if not pairs or not analysis.replicated:
+    found = [(row, d, d.half) for row, d in analysis.against_best if d.half is not None]
+    pairs = [(row, d) for row, d, _ in found][:MOST_ROWS][::-1]
+    if not pairs:
         return None
-    half = [d.half or 0.0 for _, d in pairs]
+    half = [half for _, _, half in found][:MOST_ROWS][::-1]
     trace: Trace = {
         "type": "scatter", "mode": "markers", "x": [d.value for _, d in pairs],
         "y": [escape(row.name) for row, _ in pairs], "showlegend": False,

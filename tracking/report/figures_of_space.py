@@ -90,7 +90,7 @@ def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: boo
 def parallel_coordinates(analysis: Analysis) -> Chart:
     """One line a configuration through everything that is varied and what came of it."""
     table = analysis.table
-    rows = [row for row in table.configurations if row.mean("train_seconds") is not None]
+    rows = [row for row in table.steady if row.mean("train_seconds") is not None]
     paths = sorted(table.distinct_paths, key=lambda path: path != K_PATH)
     dimensions = [_dimension(short_path(path), [row.parameters.get(path) for row in rows]) for path in paths]
     for label, column in (

@@ -92,6 +92,8 @@ def comparison_section(analysis: Analysis) -> str:
         f"Final validation NLL minus that of {analysis.best_row.name}, the lowest, with the"
         " intervals that decide. Hollow: not separable."
     )
+    if any(found.low is None for _, found in analysis.against_best):
+        caption += " Those without an interval are in the table only."
     if len(analysis.against_best) > MOST_ROWS:
         caption += f" The {MOST_ROWS} nearest are drawn; all are in the table."
     parts.append(chart(forest(analysis), caption))

@@ -15,6 +15,7 @@ FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown
 NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")
 BARS = "Bars are 95 % t-intervals over seeds; bars that leave the axis are cut."
+DIVERGED = "What diverged may lie beyond the axis: it stands in the table."
 DOTS = "Small dots are the single seeds where there are two."
 WHY = (
     " An interval from two seeds has one degree of freedom and is wide: it stands in the table, not in the"
@@ -49,14 +50,18 @@ def dots(row: Configuration, column: str) -> tuple[float, ...]:
 def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = False) -> tuple[float, float]:
     """How far an axis reaches: all seeds' values, the bars that are drawn, a margin.
 
+    Configurations that diverged do not set the scale of an NLL: thousands of nats would hide all others.
+
     Args:
         rows: what is drawn on it.
         columns: what is drawn of them.
         zero: whether the axis starts at zero.
     """
     shown, least, most = [0.0] if zero else [], math.inf, -math.inf
-    for row in rows:
-        for column in columns:
+    drawn = list(rows)
+    steady = [row for row in drawn if not row.diverged] or drawn
+    for column in columns:
+        for row in steady if column in NATS else drawn:
             estimate = row.estimate(column)
             shown += [*row.values(column), *(bar(row, column, estimate) or ())]
             low, high = possible(row, column)
@@ -71,7 +76,10 @@ def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = Fal
 
 def note(rows: Iterable[Configuration], why: bool = False) -> str:
     """What bars and dots are, where there are any; ``why`` adds the reason for the dots."""
-    counts = {len(row.trials) for row in rows}
+    drawn = list(rows)
+    counts = {len(row.trials) for row in drawn}
     parts = [BARS] if any(count >= FEWEST_FOR_A_BAR for count in counts) else []
     parts += [DOTS + WHY * why] if 2 in counts else []
+    if any(row.diverged for row in drawn):
+        parts.append(DIVERGED)
     return " ".join(parts)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -71,3 +72,11 @@ def test_captions_say_what_is_drawn_and_no_more(make):
     assert "single seeds" in note([one, two])
     assert "Bars" not in note([two])
     assert "bars that leave the axis are cut" in note([three])
+
+
+def test_what_diverged_does_not_set_the_scale(make):
+    healthy = configuration(make, (90.0, 91.0, 92.0), "val/nll_final")
+    broken = replace(configuration(make, (90.0, 9000.0), "val/nll_final"), diverged="seed 1 has 9,000 nats")
+    assert view([healthy, broken], ("val_nll_final",)) == view([healthy], ("val_nll_final",))
+    assert "beyond the axis" in note([healthy, broken])
+    assert view([broken], ("val_nll_final",))[1] > 9000
