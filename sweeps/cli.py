@@ -46,5 +46,8 @@ def main() -> NoReturn:
 
 
 def _failed(what: str, code: int) -> int:
+    from tracking.secrets import masked
+
+    what, _ = masked(what)  # a library's own words may quote an address
     print(f"error: {' '.join(what.split())}", file=sys.stderr)  # noqa: T201
     return code

@@ -21,6 +21,8 @@ from sweeps.output import say
 from sweeps.spec import SweepSpec
 from sweeps.surroundings import make_environment_absolute
 from sweeps.travel import pack
+from tracking.secrets import without_secrets_of
+from tracking.uris import shown
 
 # Ray reads these when it is imported or started; what the user has set stays.
 RAY_ENVIRONMENT = {
@@ -95,7 +97,8 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
         except SystemExit:
             raise KeyboardInterrupt from None
         except ConnectionError as error:
-            raise RecordError(f"no Ray cluster answers at {address}: {error}") from None
+            reason = without_secrets_of(address or "", str(error))
+            raise RecordError(f"no Ray cluster answers at {shown(address or '')}: {reason}") from None
         except Exception as error:  # Ray has no exception of its own for this
             raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
         if threading.current_thread() is threading.main_thread():

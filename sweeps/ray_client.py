@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from iwae.errors import RecordError
-from tracking.uris import server_parts
+from tracking.uris import server_parts, shown
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
@@ -58,7 +58,7 @@ def cluster_address(given: str | None) -> str | None:
         raise RecordError("cluster: a secret in the address is not allowed: must be http://HOST:8265")
     if not address.startswith(("http://", "https://")):
         raise RecordError(
-            f"cluster: {address!r} is not allowed: must be the dashboard's address, as in http://HOST:8265"
+            f"cluster: {shown(address)!r} is not allowed: must be the dashboard's address, as in http://HOST:8265"
         )
     server_parts(address, "cluster")
     return address.rstrip("/")

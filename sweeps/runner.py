@@ -22,7 +22,7 @@ from sweeps.plan import draw_plan
 from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
-from tracking import codes, provenance
+from tracking import codes, provenance, secrets
 from tracking.files import Files, StorageError
 from tracking.mending import mend
 from tracking.recorder import Recorder
@@ -30,7 +30,6 @@ from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.report.caveats_of_trials import repeated_images
 from tracking.report.tables import Best, best
 from tracking.sessions import Session, refuse_if_live, stop_leftovers
-from tracking.sources import listed
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
@@ -92,7 +91,9 @@ def run_sweep(
             storage.create(spec.to_dict(), plan, code, data)
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
-        with Session(storage, command=" ".join(sys.argv)) as session:
+        with Session(storage, command=" ".join(secrets.command(sys.argv))) as session:
+            for line in provenance.remarks(code):
+                console.print(line, soft_wrap=True, highlight=False)
             return _work(spec, storage, store, session, started, console=console)
 
 
@@ -121,16 +122,13 @@ def resume_sweep(
     check_resources(spec, address)
     data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
     code = provenance.code()
-    with how_to_go_on(storage, console), Session(storage, command=" ".join(sys.argv)) as session:
-        for line in mend(storage):
-            console.print(f"mended: {line}", soft_wrap=True, highlight=False)
-        if other := codes.note(storage, session.number, code):
-            console.print(
-                f"code: {listed(other)} changed since the sweep began: trials now run under other code than"
-                " before, and the report says so",
-                soft_wrap=True,
-                highlight=False,
-            )
+    with (
+        how_to_go_on(storage, console),
+        Session(storage, command=" ".join(secrets.command(sys.argv))) as session,
+    ):
+        mended = [f"mended: {line}" for line in mend(storage)]
+        for line in [*mended, *codes.note(storage, session.number, code), *provenance.remarks(code)]:
+            console.print(line, soft_wrap=True, highlight=False)
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)

@@ -19,6 +19,7 @@ from sweeps.ray_client import JobExistsError
 from sweeps.remote import ask_status, visible_sweep
 from sweeps.spec import SweepSpec
 from sweeps.travel import SPEC_FILE, pack, pack_sweep
+from tracking import secrets
 from tracking.records import PlannedTrial
 from tracking.store import RunStore
 
@@ -71,7 +72,7 @@ def launch(
         "--storage", destination.storage, "--tracking-uri", destination.tracking_uri,
     ]  # fmt: skip
     metadata = {
-        "sweeps.name": name, "sweeps.command": shlex.join(["sweeps", *sys.argv[1:]]),
+        "sweeps.name": name, "sweeps.command": shlex.join(["sweeps", *secrets.command(sys.argv[1:])]),
         "sweeps.storage": destination.storage, "sweeps.tracking_uri": destination.tracking_uri,
     }  # fmt: skip
     id_ = f"sweeps-{name}-{number:04d}"

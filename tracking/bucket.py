@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from iwae.errors import RecordError
+from tracking import secrets
 from tracking.files import Stamp, StorageError
 from tracking.lease import Lease, entry, ran_out
 from tracking.ranges import in_parts
@@ -52,7 +53,7 @@ class Bucket:
         parts = urlsplit(uri)
         if not parts.netloc or ":" in parts.netloc or "@" in uri:
             raise RecordError(
-                f"storage: {_without_credentials(uri)!r} is not allowed: must be s3://bucket/prefix, with the"
+                f"storage: {secrets.address(uri)!r} is not allowed: must be s3://bucket/prefix, with the"
                 " credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         if parts.fragment:
@@ -277,11 +278,6 @@ def _connect(endpoint: str | None) -> Any:
         max_pool_connections=Bucket.parallel * 2,
     )  # fmt: skip
     return boto3.client("s3", endpoint_url=endpoint, config=config)
-
-
-def _without_credentials(uri: str) -> str:
-    place = uri.partition("?")[0].removeprefix("s3://")
-    return f"s3://***@{place.rpartition('@')[2]}" if "@" in place else f"s3://{place}"
 
 
 def _code(error: "ClientError") -> str:

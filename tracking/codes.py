@@ -5,7 +5,7 @@ from typing import Any
 
 from tracking.provenance import code_files
 from tracking.records import SweepRecord, TrialRecord
-from tracking.sources import changed
+from tracking.sources import changed, listed
 from tracking.storage import SweepStorage
 
 
@@ -18,13 +18,19 @@ def note(storage: SweepStorage, session: int, code: Mapping[str, Any]) -> list[s
         code: ``tracking.provenance.code`` of the driver.
 
     Returns:
-        The paths of the source files that differ; empty also where the start's were not noted.
+        What to say: which source files differ; nothing where none does or the start's were not noted.
     """
     before = storage.decided().code()
     if sha256(before) == sha256(code):
         return []
     storage.write_json(_name(session), code)
-    return changed(code_files(before), code_files(code)) if code_files(before) else []
+    if not code_files(before):
+        return []
+    files = listed(changed(code_files(before), code_files(code)))
+    return [
+        f"code: {files} changed since the sweep began: trials now run under other code than before, and the"
+        " report says so"
+    ]
 
 
 def code_of(storage: SweepStorage, record: SweepRecord, trial: TrialRecord) -> Mapping[str, Any]:

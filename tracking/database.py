@@ -13,6 +13,7 @@ from tracking import uris
 from tracking.client import Client
 from tracking.client.schema import is_known, newest_revision
 from tracking.locks import file_lock
+from tracking.secrets import without_secrets_of
 
 _LOCKED_SECONDS = 20.0
 _TABLES = {"experiments", "runs", "alembic_version"}
@@ -59,7 +60,7 @@ def require_server(uri: str, create: bool) -> None:
             f"tracking store {uris.shown(uri)}: needs the module {error.name}: install it, or name the driver"
             " there is, for example postgresql+psycopg2://"
         ) from None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError, TypeError) as error:  # the last two of what is no address
         raise _refused(uri, error) from None
     _look(engine, uri, create)
 
@@ -126,6 +127,6 @@ def _no_store(where: str) -> RecordError:
     )
 
 
-def _refused(uri: str, error: SQLAlchemyError) -> RecordError:
-    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+def _refused(uri: str, error: Exception) -> RecordError:
+    reason = " ".join(without_secrets_of(uri, str(getattr(error, "orig", None) or error)).split())
     return RecordError(f"tracking store {uris.shown(uri)}: {reason[:300]}")

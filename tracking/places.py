@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from iwae.errors import RecordError
+from tracking import secrets
 from tracking.bucket import Bucket
 from tracking.files import Files
 from tracking.folder import Folder
@@ -29,7 +30,7 @@ def open_storage(uri: str) -> Files:
     if scheme == "s3":
         return Bucket(uri)
     if "://" in uri:
-        raise RecordError(f"storage: {uri!r} is not allowed: {_MUST_BE}")
+        raise RecordError(f"storage: {secrets.address(uri)!r} is not allowed: {_MUST_BE}")
     return Folder(_folder(uri, uri))
 
 
@@ -54,10 +55,12 @@ def _path_of(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.netloc not in ("", "localhost"):
         raise RecordError(
-            f"storage: {uri!r} is not allowed: must be file:///absolute/folder, with three slashes"
+            f"storage: {secrets.address(uri)!r} is not allowed: must be file:///absolute/folder, with three slashes"
         )
     if parts.query or parts.fragment:
-        raise RecordError(f"storage: {uri!r} is not allowed: must have %3F for '?' and %23 for '#'")
+        raise RecordError(
+            f"storage: {secrets.address(uri)!r} is not allowed: must have %3F for '?' and %23 for '#'"
+        )
     return unquote(parts.path)
 
 
@@ -69,13 +72,15 @@ def _folder(text: str, uri: str) -> Path:
         # What cannot be looked at now may be there again later: its reader and writer says what is wrong.
         is_other = path.exists() and not path.is_dir()
     except (RuntimeError, ValueError) as error:  # no such user, a circle of links, bytes that are no text
-        raise RecordError(f"storage: {uri!r} is not allowed: {_MUST_BE} ({error})") from None
+        raise RecordError(f"storage: {secrets.address(uri)!r} is not allowed: {_MUST_BE} ({error})") from None
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise RecordError(
-                f"storage: {text[:100]!r} is not allowed: {_MUST_BE} ({error.strerror})"
+                f"storage: {secrets.address(uri)[:100]!r} is not allowed: {_MUST_BE} ({error.strerror})"
             ) from None
         return path
     if is_other:
-        raise RecordError(f"storage: {uri!r} is not allowed: {_MUST_BE}, and {path} is no folder")
+        raise RecordError(
+            f"storage: {secrets.address(uri)!r} is not allowed: {_MUST_BE}, and {path} is no folder"
+        )
     return path

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from iwae.epoch_metrics import DEFINITIONS
-from tracking import sources
+from tracking import secrets, sources
 
 PACKAGE = "iwae-sweeps"
 # Beside the packages that travelled with a job: where they come from, as the submitter's checkout said it.
@@ -52,7 +52,7 @@ def code(folder: Path | None = None) -> dict[str, Any]:
         **origin(folder),
         "sources": {"sha256": sources.digest(files), "files": dict(files)},
         "packages": {name: _version(name) for name in _PACKAGES},
-        "command": shlex.join(sys.orig_argv),
+        "command": shlex.join(secrets.command(sys.orig_argv)),
     }
 
 
@@ -66,9 +66,10 @@ def origin(folder: Path | None = None) -> dict[str, Any]:
 
     Returns:
         ``package_version``, ``commit``, ``dirty``, ``diff`` (uncommitted changes of the packages and of
-        pyproject.toml against the commit, as a patch) and ``untracked`` (names among the packages). Without
-        git or outside a checkout, also where a checkout ignores the packages, ``commit``, ``dirty`` and
-        ``diff`` are None and ``untracked`` is empty.
+        pyproject.toml against the commit, as a patch), ``masked`` (how many values in it looked like secrets
+        and are ``***``) and ``untracked`` (names among the packages). Without git or outside a checkout,
+        also where a checkout ignores the packages, ``commit``, ``dirty`` and ``diff`` are None and
+        ``untracked`` is empty.
     """
     folder = folder or Path(__file__).resolve().parents[1]
     submitted = folder / SUBMITTED_FILE
@@ -84,13 +85,26 @@ def origin(folder: Path | None = None) -> dict[str, Any]:
         _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", *own) if commit else None
     )
     names = (untracked or "").splitlines()
+    diff = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", *own) if commit else None
+    shown, hidden = (None, 0) if diff is None else secrets.masked(diff)
     return {
         "package_version": _version(PACKAGE),
         "commit": commit.strip() if commit else None,
         "dirty": bool(status or names) if status is not None else None,
-        "diff": _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", *own) if commit else None,
+        "diff": shown,
+        "masked": hidden,
         "untracked": names,
     }
+
+
+def remarks(values: Mapping[str, Any]) -> list[str]:
+    """What a person must hear of ``code``."""
+    if not values.get("masked"):
+        return []
+    return [
+        f"code: {values['masked']} values in the uncommitted changes look like secrets: they are *** in the"
+        " record, and the recorded patch does not apply as it is"
+    ]
 
 
 def code_identity(values: Mapping[str, Any]) -> dict[str, Any]:

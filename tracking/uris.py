@@ -8,14 +8,12 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
 from iwae.errors import RecordError
+from tracking import secrets
 
 _SQLITE = "sqlite:///"
 MAX_COMPARED = 100
 # What means something else in the path of an address.
 _QUOTED = re.compile(r"\?|%(?=[0-9A-Fa-f]{2})")
-# As SQLAlchemy reads an address, and as PostgreSQL's and MySQL's drivers take a password from its query.
-_PASSWORD = re.compile(r"(?<=://)([^:/?@]*):(.*)@")
-_PASSWORD_IN_QUERY = re.compile(r"([?&](?:password|passwd|passphrase|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 def resolve_tracking_uri(uri: str | None = None) -> str:
@@ -34,6 +32,11 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
             f"tracking URI: credentials in {shown(uri)!r} are not allowed: must be in"
             " MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
+    if is_server(uri) and ("?" in uri or "#" in uri):
+        raise RecordError(
+            f"tracking URI: {shown(uri)!r} is not allowed: must be http://, a host and a port's number alone;"
+            " a token goes into MLFLOW_TRACKING_TOKEN"
+        )
     if is_server(uri):
         server_parts(uri, "tracking URI")
     if uri.startswith("sqlite"):
@@ -41,6 +44,11 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
     if "://" not in uri and not uri.startswith("databricks"):
         path = Path(uri.removeprefix("file:")).expanduser().absolute()
         database = path if path.suffix in (".db", ".sqlite") else path / "mlflow.db"
+        if shown(uri) != uri:
+            raise RecordError(
+                f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path, a server's http://"
+                " or a database's, for example postgresql://"
+            )
         raise RecordError(f"tracking URI: {uri!r} is not allowed: must be {_SQLITE}{database} or a server")
     if uri.startswith("file:"):
         raise RecordError(
@@ -51,11 +59,7 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
 
 def shown(uri: str) -> str:
     """The address with ``***`` for its password: for messages, tags, records and output."""
-    if is_server(uri):
-        scheme, _, rest = uri.partition("://")
-        # The last @: a password that was not quoted holds whatever it likes.
-        return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else uri
-    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", uri))
+    return secrets.address(uri)
 
 
 def server_parts(uri: str, what: str) -> SplitResult:
@@ -94,10 +98,10 @@ def refuse_password(uri: str) -> None:
 def _resolve_sqlite(uri: str) -> str:
     database = uri.removeprefix(_SQLITE)
     if database == uri or database.startswith("file:") or ":memory:" in uri:
-        raise RecordError(f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db")
+        raise RecordError(f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path/to/mlflow.db")
     query = database.partition("?")[2]
     if query and not all(re.fullmatch(r"\w+=[^/]*", item) for item in query.split("&")):
-        raise RecordError(f"tracking URI: {uri!r} is not allowed: must have %3F for a '?' in its path")
+        raise RecordError(f"tracking URI: {shown(uri)!r} is not allowed: must have %3F for a '?' in its path")
     path = sqlite_path(uri)
     try:
         is_folder = not path.name or path.is_dir()
@@ -105,7 +109,7 @@ def _resolve_sqlite(uri: str) -> str:
         raise RecordError(f"tracking URI: {path} is not allowed: must be a file ({error.strerror})") from None
     if is_folder:
         raise RecordError(
-            f"tracking URI: {uri!r} is not allowed: must be sqlite:///path/to/mlflow.db ({path} is a folder)"
+            f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path/to/mlflow.db ({path} is a folder)"
         )
     return sqlite_uri(path) + "".join(uri.partition("?")[1:])
 
@@ -123,7 +127,7 @@ def sqlite_path(uri: str) -> Path:
         path = Path(_decoded(text) if "%" in text else text).expanduser()
         return path.parent.resolve() / path.name
     except (RuntimeError, ValueError) as error:
-        raise RecordError(f"tracking URI: {uri!r} is not allowed: must be a path ({error})") from None
+        raise RecordError(f"tracking URI: {shown(uri)!r} is not allowed: must be a path ({error})") from None
 
 
 def sqlite_uri(path: Path) -> str:

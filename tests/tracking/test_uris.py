@@ -11,7 +11,7 @@ from tracking.uris import refuse_password, resolve_tracking_uri, shown
         ("postgresql://user:s3cret@host:5432/db", "postgresql://user:***@host:5432/db"),
         ("postgresql+psycopg2://user:s3c/r:et@host/db", "postgresql+psycopg2://user:***@host/db"),
         ("mysql://:s3cret@host/db?ssl=1", "mysql://:***@host/db?ssl=1"),
-        ("postgresql://host/db?user=u&password=s3cret&a=b", "postgresql://host/db?user=u&password=***&a=b"),
+        ("postgresql://host/db?user=u&password=s3cret&a=b", "postgresql://host/db?user=u&***"),
         ("https://user:s3cret@host:5000/path", "https://***@host:5000/path"),
         ("https://s3cret@host", "https://***@host"),
         ("https://user:s3c/re?t@host:5000/path", "https://***@host:5000/path"),

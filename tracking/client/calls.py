@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from iwae.errors import RecordError, RefusedError
+from tracking.secrets import without_secrets_of
 from tracking.uris import is_server, shown
 
 SERVER_THREADS = 8
@@ -76,7 +77,7 @@ class Calls:
                 "it refuses this user and password, or their absence: set MLFLOW_TRACKING_USERNAME and"
                 " MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN to the token of a `sweeps ui`"
             )
-        reason = " ".join(str(error).replace(self.connection_uri, self.uri).split())[:300]
+        reason = " ".join(without_secrets_of(self.connection_uri, str(error)).split())[:300]
         if _http_status(error) == 403:
             return f"{reason} (as the user that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD name)"
         return reason
