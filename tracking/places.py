@@ -55,7 +55,8 @@ def _path_of(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.netloc not in ("", "localhost"):
         raise RecordError(
-            f"storage: {secrets.address(uri)!r} is not allowed: must be file:///absolute/folder, with three slashes"
+            f"storage: {secrets.address(uri)!r} is not allowed: must be file:///absolute/folder, with three"
+            " slashes"
         )
     if parts.query or parts.fragment:
         raise RecordError(

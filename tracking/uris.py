@@ -109,7 +109,8 @@ def _resolve_sqlite(uri: str) -> str:
         raise RecordError(f"tracking URI: {path} is not allowed: must be a file ({error.strerror})") from None
     if is_folder:
         raise RecordError(
-            f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path/to/mlflow.db ({path} is a folder)"
+            f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path/to/mlflow.db ({path} is a"
+            " folder)"
         )
     return sqlite_uri(path) + "".join(uri.partition("?")[1:])
 
