@@ -32,15 +32,16 @@ def delete(
     name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     tracking_uri: TrackingUri = None, storage: Storage = None,
 ) -> None:  # fmt: skip
-    """Delete a sweep: its runs in MLflow and its folder in storage."""
-    from sweeps import lifecycle
+    """Delete a sweep: its runs in MLflow, their artifacts, and its files in storage."""
+    from sweeps.deletion import delete as delete_sweep
+    from sweeps.output import say
     from tracking.storage import SweepStorage
 
     sweep = SweepStorage(files_of(storage), name)
     store = open_if_there(tracking_uri)
     if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.uri}?", err=True):
         return
-    lifecycle.delete(sweep, store)
+    delete_sweep(sweep, store, lambda line: say(err, line))
     err.print(f"deleted {name}", highlight=False)
 
 

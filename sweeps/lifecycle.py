@@ -147,19 +147,3 @@ def stop(storage: SweepStorage, console: Console, seconds: float = STOP_PATIENCE
             )
         time.sleep(0.5)
     return True
-
-
-def delete(storage: SweepStorage, store: RunStore | None) -> None:
-    """Remove a sweep's runs and its files.
-
-    Raises:
-        RecordError: a driver works on it, or there is no such sweep in either place.
-    """
-    recorded = store is not None and store.find_sweep(storage.name) is not None
-    if not storage.exists and not recorded:
-        storage.spec()
-    if storage.exists:
-        refuse_if_live(storage)
-    if store is not None and recorded:
-        store.delete_sweep(storage.name)
-    storage.files.delete_tree(storage.name)

@@ -23,6 +23,7 @@ from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import codes, provenance, secrets
+from tracking.deletion import end_deletion
 from tracking.files import Files, StorageError
 from tracking.mending import mend
 from tracking.recorder import Recorder
@@ -79,6 +80,7 @@ def run_sweep(
     storage = SweepStorage(files, spec.name)
     if storage.exists:
         raise _name_taken(spec.name, files.uri)
+    storage.refuse_leftovers()
     plan = draw_plan(spec)
     check_resources(spec, address)
     data = prepare_data(plan, spec)
@@ -94,7 +96,14 @@ def run_sweep(
         with Session(storage, command=" ".join(secrets.command(sys.argv))) as session:
             for line in provenance.remarks(code):
                 console.print(line, soft_wrap=True, highlight=False)
-            return _work(spec, storage, store, session, started, console=console)
+            try:
+                store.claim(storage.record())
+            except RecordError as error:
+                refused = error
+            else:
+                return _work(spec, storage, store, session, started, console=console)
+        end_deletion(storage)  # nothing was started
+        raise refused
 
 
 def resume_sweep(
@@ -132,6 +141,7 @@ def resume_sweep(
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
+        store.claim(storage.record())
         # Nothing is written before the cluster has said that it can run it.
         with ray_cluster(spec, address) if to_do else contextlib.nullcontext():
             if plan is not None:

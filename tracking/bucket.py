@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -125,13 +125,16 @@ class Bucket:
         with self._told(path):
             self._client.delete_object(**self._at(path))
 
-    def delete_tree(self, path: str) -> None:
-        """Remove everything below."""
-        keys = [{"Key": self._key(f"{path}/{name}")} for name in self.entries(path)]
-        with self._told(path):
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Remove objects, many with each request."""
+        keys = [{"Key": self._key(path)} for path in paths]
+        with self._told(""):
             for first in range(0, len(keys), _TOGETHER):
                 some = {"Objects": keys[first : first + _TOGETHER], "Quiet": True}
                 self._client.delete_objects(Bucket=self._bucket, Delete=some)
+
+    def tidy(self, path: str) -> None:
+        """A bucket has no folders, and no half objects."""
 
     def entries(self, path: str) -> dict[str, Stamp]:
         """Every object below, at any depth."""

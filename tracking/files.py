@@ -1,7 +1,7 @@
 """Files that are there whole or not at all, wherever they lie: in a folder or in a bucket."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -75,8 +75,12 @@ class Files(Protocol):
         """Remove a file; one that is not there is fine."""
         ...
 
-    def delete_tree(self, path: str) -> None:
-        """Remove everything below."""
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Remove files; those that are not there are fine."""
+        ...
+
+    def tidy(self, path: str) -> None:
+        """Remove a folder and those in it where no file lies, and what writers that were killed left."""
         ...
 
     def entries(self, path: str) -> dict[str, Stamp]:

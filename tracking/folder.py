@@ -3,16 +3,18 @@
 import contextlib
 import errno
 import os
-import shutil
+import re
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from tracking.files import Stamp, StorageError
 from tracking.locks import file_lock
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 
 
 class Folder:
@@ -66,10 +68,20 @@ class Folder:
         with self._told():
             (self.root / path).unlink(missing_ok=True)
 
-    def delete_tree(self, path: str) -> None:
-        """Remove everything below."""
-        with self._told(), contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.root / path)
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Remove files."""
+        for path in paths:
+            self.delete(path)
+
+    def tidy(self, path: str) -> None:
+        """Remove a folder and those in it where no file lies, and what writers that were killed left."""
+        with self._told():
+            for folder, _, names in os.walk(self.root / path, topdown=False):
+                for name in names:
+                    if _TEMPORARY.fullmatch(name):
+                        Path(folder, name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # it is not empty
+                    Path(folder).rmdir()
 
     def entries(self, path: str) -> dict[str, Stamp]:
         """Every file below, at any depth."""

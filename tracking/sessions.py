@@ -156,6 +156,9 @@ class Session:
             # Whoever asked to stop asked the driver before; from here on the request is for this one.
             self.storage.clear_stop()
             if self.storage.create_session(number, self._entry):
+                if self.storage.is_half_deleted:
+                    self.storage.delete_session(number)
+                    self.storage.decided()  # raises what there is to do
                 return number
 
     def _refuse_if_it_beats(self) -> None:

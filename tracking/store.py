@@ -154,12 +154,15 @@ class RunStore:
 
     def list_sweeps(self) -> list[dict[str, Any]]:
         """The sweeps, oldest first: ``name``, ``run_id``, ``status``, ``storage``, ``started`` (seconds)."""
+        from tracking.claims import is_open
+
         return [
             {
                 "name": run.tags.get("sweeps.name", run.name), "run_id": run.id, "status": run.status,
                 "storage": run.tags.get("sweeps.storage", ""), "started": run.start / 1000,
             }
             for run in self.client.runs({"sweeps.kind": "sweep"})
+            if not is_open(run)
         ]  # fmt: skip
 
     def find_trial(self, run_id: str) -> tuple[str, str, str]:
@@ -233,14 +236,29 @@ class RunStore:
         experiment_id = runs[0].experiment_id if runs else self.experiment_of(name).id
         return uris.compare_page(base or self.tracking_uri, experiment_id, [run.id for run in runs])
 
-    def delete_sweep(self, name: str) -> int:
-        """Move every run of a sweep, reproductions too, to MLflow's trash; returns how many."""
+    def claim(self, record: SweepRecord) -> str:
+        """Make a sweep's name its own before it trains: of several that begin at once one gets it.
+
+        Returns:
+            The parent's run id.
+
+        Raises:
+            RecordError: the name is another sweep's.
+        """
+        with self._one, turns.alone(_storage(record)):
+            self.forget(record.name)
+            try:
+                return self._runs_of(record)[0].begin(record)
+            finally:
+                self.forget(record.name)
+
+    def delete_sweep(self, name: str) -> tuple[int, str | None]:
+        """Delete every run of a sweep, reproductions too; as `tracking.run_deletion.delete_runs`."""
+        from tracking.run_deletion import delete_runs
+
         with self._one:
-            runs = self.client.runs({"sweeps.name": name})
-            for run in sorted(runs, key=lambda run: run.tags.get("sweeps.kind") == "sweep"):
-                self.client.delete(run.id)
             self.forget(name)
-        return len(runs)
+            return delete_runs(self.client, name)
 
     def _runs_of(self, record: SweepRecord, trusting: bool = True) -> "tuple[SweepRun, TrialRuns]":
         from tracking.experiments import usable

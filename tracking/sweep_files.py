@@ -18,6 +18,7 @@ from tracking.seals import SEAL, AlteredError, Origin, sealed_json, unsealed_jso
 from tracking.shapes import fits
 from tracking.zips import open_zip
 
+DELETING = "deleting.json"  # stays until everything else of a deleted sweep is gone
 _UNKNOWN = ""  # no sweep has this id
 T = TypeVar("T")
 S = TypeVar("S")
@@ -60,13 +61,40 @@ class SweepFiles:
     @property
     def created(self) -> float | None:
         """When the sweep was created, seconds since 1970; None when there is no such sweep."""
-        stamps = (self.files.stamp(self.path(name)) for name in ("code.json", ZIP, "spec.yaml"))
+        stamps = (self.files.stamp(self.path(name)) for name in ("code.json", ZIP, "spec.yaml", DELETING))
         return next((stamp.changed for stamp in stamps if stamp is not None), None)
 
     @property
     def exists(self) -> bool:
         """Whether a sweep of this name lies here."""
         return any(self.files.stamp(self.path(name)) is not None for name in (ZIP, "spec.yaml"))
+
+    @property
+    def is_half_deleted(self) -> bool:
+        """Whether a deletion of the sweep began and did not end."""
+        return self.files.stamp(self.path(DELETING)) is not None
+
+    def forget_deletion(self) -> None:
+        """Take the mark of a deletion back that may not go on."""
+        self.files.delete(self.path(DELETING))
+
+    def refuse_leftovers(self) -> None:
+        """Check that a new sweep can begin here: old results must not be taken for its own.
+
+        Raises:
+            RecordError: something lies in its folder.
+        """
+        if self.is_half_deleted:
+            raise self._half_deleted()
+        if left := list(self.files.entries(self.path())):
+            raise RecordError(
+                f"name: {self.name} is not allowed: must be new, and {self.uri} holds {', '.join(left[:3])}"
+                f"{' ...' if len(left) > 3 else ''}: `sweeps delete {self.name}` removes what a sweep left,"
+                " the rest must be moved; or choose another --name"
+            )
+
+    def _half_deleted(self) -> RecordError:
+        return RecordError(f"{self.uri} is half deleted: `sweeps delete {self.name}` finishes it")
 
     def create(
         self,
@@ -81,7 +109,10 @@ class SweepFiles:
             RecordError: the name is taken.
         """
         decided = Decided.of(spec, plan, code, data)
-        if self.exists or not self.files.create(self.path(ZIP), decided.to_bytes()):
+        if self.exists:
+            raise RecordError(f"the name {self.name} is taken in {self.files.uri}")
+        self.refuse_leftovers()
+        if not self.files.create(self.path(ZIP), decided.to_bytes()):
             raise RecordError(f"the name {self.name} is taken in {self.files.uri}")
         self._instance = decided.instance
         self._write_plain(decided)
@@ -102,8 +133,10 @@ class SweepFiles:
         """Spec, plan, code and data: from the unit with its CRCs, else from the plain files.
 
         Raises:
-            RecordError: no such sweep, or neither can be read.
+            RecordError: no such sweep, a half deleted one, or neither can be read.
         """
+        if self.is_half_deleted:
+            raise self._half_deleted()
         try:
             return Decided.read(self.files.read(self.path(ZIP)))
         except (FileNotFoundError, zipfile.BadZipFile):
@@ -176,6 +209,10 @@ class SweepFiles:
     def write_session(self, number: int, session: Mapping[str, Any]) -> None:
         """Replace what the driver with this number says of itself."""
         self.write_json(self._session_name(number), session)
+
+    def delete_session(self, number: int) -> None:
+        """Take a driver's entry back, when it may not begin."""
+        self.files.delete(self.path(self._session_name(number)))
 
     @staticmethod
     def _session_name(number: int) -> str:

@@ -5,6 +5,7 @@ import json
 
 from iwae.errors import RecordError
 from tracking import chain, view
+from tracking.claims import claim, is_open, parent_runs
 from tracking.client import Client, Run
 from tracking.places import open_storage, same_place
 from tracking.records import SweepRecord
@@ -15,9 +16,8 @@ _TRIALS = "sweeps.synced_trials"
 
 
 def parent_run(client: Client, name: str) -> Run | None:
-    """The parent run of the sweep with this name; the oldest, should there be two."""
-    runs = client.runs({"sweeps.kind": "sweep", "sweeps.name": name})
-    return runs[0] if runs else None
+    """The parent run of the sweep with this name; the oldest, should there be two; open claims are none."""
+    return next((run for run in parent_runs(client, name) if not is_open(run)), None)
 
 
 class SweepRun:
@@ -45,8 +45,7 @@ class SweepRun:
         """
         tags = view.sweep_tags(record)
         if self._run is None:
-            start = view.sweep_start(record)
-            self._run = self._client.create_run(self._experiment_id, record.name, start, tags)
+            self._run = claim(self._client, self._experiment_id, record, tags)
             self._tags = dict(tags)
         self._check_storage(record)
         if chain.decision_altered(self._run.tags.get(chain.TAG), record):

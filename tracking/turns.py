@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from iwae.errors import RecordError
 from tracking.storage import SweepStorage
 
-_LOCK = "sync.lock"
+LOCK = "sync.lock"
 _LAST = "sync.json"
 _LOOK_SECONDS = 5.0
 
@@ -56,7 +56,7 @@ class Turn:
 
 def alone(storage: SweepStorage) -> AbstractContextManager[None]:
     """Wait until no other process writes the runs of the sweep, and hold them off."""
-    return storage.files.lock(storage.path(_LOCK)) if storage.exists else nullcontext()
+    return storage.files.lock(storage.path(LOCK)) if storage.exists else nullcontext()
 
 
 @contextmanager
@@ -65,5 +65,7 @@ def turn(storage: SweepStorage, mark: str) -> Iterator[Turn]:
     if not storage.exists:
         yield Turn(None, mark)
         return
-    with storage.files.lock(storage.path(_LOCK)):
+    with storage.files.lock(storage.path(LOCK)):
+        if not storage.exists or storage.is_half_deleted:
+            raise RecordError(f"{storage.name} was deleted meanwhile")
         yield Turn(storage, mark)

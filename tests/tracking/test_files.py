@@ -48,7 +48,8 @@ def test_what_is_not_there_is_not_found(files: Files) -> None:
     assert files.entries("a") == {}
     assert files.names("a") == []
     files.delete("a/none")
-    files.delete_tree("a")
+    files.delete_all(["a/none"])
+    files.tidy("a")
 
 
 def test_entries_are_every_file_below_and_no_other(files: Files) -> None:
@@ -58,7 +59,8 @@ def test_entries_are_every_file_below_and_no_other(files: Files) -> None:
     assert files.names("") == ["other", "s", "st"]
     assert files.names("s") == ["t"]
     files.delete("s/x")
-    files.delete_tree("s/t")
+    files.delete_all(["s/t/y", "s/t/u/z"])
+    files.tidy("s")
     assert files.entries("s") == {}
     assert files.read("st/x") == b"12"
 

@@ -287,7 +287,7 @@ def test_links_open_in_the_view_for_training_runs(finished: Sweep, store: RunSto
 
 def test_a_deleted_sweep_is_gone_and_its_name_is_free(finished: Sweep, store: RunStore):
     first = store.sync(finished.storage.record())
-    assert store.delete_sweep("tiny") == 4
+    assert store.delete_sweep("tiny") == (4, None)
     assert store.find_sweep("tiny") is None
     assert store.trial_runs("tiny") == []
     assert store.sync(finished.storage.record()) != first

@@ -25,6 +25,10 @@ class Artifacts:
         self._root = root
         self._repositories: dict[str, ArtifactRepository] = {}
 
+    def place(self, run_id: str) -> str:
+        """The address of the run's artifacts."""
+        return self._root(run_id)
+
     def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
         """Store files under their paths among the run's artifacts, over what lies there."""
         with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:

@@ -51,6 +51,10 @@ class LoggedModels:
         call(mlflow.set_logged_model_tags, identity, dict(last))
         return identity
 
+    def place(self, model_id: str) -> str:
+        """The address of a logged model's files."""
+        return str(self._calls.call(self._calls.mlflow.get_logged_model, model_id).artifact_location)
+
     def delete(self, model_id: str) -> None:
         """Move a logged model to MLflow's trash."""
         self._calls.call(self._calls.mlflow.delete_logged_model, model_id)

@@ -1,0 +1,79 @@
+"""Deletes a sweep, wherever the tracking store says that it lies, and nothing of another one."""
+
+from collections.abc import Callable
+
+from iwae.errors import RecordError
+from tracking import turns
+from tracking.claims import parent_runs
+from tracking.deletion import begin_deletion, end_deletion
+from tracking.places import same_place
+from tracking.sessions import refuse_if_live
+from tracking.storage import SweepStorage
+from tracking.store import RunStore
+
+
+def delete(storage: SweepStorage, store: RunStore | None, tell: Callable[[str], None]) -> None:
+    """Remove a sweep's runs and its files.
+
+    Runs that the tracking store counts to a sweep in another storage stay, and so do files that a sweep did
+    not write; both are told. Cut short at any moment, it is finished by the next one.
+
+    Args:
+        storage: the sweep.
+        store: the tracking store; None where there is none.
+        tell: is given a line about what stays.
+
+    Raises:
+        RecordError: a driver works on it, here or elsewhere, or there is no such sweep.
+    """
+    is_here = bool(storage.files.entries(storage.path()))
+    runs = _own_runs(storage, store, tell, is_here=is_here)
+    if not is_here and not runs:
+        storage.spec()  # raises which ones there are
+    refuse_if_live(storage)
+    if is_here:
+        begin_deletion(storage)
+        try:
+            refuse_if_live(storage)  # a driver that began meanwhile sees the mark, or is seen here
+        except RecordError:
+            storage.forget_deletion()
+            raise
+    if store is not None and runs:
+        with turns.alone(storage):
+            _, stays = store.delete_sweep(storage.name)
+        if stays is not None:
+            tell(stays)
+    if is_here and (others := end_deletion(storage)):
+        tell(
+            f"{storage.uri} keeps what no sweep wrote: {', '.join(others[:5])}{' ...' if others[5:] else ''}"
+        )
+
+
+def _own_runs(
+    storage: SweepStorage, store: RunStore | None, tell: Callable[[str], None], *, is_here: bool
+) -> bool:
+    """Whether the tracking store has runs, and they are this sweep's."""
+    if store is None or not store.client.runs({"sweeps.name": storage.name}):
+        return False
+    parents = parent_runs(store.client, storage.name)
+    places = [run.tags.get("sweeps.storage", "") for run in parents]
+    own = [run for run, at in zip(parents, places, strict=True) if same_place(at, storage.files.uri)]
+    if parents and not own:
+        other = places[0]
+        if not is_here:
+            raise RecordError(
+                f"no sweep {storage.name} in {storage.files.uri}: {store.tracking_uri} has it in {other};"
+                f" nothing was deleted (--storage {other} means that one)"
+            )
+        tell(
+            f"the runs of {storage.name} in {store.tracking_uri} are those of the sweep in {other}, and stay"
+        )
+        return False
+    running = [run for run in own if run.status == "RUNNING"]
+    if running and not is_here:
+        raise RecordError(
+            f"{storage.name} is running, says {store.tracking_uri}, and its files are not in {storage.uri}:"
+            " it may run on another machine: delete it there; if it is gone for good, first"
+            f" `mlflow runs delete --run-id {running[0].id}`"
+        )
+    return True
