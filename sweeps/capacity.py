@@ -65,6 +65,16 @@ def waiting(needed: Resources, nodes: Iterable[Node]) -> str | None:
     return f"a trial needs {_amounts(needed.cpus, needed.gpus)} on one node; free now: {free}"
 
 
+def unused_gpus(needed: Resources, nodes: Iterable[Node]) -> list[str]:
+    """A line when there are GPUs and the trials are not to have any."""
+    there = sum(node.gpus for node in nodes)
+    if needed.gpus or not there:
+        return []
+    return [
+        f"leaves {there:g} GPU{'' if there == 1 else 's'} unused: --set resources.gpus=1 gives a trial one"
+    ]
+
+
 def describe(nodes: Iterable[Node]) -> str:
     """The nodes in words: ``2 nodes of 8 CPUs and 1 GPU, 1 node of 2 CPUs``."""
     kinds = Counter((node.cpus, node.gpus) for node in nodes)

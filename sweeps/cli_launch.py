@@ -12,6 +12,8 @@ from sweeps.cli_shared import (
     Name,
     NewName,
     Set,
+    SetConfig,
+    SetMore,
     Spec,
     Storage,
     TrackingUri,
@@ -39,10 +41,11 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a sweep and wait for its end. Ctrl-C stops it cleanly; `sweeps resume` goes on."""
-    from sweeps.runner import run_sweep
     from sweeps.spec import load_spec
 
     parsed = load_spec(spec, assignments or (), name)
+    from sweeps.runner import run_sweep
+
     store = store_of(tracking_uri, parsed.tracking.experiment)
     result = run_sweep(parsed, files_of(storage), store, console=err, address=address)
     finish(result, store, as_json=json)
@@ -75,7 +78,7 @@ def specs() -> None:
 
 @app.command(rich_help_panel=LAUNCH)
 def extend(
-    name: Name, assignments: Set = None, address: Address = None, tracking_uri: TrackingUri = None,
+    name: Name, assignments: SetMore = None, address: Address = None, tracking_uri: TrackingUri = None,
     storage: Storage = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Add seeds, grid values or trials to a sweep and run them: `--set 'search.seeds=[0, 1, 2, 3]'`."""
@@ -86,7 +89,7 @@ def extend(
             "--set", "missing: must name what is added, for example --set 'search.seeds=[0, 1, 2]'"
         )
     sweep = sweep_of(storage, name)
-    store = open_store(tracking_uri, experiment_of(sweep), create=True)
+    store = store_of(tracking_uri, experiment_of(sweep))
     finish(lifecycle.extend(sweep, store, assignments, console=err, address=address), store, as_json=json)
 
 
@@ -94,7 +97,7 @@ def extend(
 def fork(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A trial's run in MLflow.")],
     name: NewName = None,
-    assignments: Set = None, address: Address = None, tracking_uri: TrackingUri = None,
+    assignments: SetConfig = None, address: Address = None, tracking_uri: TrackingUri = None,
     storage: Storage = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Start a one-trial sweep from a run's configuration: `--set objective.num_samples=50`."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from sweeps.cli_shared import (
     Name,
     NewName,
     Set,
+    SetAgain,
     Spec,
     Storage,
     TrackingUri,
@@ -29,9 +31,9 @@ from sweeps.cli_shared import (
     finish,
     interrupted_in_order,
     open_if_there,
-    open_store,
     out,
     print_json,
+    store_of,
     sweep_of,
 )  # fmt: skip
 
@@ -67,7 +69,7 @@ def submit(
 def resume(
     name: Name,
     retry_failed: Annotated[bool, typer.Option(help="Run FAILED trials again too.")] = False,
-    assignments: Set = None,
+    assignments: SetAgain = None,
     cluster: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Submit it to this cluster, http://HOST:8265.", show_default=False),
@@ -88,7 +90,7 @@ def resume(
         _show_submitted(submitted, as_json=json)
         return
     sweep = sweep_of(storage, name)
-    store = open_store(tracking_uri, experiment_of(sweep), create=True)
+    store = store_of(tracking_uri, experiment_of(sweep))
     result = lifecycle.resume(
         sweep, store, assignments or (), console=err, address=address, retry_failed=retry_failed
     )
@@ -102,7 +104,8 @@ def list_(
     """List the sweeps in storage and in the tracking store, and the jobs of a cluster."""
     from sweeps.overview import show_sweeps, sweeps_json
 
-    found = cluster_of(cluster)
+    # One that the environment names must not stand between a user and what is here.
+    found = cluster_of(cluster) if cluster else _cluster_if_it_answers(cluster, lambda: None)
     rows = sweeps_json(files_of(storage), open_if_there(tracking_uri))
     if found is not None:
         from sweeps.submitted import with_jobs
@@ -129,15 +132,8 @@ def status(name: Name, cluster: ClusterUrl = None, storage: Storage = None, json
 def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
     from sweeps.overview import status_json
 
-    try:
-        cluster = cluster_of(url)
-    except RecordError as error:
-        # Storage is asked first: what it knows is shown, whether the cluster answers or not.
-        with contextlib.suppress(RecordError):
-            values = {**status_json(sweep_of(storage, name)), "job": None}
-            err.print(f"without the cluster's word: {error}", soft_wrap=True, highlight=False)
-            return values
-        raise
+    # Storage is asked first: what it knows is shown, whether the cluster answers or not.
+    cluster = _cluster_if_it_answers(url, lambda: sweep_of(storage, name))
     if cluster is None:
         return {**status_json(sweep_of(storage, name)), "job": None}
     from sweeps.submitted import status as status_of
@@ -180,7 +176,10 @@ def stop(
     """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
     from sweeps import lifecycle
 
-    found = cluster_of(cluster)
+    if cluster:
+        found = cluster_of(cluster)
+    else:
+        found = _cluster_if_it_answers(cluster, lambda: sweep_of(storage, name))
     if found is not None:
         from sweeps.submitted_changes import stop as stop_submitted
 
@@ -192,6 +191,18 @@ def stop(
         _notice(f"nobody is running {name}")
     elif timeout:
         _notice(f"stopped; go on with: sweeps resume {name}")
+
+
+def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object]) -> "Cluster | None":
+    """The cluster, or None where none is named or it does not answer and what is looked for is here."""
+    try:
+        return cluster_of(url)
+    except RecordError as error:
+        with contextlib.suppress(RecordError):
+            look_here()
+            _notice(f"without the cluster's word: {error}")
+            return None
+        raise
 
 
 def _cluster_of(url: str | None) -> "Cluster":

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -71,14 +71,39 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _set_option(what: str, examples: str) -> Any:
+    return typer.Option(
+        "--set", metavar="PATH=VALUE", show_default=False, help=f"{what}; may be repeated: `{examples}`."
+    )
+
+
+# What a command accepts decides its example.
 Set = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="PATH=VALUE", show_default=False,
-        help="Override a value of the spec; may be repeated:"
-        " `--set base.num_epochs=5 --set 'search.seeds=[0, 1]'`.",
+    _set_option("Override a value of the spec", "--set base.num_epochs=20 --set 'search.seeds=[0, 1]'"),
+]
+SetMore = Annotated[
+    list[str] | None,
+    _set_option(
+        "What is added: the whole new list of seeds or grid values, or more trials",
+        "--set 'search.seeds=[0, 1, 2, 3]'",
     ),
-]  # fmt: skip
+]
+SetAgain = Annotated[
+    list[str] | None,
+    _set_option(
+        "Change budget, resources or tracking", "--set budget.wall_clock=2h --set resources.max_concurrent=1"
+    ),
+]
+SetConfig = Annotated[
+    list[str] | None,
+    _set_option(
+        "Override a value of the run's training configuration",
+        "--set objective.num_samples=50 --set num_epochs=20",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Address = Annotated[
     str | None,

@@ -11,16 +11,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from iwae.errors import ConfigError, RecordError, SweepError
-from sweeps import signals
-from sweeps.capacity import Node, check_fits, waiting
-from sweeps.output import say
+from sweeps import machine, signals
+from sweeps.capacity import Node, check_fits, unused_gpus, waiting
+from sweeps.output import patience, say
+from sweeps.sections import Resources
 from sweeps.spec import SweepSpec
 from sweeps.surroundings import make_environment_absolute
-from sweeps.travel import pack
+from tracking import reach
 from tracking.secrets import without_secrets_of
 from tracking.uris import shown
 
@@ -41,34 +43,91 @@ RAY_ENVIRONMENT = {
     "RAY_raylet_start_wait_time_s": "120",
 }
 
+# Of a local sweep: Ray's processes and a driver with PyTorch and MLflow, and a worker with PyTorch.
+DRIVER_BYTES, WORKER_BYTES = int(1.75 * 2**30), 2**29
+
 
 def check_resources(spec: SweepSpec, address: str | None) -> None:
     """Refuse what this machine cannot give; a cluster's nodes are asked once Ray is connected.
 
     Raises:
         ConfigError: more CPUs or GPUs than there are.
+        RecordError: no cluster answers at the address.
     """
     if address is not None:
+        _set_environment(address)
+        _probe(address)
         return
-    import torch
+    _check_at_most(spec.resources.cpus, machine.cpus(), "cpus")
+    if spec.resources.gpus:
+        import torch
 
-    _check_at_most(spec.resources.cpus, os.cpu_count() or 1, "cpus", "CPUs on this machine")
-    _check_at_most(spec.resources.gpus, torch.cuda.device_count(), "gpus", "GPUs on this machine")
+        gpus = machine.Limit(torch.cuda.device_count(), "the GPUs that PyTorch sees on this machine")
+        _check_at_most(spec.resources.gpus, gpus, "gpus")
 
 
-def _check_at_most(asked: float, there: float, name: str, what: str) -> None:
-    if asked > there:
-        raise ConfigError(f"resources.{name}", f"{asked:g} is not allowed: must be <= {there:g}, the {what}")
+def _check_at_most(asked: float, limit: machine.Limit, name: str) -> None:
+    if asked > limit.most:
+        raise ConfigError(
+            f"resources.{name}", f"{asked:g} is not allowed: must be <= {limit.most:g}, {limit.why}"
+        )
+
+
+def local_cpus(resources: Resources) -> tuple[int, list[str]]:
+    """The CPUs that a sweep takes of this machine.
+
+    Returns:
+        Their number, and what is to be said of it in lines.
+    """
+    limit, said = machine.cpus(), []
+    number = int(limit.most)
+    if number < (os.cpu_count() or 1):
+        said.append(f"takes {number} of {os.cpu_count()} CPUs: {limit.why}")
+    memory = machine.memory()
+    if memory is not None:
+        together = max(1, int((memory.most - DRIVER_BYTES) / WORKER_BYTES))
+        if together < number / resources.cpus:
+            number = max(1, int(together * resources.cpus))
+            said.append(f"runs at most {together} trials at once: {memory.why}")
+    return number, said
 
 
 @contextlib.contextmanager
-def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
-    """Ray, started here or connected, and shut down again.
+def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Iterator[None]:
+    """Ray, started here or connected, and shut down again; says what it takes and leaves unused.
 
     Raises:
         ConfigError: a trial asks for more than the cluster has.
         RecordError: no cluster answers at the address.
     """
+    number, said = local_cpus(spec.resources) if address is None else (0, [])
+    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False, "address": address}
+    if address is None:
+        options |= {"address": "local", "include_dashboard": False, "num_cpus": number}
+    _set_environment(address)
+    import ray
+
+    # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    with stdout_to_stderr():
+        with patience(console, f"sweep {spec.name}: starting Ray"):
+            _start(options)
+        try:
+            nodes = [Node(number, machine.gpus())]
+            if address is not None:
+                nodes = _nodes()
+                check_fits(spec.resources, nodes)
+                if (why := waiting(spec.resources, nodes)) is not None:
+                    said.append(f"waiting for resources: {why}")
+            for line in [*said, *unused_gpus(spec.resources, nodes)]:
+                say(console, f"sweep {spec.name}: {line}")
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _set_environment(address: str | None) -> None:
+    """What Ray reads from the environment when it is imported and started."""
     for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     make_environment_absolute()
@@ -79,39 +138,62 @@ def ray_cluster(spec: SweepSpec, address: str | None) -> Iterator[None]:
         # switches the user's later clusters to it. This one is in the environment of the sweep's processes.
         if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _start(options: dict[str, Any]) -> None:
+    """Start Ray or connect to it; SIGTERM stays what it was."""
     import ray
 
-    # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False, "address": address}
-    if address is None:
-        options |= {"address": "local", "include_dashboard": False, "num_cpus": os.cpu_count()}
-    with stdout_to_stderr():
-        # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
-        on_sigterm = signal.getsignal(signal.SIGTERM)
+    # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        with _packed_code() as folder, signals.kept_from_children():
+            ray.init(runtime_env={"working_dir": folder}, **options)
+    except RecordError:
+        raise
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    except ConnectionError as error:
+        address = options["address"]
+        reason = without_secrets_of(address, str(error))
+        raise RecordError(f"no Ray cluster answers at {shown(address)}: {reason}") from None
+    except Exception as error:  # Ray has no exception of its own for this
+        raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def _probe(address: str) -> None:
+    """Raise at once where no cluster answers: Ray itself tries for a quarter of an hour.
+
+    Raises:
+        RecordError: none does, or the address is none.
+    """
+    found = address
+    if address == "auto":
+        from ray._private.services import canonicalize_bootstrap_address_or_die
+
         try:
-            with _packed_code() as folder, signals.kept_from_children():
-                ray.init(runtime_env={"working_dir": folder}, **options)
-        except RecordError:
-            raise
-        except SystemExit:
-            raise KeyboardInterrupt from None
-        except ConnectionError as error:
-            reason = without_secrets_of(address or "", str(error))
-            raise RecordError(f"no Ray cluster answers at {shown(address or '')}: {reason}") from None
-        except Exception as error:  # Ray has no exception of its own for this
-            raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)
-        try:
-            if address is not None:
-                nodes = _nodes()
-                check_fits(spec.resources, nodes)
-                if (why := waiting(spec.resources, nodes)) is not None:
-                    say(Console(stderr=True), f"waiting for resources: {why}")
-            yield
-        finally:
-            ray.shutdown()
+            found = canonicalize_bootstrap_address_or_die(address)
+        except (ConnectionError, ValueError) as error:
+            raise RecordError(f"--address: no Ray cluster is known here: {error}") from None
+    try:
+        parts = urlsplit(found if "://" in found else f"//{found}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.scheme not in ("", "ray"):
+        raise RecordError(
+            f"--address: {shown(found)} is not allowed: must be auto or HOST:PORT, as `ray start --head` says"
+        )
+    try:
+        # Behind TLS nothing can be heard before the keys are exchanged.
+        if os.environ.get("RAY_USE_TLS", "0") == "0":
+            reach.probe_grpc(host, port)
+        else:
+            reach.probe(f"//{found.rpartition('/')[2]}")
+    except OSError as error:
+        raise RecordError(f"no Ray cluster answers at {shown(found)}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
@@ -120,6 +202,8 @@ def _packed_code() -> Iterator[str]:
 
     With one, Ray puts neither the current folder nor the script's on the workers' path.
     """
+    from sweeps.travel import pack
+
     with tempfile.TemporaryDirectory(prefix="sweeps-code-") as folder:
         pack(Path(folder))
         yield folder

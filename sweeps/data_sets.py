@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from iwae.data import load_dataset, suit
 from iwae.errors import ConfigError
 from sweeps.spec import SweepSpec
 from tracking.contents import known_data, refuse_changed
@@ -26,6 +25,8 @@ def prepare_data(
     Raises:
         UserError: a data set is missing, malformed, not what it was, or does not suit its model.
     """
+    from iwae.data import load_dataset, suit
+
     found = {} if record is None else {one.config: one for one in record.data}
     known = set() if record is None else known_data(record)
     for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:

@@ -14,6 +14,7 @@ from sweeps.spec import SweepSpec, differences
 from sweeps.surroundings import with_data_found
 from tracking.files import Files
 from tracking.places import open_storage
+from tracking.records import PlannedTrial
 from tracking.sessions import live_session, refuse_if_live
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
@@ -66,11 +67,16 @@ def extend(
         ConfigError: the extended spec is wrong, or would lose a trial.
     """
     refuse_if_live(storage)
+    new, plan = extended(storage, assignments)
+    return resume_sweep(new, storage, store, console=console, address=address, plan=plan)
+
+
+def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSpec, list[PlannedTrial]]:
+    """The spec and the plan that `extend` goes on with; raises as it does."""
     new = SweepSpec.parse(with_data_found(assign(storage.spec(), assignments), begun=True))
     if new.name != storage.name:
         raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
-    plan = extend_plan(storage.plan(), new)
-    return resume_sweep(new, storage, store, console=console, address=address, plan=plan)
+    return new, extend_plan(storage.plan(), new)
 
 
 def fork(
@@ -83,7 +89,8 @@ def fork(
         run_id: of a trial's run.
         store: the tracking store that has it.
         files: the storage of the new sweep.
-        assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``.
+        assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``; a path of
+            a spec's base is taken too.
         name: of the new sweep; by default the old one's with ``-fork`` and a number.
         console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
@@ -93,7 +100,7 @@ def fork(
     planned = next((trial for trial in storage.plan() if trial.key == key), None)
     if planned is None:
         raise RecordError(f"run {run_id} is trial {key[:12]} of {origin}, which {storage.uri} does not hold")
-    config = assign({"base": planned.config.to_dict()}, [f"base.{item}" for item in assignments])["base"]
+    config = assign(planned.config.to_dict(), [item.removeprefix("base.") for item in assignments])
     for field in ("device", "threads"):
         config.pop(field, None)
     seed = config.pop("seed")

@@ -1,6 +1,8 @@
 """What the commands print of a result: lines for people, plain mappings for `--json`."""
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,11 +18,28 @@ if TYPE_CHECKING:
     from tracking.verification import Fault
 
 SHOWN_TRIALS = 40
+SILENT_SECONDS = 2.0
 
 
 def say(console: Console, text: str) -> None:
     """Print a line as it is: no wrapping inside paths, no highlighting, no markup."""
     console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+@contextlib.contextmanager
+def patience(console: Console, what: str) -> Iterator[None]:
+    """Say what takes long: at once on a terminal, where the line goes away again, else after two seconds."""
+    if console.is_terminal:
+        with console.status(what):
+            yield
+        return
+    timer = threading.Timer(SILENT_SECONDS, say, (console, what))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 # Results of a session

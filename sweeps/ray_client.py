@@ -8,16 +8,14 @@ import contextlib
 import logging
 import os
 import re
-import socket
 import stat
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from iwae.errors import RecordError
+from tracking import reach
 from tracking.uris import server_parts, shown
 
 _CONNECT_SECONDS = 5.0
@@ -79,14 +77,9 @@ def readable_token() -> str | None:
 
 
 def probe(address: str) -> None:
-    """Raise at once when nobody listens."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme in getproxies() and not proxy_bypass(host):
-        return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    """Raise in seconds when nobody listens."""
     try:
-        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+        reach.probe(address, _CONNECT_SECONDS)
     except OSError as error:
         raise ConnectionLostError(f"no cluster at {address}: {error.strerror or error}") from None
 

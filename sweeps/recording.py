@@ -5,7 +5,6 @@ from pathlib import Path
 
 from iwae.errors import ConfigError, RecordError
 from sweeps.spec import SweepSpec
-from tracking.publication import publish, store_report
 from tracking.recorder import Recorder
 from tracking.records import SweepRecord
 from tracking.report.tables import Best
@@ -45,6 +44,8 @@ def published(
         The ids of the parent run and of the best configuration's, and why MLflow has not everything; None
         for what there is not.
     """
+    from tracking.publication import publish, store_report
+
     if not recorder.complete:
         with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
             store_report(record, storage, Path(folder))

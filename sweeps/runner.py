@@ -8,8 +8,9 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
@@ -18,11 +19,12 @@ from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
 from sweeps.data_sets import prepare_data
 from sweeps.display import Display
+from sweeps.output import patience, say
 from sweeps.plan import draw_plan
 from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
-from tracking import codes, provenance, secrets
+from tracking import secrets
 from tracking.deletion import end_deletion
 from tracking.files import Files, StorageError
 from tracking.mending import mend
@@ -83,19 +85,21 @@ def run_sweep(
     storage.refuse_leftovers()
     plan = draw_plan(spec)
     check_resources(spec, address)
-    data = prepare_data(plan, spec)
-    if store.open(create=True).find_sweep(spec.name) is not None:
-        raise _name_taken(spec.name, store.tracking_uri)
-    record_in(spec, storage, store)
-    code = provenance.code()
-    with how_to_go_on(storage, console), ray_cluster(spec, address):
+    store.probe()
+    with patience(console, f"sweep {spec.name}: checking data and tracking store"):
+        data = prepare_data(plan, spec)
+        if store.open(create=True).find_sweep(spec.name) is not None:
+            raise _name_taken(spec.name, store.tracking_uri)
+        record_in(spec, storage, store)
+        code = _code()
+    with how_to_go_on(storage, console), ray_cluster(spec, address, console):
         try:
             storage.create(spec.to_dict(), plan, code, data)
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
         with Session(storage, command=" ".join(secrets.command(sys.argv))) as session:
-            for line in provenance.remarks(code):
-                console.print(line, soft_wrap=True, highlight=False)
+            for line in _remarks(code):
+                say(console, line)
             try:
                 store.claim(storage.record())
             except RecordError as error:
@@ -115,7 +119,7 @@ def resume_sweep(
     Args:
         spec: the sweep's spec, where budget, resources and tracking may have changed.
         storage: the sweep.
-        store: the tracking store, open.
+        store: the tracking store; made when it does not exist yet.
         console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
         plan: replaces the sweep's plan, whose trials it holds; None keeps it.
@@ -127,23 +131,25 @@ def resume_sweep(
     started = time.monotonic()
     refuse_if_live(storage)
     refuse_if_spent(spec, storage.record())
-    record_in(spec, storage, store)
     check_resources(spec, address)
-    data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
-    code = provenance.code()
+    store.probe()
+    with patience(console, f"sweep {spec.name}: checking data and tracking store"):
+        record_in(spec, storage, store.open(create=True))
+        data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
+        code = _code()
     with (
         how_to_go_on(storage, console),
         Session(storage, command=" ".join(secrets.command(sys.argv))) as session,
     ):
         mended = [f"mended: {line}" for line in mend(storage)]
-        for line in [*mended, *codes.note(storage, session.number, code), *provenance.remarks(code)]:
-            console.print(line, soft_wrap=True, highlight=False)
+        for line in [*mended, *_remarks(code, storage, session.number)]:
+            say(console, line)
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
         store.claim(storage.record())
         # Nothing is written before the cluster has said that it can run it.
-        with ray_cluster(spec, address) if to_do else contextlib.nullcontext():
+        with ray_cluster(spec, address, console) if to_do else contextlib.nullcontext():
             if plan is not None:
                 storage.write_plan(plan)
             storage.write_spec(spec.to_dict())
@@ -186,11 +192,27 @@ def _work(
         outcome = outcome_of(spec, storage.record().trials, storage.stop_requested())
         if outcome == "interrupted":
             recorder.hurry()
+
     session.close(outcome)
     record = storage.record()
     choice = best(record)
     parent, best_run, untold = published(recorder, record, storage, store, choice)
     return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, untold)
+
+
+def _code() -> dict[str, Any]:
+    """The code that runs; PyTorch is imported for it, so not before what is wrong can be told."""
+    from tracking import provenance
+
+    return provenance.code()
+
+
+def _remarks(code: Mapping[str, Any], begun: SweepStorage | None = None, session: int = 0) -> list[str]:
+    """What is to be said of the code that runs, and of how it differs from what a sweep began with."""
+    from tracking import codes, provenance
+
+    changed = [] if begun is None else codes.note(begun, session, code)
+    return [*changed, *provenance.remarks(code)]
 
 
 def outcome_of(spec: SweepSpec, trials: Sequence[TrialRecord], reason: str | None) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +51,8 @@ class Bucket:
     parallel = 16
 
     def __init__(self, uri: str) -> None:
+        if find_spec("boto3") is None:
+            raise RecordError("storage: s3:// needs boto3: pip install 'iwae-sweeps[s3]'")
         parts = urlsplit(uri)
         if not parts.netloc or ":" in parts.netloc or "@" in uri:
             raise RecordError(
@@ -270,11 +273,9 @@ def _stamp(answer: "Mapping[str, Any]", size: str) -> Stamp:
 
 
 def _connect(endpoint: str | None) -> Any:
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError:
-        raise RecordError("storage: s3:// needs boto3: install boto3") from None
+    import boto3
+    from botocore.config import Config
+
     # A write that S3 refuses for a moment is tried again by the library.
     config = Config(
         retries={"max_attempts": 6, "mode": "standard"}, connect_timeout=5, read_timeout=30,

@@ -1,21 +1,15 @@
 """Opens a tracking store: a local database is made once and whole, a server that is away is told at once."""
 
 import logging
-import socket
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from iwae.errors import RecordError
-from tracking import uris
+from tracking import reach, uris
 from tracking.client import Client
 from tracking.database import require_file, require_server
 from tracking.relocation import bring_home, followed
 
 _log = logging.getLogger(__name__)
-_PROBE_SECONDS = 3.0
-_DATABASES = ("postgresql", "mysql", "mssql")
 
 
 def connect(uri: str, create: bool = False) -> Client:
@@ -28,11 +22,10 @@ def connect(uri: str, create: bool = False) -> Client:
     Raises:
         RecordError: there is no such store, or it does not answer.
     """
-    if uris.is_server(uri):
-        _probe(uri)
-    elif uri.startswith("sqlite"):
+    reach.require_store(uri)
+    if uri.startswith("sqlite"):
         require_file(uri, create)
-    elif uri.startswith(_DATABASES):
+    elif uri.startswith(reach.DATABASES):
         require_server(uri, create)
     client = Client(uri, _followed(uri))
     client.experiments()
@@ -48,16 +41,3 @@ def _followed(uri: str) -> Callable[[str], str]:
     for old in former:
         _log.warning("%s was made elsewhere: its artifacts at %s are now at %s", uris.shown(uri), old, root)
     return partial(followed, former=former, root=root)
-
-
-def _probe(uri: str) -> None:
-    """Raise at once when nobody listens: MLflow itself tries for long."""
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    if parts.scheme in getproxies() and not proxy_bypass(host):
-        return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((host, port), timeout=_PROBE_SECONDS).close()
-    except OSError as error:
-        raise RecordError(f"no tracking server at {uri}: {error.strerror or error}") from None

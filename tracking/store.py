@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError, RefusedError
-from tracking import turns, uris, view
+from tracking import reach, turns, uris, view
 from tracking.places import open_storage
 from tracking.records import SweepRecord, TrialRecord
 from tracking.storage import SweepStorage
@@ -58,6 +58,10 @@ class RunStore:
 
         self._client = connect(self.connection_uri, create)
         return self
+
+    def probe(self) -> None:
+        """Raise RecordError in seconds when nobody listens at its address; MLflow is not loaded for it."""
+        reach.require_store(self.connection_uri)
 
     @property
     def client(self) -> "Client":

@@ -1,0 +1,112 @@
+"""What help shows as an override is taken; what is wrong is told before anything slow begins."""
+
+import io
+import re
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from iwae.config import TrainConfig
+from iwae.errors import RecordError
+from sweeps import output
+from sweeps.assignments import assign
+from sweeps.cli import main
+from sweeps.lifecycle import extended, resumed_spec
+from sweeps.output import patience, say
+from sweeps.plan import draw_plan
+from sweeps.spec import load_spec
+from tracking.folder import Folder
+from tracking.storage import SweepStorage, open_storage
+
+
+def examples(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The overrides in the help of a command."""
+    monkeypatch.setattr(sys, "argv", ["sweeps", command, "--help"])
+    monkeypatch.setenv("COLUMNS", "400")
+    with pytest.raises(SystemExit):
+        main()
+    shown = re.findall(r"--set (?:'([^']+)'|(\S+=[^\s`.]+))", capsys.readouterr().out)
+    return [quoted or bare for quoted, bare in shown]
+
+
+@pytest.fixture(name="sweep")
+def _sweep(tmp_path: Path) -> SweepStorage:
+    spec = load_spec("quickstart")
+    storage = SweepStorage(Folder(tmp_path), "quickstart")
+    storage.create(spec.to_dict(), draw_plan(spec), {"commit": "c0ffee"})
+    return storage
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "submit", "extend", "resume", "fork"])
+def test_the_overrides_that_help_shows_are_taken(
+    command: str, sweep: SweepStorage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = examples(command, capsys, monkeypatch)
+    assert shown
+    if command == "extend":
+        assert {trial.config.seed for trial in extended(sweep, shown)[1]} == {0, 1, 2, 3}
+    elif command == "resume":
+        assert resumed_spec(sweep, shown).budget.wall_clock == 7200
+    elif command == "fork":
+        config = TrainConfig.parse(assign(TrainConfig().to_dict(), shown))
+        assert (config.objective.num_samples, config.num_epochs) == (50, 20)
+    else:
+        assert load_spec("quickstart", shown).base.num_epochs == 20
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "quickstart", "--set", "base.num_epoch=5"],
+        ["run", "quickstart", "--set", "base.num_epochs"],
+        ["plan", "quickstart", "--set", "search.seeds=[0, 0]"],
+        ["extend", "quickstart", "--set", "search.seed=[0]"],
+        ["resume", "quickstart", "--set", "base.num_epochs=9"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_override_is_told_before_anything_slow_is_imported(
+    words: list[str], sweep: SweepStorage, tmp_path: Path
+) -> None:
+    code = (
+        "import sys\nfrom sweeps.cli import main\n"
+        f"sys.argv = {['sweeps', *words]!r}\n"
+        "try: main()\n"
+        "finally: print([m for m in ('torch', 'ray', 'mlflow', 'matplotlib') if m in sys.modules])\n"
+    )
+    environment = {"SWEEPS_STORAGE": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n", done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+
+
+def test_what_takes_long_is_said_in_a_pipe_and_what_does_not_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "SILENT_SECONDS", 0.05)
+    shown = io.StringIO()
+    with patience(Console(file=shown), "starting Ray"):
+        pass
+    time.sleep(0.1)
+    assert shown.getvalue() == ""
+    with patience(Console(file=shown), "starting Ray"):
+        while not shown.getvalue().endswith("\n"):
+            time.sleep(0.01)
+    say(Console(file=shown), "done")
+    assert shown.getvalue() == "starting Ray\ndone\n"
+
+
+def test_a_bucket_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str, *more: Any) -> Any:
+        return None if name == "boto3" else find_spec(name, *more)
+
+    monkeypatch.setattr("tracking.bucket.find_spec", absent)
+    with pytest.raises(RecordError, match=r"needs boto3: pip install 'iwae-sweeps\[s3\]'$"):
+        open_storage("s3://bucket/prefix")
