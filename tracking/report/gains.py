@@ -41,9 +41,16 @@ class Gain:
     rate_interval: tuple[float, float] | None
 
     @property
+    def diverged(self) -> bool:
+        """Whether one of the two diverged, so that their difference says nothing about K."""
+        return bool(self.first.diverged or self.second.diverged)
+
+    @property
     def rated(self) -> bool:
         """Whether the rate says anything: with replicates, only if the extra seconds differ from zero."""
-        return self.rate is not None and (self.rate_interval is not None or self.validation.low is None)
+        if self.rate is None or self.diverged:
+            return False
+        return self.rate_interval is not None or self.validation.low is None
 
 
 Pair = tuple[str, Configuration, Configuration, bool]

@@ -127,7 +127,7 @@ def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
         )
     rates = [f"{_step(gain)}: {_rate(gain)}" for gain in steps if gain.rated]
     if rates:
-        absent = [_step(gain) for gain in steps if gain.rate is not None and not gain.rated]
+        absent = [_step(g) for g in steps if g.rate is not None and not g.rated and not g.diverged]
         none = f" (none for {listing(absent)}: extra seconds not separable from zero)" if absent else ""
         sentences.append(f"Nats for each extra second, step by step in K: {'; '.join(rates)}{none}.")
     return sentences

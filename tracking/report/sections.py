@@ -8,7 +8,7 @@ from tracking.report.figures_of_space import importance_bars, parallel_coordinat
 from tracking.report.headline_of_time import beside, fit_sentence
 from tracking.report.html import Cell, chart, paragraph, section, table
 from tracking.report.sections_of_comparisons import budget_section, comparison_section, rate_section
-from tracking.report.spread import note
+from tracking.report.spread import beyond, note
 from tracking.report.timing import TimeFit
 from tracking.report.words import listing, measured, number, plural
 
@@ -89,7 +89,7 @@ def _likelihood(analysis: Analysis) -> str:
     caption = (
         f"Filled: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
         f" ranked. Hollow: at {yardstick.few_num_samples:,}. {note(axis.detailed)} Overlapping spreads are"
-        " not a test; what can be told apart stands below."
+        f" not a test; what can be told apart stands below.{beyond(axis.rows)}"
     )
     return chart(likelihood(analysis, axis), caption)
 
@@ -143,7 +143,7 @@ def _pareto(analysis: Analysis) -> str:
         "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
         " front is drawn from means of validation data; test data has no part in it. A place on the front is"
         " not a proof: whether two configurations can be told apart stands below."
-        f" {note(rows if len(rows) <= MOST_BARS else ())}"
+        f" {note(rows if len(rows) <= MOST_BARS else ())}{beyond(rows)}"
     )
     names = listing([row.name for row in analysis.front], 12)
     return chart(pareto(analysis), caption) + paragraph(f"On the front, fastest first: {names}.", "note")

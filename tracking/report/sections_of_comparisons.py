@@ -18,7 +18,7 @@ METHOD = (
     "All intervals of a column hold together in 95 % of sweeps, and separable means that the interval leaves"
     " out zero. Each is the wider of two: from the two configurations' own spreads, which may differ"
     " (Banerjee 1961), and from the spread that configurations share, corrected for all comparisons. Few"
-    " seeds know their spread badly: where spreads agree, about 18 standard deviations separate two"
+    " seeds say little about their spread: where spreads agree, about 18 standard deviations separate two"
     " configurations at two seeds, 4 at three and 2.5 at five. Overlap of two configurations' own intervals"
     " is not a test."
 )
@@ -64,21 +64,24 @@ def _gain_cells(gain: Gain) -> list[Cell]:
     return [
         Cell(f"{gain.first.num_samples} → {gain.second.num_samples}", "whole range" if gain.whole else ""),
         Cell("–") if extra is None else Cell(number(extra), " ".join(times(gain.slower)), extra),
-        *_difference_cells(gain.validation),
-        *([Cell("–"), Cell("–")] if gain.test is None else _difference_cells(gain.test)),
+        *_difference_cells(gain.validation, gain.diverged),
+        *([Cell("–"), Cell("–")] if gain.test is None else _difference_cells(gain.test, gain.diverged)),
         _rate_cell(gain),
     ]
 
 
 def _rate_cell(gain: Gain) -> Cell:
     if gain.rate is None or not gain.rated:
-        return Cell("–", "" if gain.rate is None else "extra seconds not separable from zero")
+        return Cell(
+            "–", "" if gain.rate is None or gain.diverged else "extra seconds not separable from zero"
+        )
     return Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate)
 
 
-def _difference_cells(found: Difference) -> list[Cell]:
+def _difference_cells(found: Difference, diverged: bool) -> list[Cell]:
     tag = {True: "yes", False: "no", None: "none"}[found.separable]
-    return [Cell(signed(found.value), between(ends(found)), found.value), Cell(verdict(found), tag=tag)]
+    said = "diverged" if diverged else verdict(found)
+    return [Cell(signed(found.value), between(ends(found)), found.value), Cell(said, tag=tag)]
 
 
 def comparison_section(analysis: Analysis) -> str:
@@ -97,7 +100,10 @@ def comparison_section(analysis: Analysis) -> str:
     if len(analysis.against_best) > MOST_ROWS:
         caption += f" The {MOST_ROWS} nearest are drawn; all are in the table."
     parts.append(chart(forest(analysis), caption))
-    rows = [[Cell(row.name), *_difference_cells(found)] for row, found in analysis.against_best]
+    rows = [
+        [Cell(row.name), *_difference_cells(found, bool(row.diverged))]
+        for row, found in analysis.against_best
+    ]
     parts.append(table(["configuration", "above the best, nats", "verdict"], rows))
     parts.append(
         paragraph(

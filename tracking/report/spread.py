@@ -15,7 +15,7 @@ FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown
 NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")
 BARS = "Bars are 95 % t-intervals over seeds; bars that leave the axis are cut."
-DIVERGED = "What diverged may lie beyond the axis: it stands in the table."
+DIVERGED = " What diverged may lie beyond the axis: it stands in the table."
 DOTS = "Small dots are the single seeds where there are two."
 WHY = (
     " An interval from two seeds has one degree of freedom and is wide: it stands in the table, not in the"
@@ -76,10 +76,12 @@ def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = Fal
 
 def note(rows: Iterable[Configuration], why: bool = False) -> str:
     """What bars and dots are, where there are any; ``why`` adds the reason for the dots."""
-    drawn = list(rows)
-    counts = {len(row.trials) for row in drawn}
+    counts = {len(row.trials) for row in rows}
     parts = [BARS] if any(count >= FEWEST_FOR_A_BAR for count in counts) else []
     parts += [DOTS + WHY * why] if 2 in counts else []
-    if any(row.diverged for row in drawn):
-        parts.append(DIVERGED)
     return " ".join(parts)
+
+
+def beyond(rows: Iterable[Configuration]) -> str:
+    """That some points of an NLL may be out of sight, where they may."""
+    return DIVERGED if any(row.diverged for row in rows) else ""

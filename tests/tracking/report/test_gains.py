@@ -196,6 +196,7 @@ def test_a_configuration_that_diverged_leaves_the_others_their_verdicts(make):
     whole = next(gain for gain in beside.gains if gain.whole)
     assert whole.validation.separable
     assert whole.validation == alone.gains[0].validation
+    assert [gain.rated for gain in beside.gains] == [False, False, True]
     assert [row.diverged[:25] for row, one in beside.against_best if one.low is None] == [
         "seed 1 has 700.00 nats, m"
     ]

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
+from tracking.report.analysis import analyse
+from tracking.report.caveats import caveats
 from tracking.report.looks import looks_of
 from tracking.report.tables import tables
 
@@ -25,3 +29,15 @@ def test_looks_are_counted_by_the_seeds_that_came_after(make, sessions, looks):
     record = make.record(trials)
     object.__setattr__(record, "sessions", tuple(sessions))
     assert (looks_of(record), tables(record)[0].looks) == (looks, looks)
+
+
+def test_a_second_look_is_said_and_widens_the_intervals(make):
+    first = make.sweep(make.ks(1, 50), seeds=(0, 1))
+    more = [make.trial(overrides, 2) for overrides in make.ks(1, 50)]
+    trials = [replace(trial, ended=10.0) for trial in first.trials] + [replace(t, ended=20.0) for t in more]
+    once = make.record(trials)
+    twice = replace(once, sessions=(session(15.0), session(30.0)))
+    (one,), (two,) = ([analyse(table) for table in tables(record)] for record in (once, twice))
+    assert two.gains[0].validation.half > one.gains[0].validation.half
+    assert not any("this is look" in sentence for sentence in caveats(once, [one]))
+    assert any("this is look 2 at these comparisons" in sentence for sentence in caveats(twice, [two]))

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from tracking.report.spread import bar, dots, note, possible, view
+from tracking.report.spread import bar, beyond, dots, note, possible, view
 from tracking.report.tables import tables
 
 
@@ -78,5 +78,6 @@ def test_what_diverged_does_not_set_the_scale(make):
     healthy = configuration(make, (90.0, 91.0, 92.0), "val/nll_final")
     broken = replace(configuration(make, (90.0, 9000.0), "val/nll_final"), diverged="seed 1 has 9,000 nats")
     assert view([healthy, broken], ("val_nll_final",)) == view([healthy], ("val_nll_final",))
-    assert "beyond the axis" in note([healthy, broken])
+    assert "beyond the axis" in beyond([healthy, broken])
+    assert beyond([healthy]) == ""
     assert view([broken], ("val_nll_final",))[1] > 9000
