@@ -20,7 +20,17 @@ Binarization = Literal["dynamic", "fixed", "threshold", "none"]
 RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size"})
 
 
-IntTuple = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
+# Beyond these no machine holds the weights, or the log-weights of a single image with their activations.
+MAX_WIDTH = 100_000
+MAX_SAMPLES = 100_000
+MAX_EVALUATION_SAMPLES = 10_000_000
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+Widths = Annotated[tuple[Width, ...], Field(strict=False)]
+EvaluationSamples = Annotated[int, Field(ge=1, le=MAX_EVALUATION_SAMPLES)]
+Images = Annotated[int, Field(ge=2, le=10**9)]
+Counts = Annotated[tuple[Count, ...], Field(strict=False)]
 FloatTuple = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)]
 
 
@@ -45,8 +55,8 @@ class DataConfig(Part):
     name: DatasetName = "mnist"
     path: str | None = None
     binarization: Binarization = "dynamic"
-    num_train: int | None = Field(default=None, ge=1)
-    num_validation: int | None = Field(default=None, ge=1)
+    num_train: Count | None = None
+    num_validation: Count | None = None
     order: Literal["file", "shuffled"] = "file"
 
     @model_serializer(mode="wrap")
@@ -82,9 +92,9 @@ class ModelConfig(Part):
             Burda et al. 2016; the mean itself under a Gaussian).
     """
 
-    hidden_dims: IntTuple = (400,)
-    decoder_hidden_dims: IntTuple | None = None
-    latent_dim: int = Field(default=20, ge=1)
+    hidden_dims: Widths = (400,)
+    decoder_hidden_dims: Widths | None = None
+    latent_dim: Width = 20
     activation: Literal["relu", "tanh", "elu"] = "relu"
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     observation_std: Annotated[float, Field(ge=1e-12, le=1e12)] | Literal["learned"] = "learned"
@@ -110,7 +120,7 @@ class ObjectiveConfig(Part):
     """
 
     name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
-    num_samples: int = Field(default=1, ge=1)
+    num_samples: int = Field(default=1, ge=1, le=MAX_SAMPLES)
     beta: float = Field(default=1.0, ge=0)
     free_bits: float = Field(default=0.0, ge=0)
 
@@ -142,7 +152,7 @@ class WarmUp(Part):
 
     name: Literal["linear", "cosine", "sigmoid"]
     target: Literal["beta", "entropy_weight"] = "beta"
-    warmup_epochs: int = Field(default=10, ge=1)
+    warmup_epochs: Count = 10
     start: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -156,7 +166,7 @@ class CyclicalAnnealing(Part):
 
     name: Literal["cyclical"]
     target: Literal["beta", "entropy_weight"] = "beta"
-    cycles: int = Field(default=4, ge=1)
+    cycles: Count = 4
     ramp_share: float = Field(default=0.5, gt=0, le=1)
     start: float = Field(default=0.0, ge=0, lt=1)
 
@@ -177,7 +187,7 @@ class StagedRate(Part):
     """
 
     name: Literal["stages"]
-    epochs: IntTuple = Field(min_length=1)
+    epochs: Counts = Field(min_length=1)
     factors: FloatTuple = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -233,13 +243,13 @@ class EvaluationConfig(Part):
         snr_num_draws: N, gradient draws of the final gradient signal-to-noise ratio; 0 leaves it out.
     """
 
-    every: int = Field(default=1, ge=1)
-    num_samples: int = Field(default=100, ge=1)
-    num_images: int | None = Field(default=1000, ge=2)
-    final_num_samples: int = Field(default=5000, ge=1)
-    final_num_images: int | None = Field(default=None, ge=2)
-    few_num_samples: int = Field(default=100, ge=1)
-    snr_num_draws: int = Field(default=100, ge=0)
+    every: Count = 1
+    num_samples: EvaluationSamples = 100
+    num_images: Images | None = 1000
+    final_num_samples: EvaluationSamples = 5000
+    final_num_images: Images | None = None
+    few_num_samples: EvaluationSamples = 100
+    snr_num_draws: int = Field(default=100, ge=0, le=10**6)
 
     @model_validator(mode="after")
     def _few_is_not_more(self) -> Self:
@@ -278,13 +288,13 @@ class TrainConfig(Part):
     objective: ObjectiveConfig = ObjectiveConfig()
     annealing: AnnealingConfig = NoAnnealing(name="none")
     optimizer: OptimizerConfig = OptimizerConfig()
-    batch_size: int = Field(default=100, ge=1)
-    num_epochs: int = Field(default=50, ge=1)
+    batch_size: Count = 100
+    num_epochs: Count = 50
     evaluation: EvaluationConfig = EvaluationConfig()
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(default=None, ge=1)
-    chunk_size: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=10**5)
+    chunk_size: Count | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,7 +92,7 @@ def _limits(raw: Any, where: str) -> tuple[float, float]:
     for index, bound in enumerate(raw):
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise _refused(f"{where}[{index}]", bound, "a number")
-        if bound != bound or abs(bound) == float("inf"):
+        if not -sys.float_info.max <= bound <= sys.float_info.max:
             raise _refused(f"{where}[{index}]", bound, "a finite number")
     if not raw[0] < raw[1]:
         raise _refused(where, raw, "[low, high] with low < high")
@@ -100,6 +101,7 @@ def _limits(raw: Any, where: str) -> tuple[float, float]:
 
 def _refused(where: str, value: Any, must_be: str) -> ConfigError:
     shown = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return ConfigError(where, f"{shown} is not allowed: must be {must_be}")
 
 

@@ -223,7 +223,7 @@ class Whole:
 
     def size(self) -> int | None:
         """How many numbers there are."""
-        return len(range(self.low, self.high + 1, self.step))
+        return (self.high - self.low) // self.step + 1
 
     def corners(self) -> Iterator[Corner]:
         """The smallest and the largest."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from iwae.config import Count
 from iwae.validation import Part, PartError
 
 MAX_TRIALS = 10_000
@@ -79,8 +80,8 @@ class TpeSampler(Part):
 
     name: Literal["tpe"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    startup_trials: int = Field(default=10, ge=1)
-    candidates: int = Field(default=24, ge=1)
+    startup_trials: int = Field(default=10, ge=1, le=MAX_TRIALS)
+    candidates: int = Field(default=24, ge=1, le=MAX_TRIALS)
 
 
 class GpSampler(Part):
@@ -92,7 +93,7 @@ class GpSampler(Part):
 
     name: Literal["gp"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    startup_trials: int = Field(default=10, ge=1)
+    startup_trials: int = Field(default=10, ge=1, le=MAX_TRIALS)
 
 
 class CmaEsSampler(Part):
@@ -107,8 +108,8 @@ class CmaEsSampler(Part):
 
     name: Literal["cmaes"]
     seed: int = Field(default=0, ge=0, lt=2**32)
-    startup_trials: int = Field(default=1, ge=1)
-    population: int | None = Field(default=None, ge=2)
+    startup_trials: int = Field(default=1, ge=1, le=MAX_TRIALS)
+    population: int | None = Field(default=None, ge=2, le=MAX_TRIALS)
     sigma: float | None = Field(default=None, gt=0)
 
 
@@ -183,9 +184,9 @@ class AshaScheduler(Part):
     """
 
     name: Literal["asha"]
-    grace_epochs: int | None = Field(default=None, ge=1)
-    reduction_factor: int = Field(default=3, ge=2)
-    brackets: int = Field(default=1, ge=1)
+    grace_epochs: Count | None = None
+    reduction_factor: int = Field(default=3, ge=2, le=MAX_TRIALS)
+    brackets: int = Field(default=1, ge=1, le=MAX_TRIALS)
 
 
 class MedianScheduler(Part):
@@ -197,8 +198,8 @@ class MedianScheduler(Part):
     """
 
     name: Literal["median"]
-    grace_epochs: int | None = Field(default=None, ge=1)
-    min_trials: int = Field(default=3, ge=1)
+    grace_epochs: Count | None = None
+    min_trials: int = Field(default=3, ge=1, le=MAX_TRIALS)
 
 
 Scheduler = Annotated[NoScheduler | AshaScheduler | MedianScheduler, Field(discriminator="name")]
@@ -229,7 +230,7 @@ class Resources(Part):
 
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
-    max_concurrent: int | None = Field(default=None, ge=1)
+    max_concurrent: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
 
     @model_validator(mode="after")
     def _whole_above_one(self) -> Self:

@@ -1,7 +1,5 @@
 """SweepSpec: a sweep's YAML, checked before anything starts."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -56,8 +54,8 @@ class SweepSpec(Part):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     checkpoint_every: Seconds = 10.0
-    keep_checkpoints: int = Field(default=2, ge=1)
-    retries: int = Field(default=2, ge=0)
+    keep_checkpoints: int = Field(default=2, ge=1, le=1000)
+    retries: int = Field(default=2, ge=0, le=1000)
     shrink_retries: int = Field(default=3, ge=0, le=20)
 
     _base: dict[str, Any] = PrivateAttr()
@@ -121,15 +119,6 @@ class SweepSpec(Part):
     def to_dict(self) -> dict[str, Any]:
         """The complete spec as plain data; ``SweepSpec.parse`` gives the same spec again."""
         return {**self.model_dump(mode="json"), "base": merge(self._base, {})}
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of what decides the results: base, search and scheduler."""
-        dumped = self.model_dump(mode="json", include={"search", "scheduler"})
-        # The order of paths decides which draw goes to which.
-        dumped["search"]["space"] = list(dumped["search"]["space"].items())
-        content = {**dumped, "base": json.loads(self.base.canonical_json())}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_spec(

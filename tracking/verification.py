@@ -11,6 +11,7 @@ from tracking.contents import other_data
 from tracking.faults import Fault, storage_faults
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session
+from tracking.spec_hash import former_spec_sha256
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 
@@ -116,7 +117,8 @@ def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", l
             name: text for name, text in view.sweep_tags(record).items() if not name.startswith(_GROWING)
         }
         for name, text in expected.items():
-            if run.tags.get(name) != text:
+            former = {former_spec_sha256(record.spec)} if name == view.SPEC_SHA256 else set()
+            if run.tags.get(name) not in {text, *former}:
                 yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")
         for what in _file_faults(store, run, view.sweep_files(record)):
             yield Fault(None, what)

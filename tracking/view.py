@@ -13,6 +13,7 @@ from tracking import chain
 from tracking.checkpoint import Checkpoint
 from tracking.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.spec_hash import spec_sha256
 
 STATUS = {
     TrialState.RUNNING: "RUNNING",
@@ -23,6 +24,7 @@ STATUS = {
 }
 _OUTCOME_STATUS = {"finished": "FINISHED", "budget": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 MARKER = "time/train_seconds"  # every epoch has it: where it stands, the whole epoch was logged
+SPEC_SHA256 = "sweeps.spec_sha256"
 WEIGHTS = "model/model.safetensors"
 LIKELIHOODS = "evaluation/likelihoods.npz"
 CONFIG = "config.yaml"
@@ -52,18 +54,12 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def spec_sha256(spec: Mapping[str, Any]) -> str:
-    """SHA-256 of what a sweep searches: canonical JSON of its base, search and scheduler."""
-    part = {name: spec.get(name) for name in ("base", "search", "scheduler")}
-    return hashlib.sha256(json.dumps(part, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
     """Tags of the parent run."""
     tags = {
         "sweeps.kind": "sweep",
         "sweeps.name": record.name,
-        "sweeps.spec_sha256": spec_sha256(record.spec),
+        SPEC_SHA256: spec_sha256(record.spec),
         "sweeps.storage": record.storage,
         **({} if record.decided is None else {chain.TAG: record.decided}),
         "sweeps.trials": str(len(record.trials)),

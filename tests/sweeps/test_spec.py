@@ -1,13 +1,16 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iwae import yaml
 from iwae.errors import ConfigError
 from sweeps.plan import draw_plan
-from sweeps.spec import SweepSpec, differences, load_spec, ready_specs
+from sweeps.spec import SweepSpec, differences, json_schema, load_spec, ready_specs
+from tracking.spec_hash import spec_sha256
 
 
 def document(**search: Any) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def test_a_spec_survives_a_round_trip_as_plain_data() -> None:
         spec = load_spec(name)
         again = SweepSpec.parse(spec.to_dict())
         assert again == spec
-        assert again.sha256 == spec.sha256
+        assert spec_sha256(again.to_dict()) == spec_sha256(spec.to_dict())
         assert draw_plan(again) == draw_plan(spec)
 
 
@@ -78,11 +81,31 @@ def test_a_data_set_brings_its_own_evaluation_although_the_space_chooses_it() ->
 
 
 def test_sha256_depends_on_what_decides_results_and_on_nothing_else() -> None:
-    spec = load_spec("quickstart")
-    for same in ("budget.wall_clock=2h", "resources.max_concurrent=1", "retries=0", "base.threads=2"):
-        assert load_spec("quickstart", [same]).sha256 == spec.sha256
+    def sha256(*assignments: str) -> str:
+        return spec_sha256(load_spec("quickstart", assignments).to_dict())
+
+    for same in ("budget.wall_clock=2h", "resources.max_concurrent=1", "retries=0", "base.threads=2",
+                 "base.device=cpu", "base.chunk_size=7"):  # fmt: skip
+        assert sha256(same) == sha256()
     for other in ("base.num_epochs=40", "search.seeds=[0]", "search.space.annealing=null"):
-        assert load_spec("quickstart", [other]).sha256 != spec.sha256
+        assert sha256(other) != sha256()
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "grid"])
+def test_sha256_is_equal_exactly_where_the_plans_are(sampler: str) -> None:
+    entries = {"objective.num_samples": {"choice": [1, 5, 20]}, "model.latent_dim": {"choice": [2, 4, 8]}}
+    number = {} if sampler == "grid" else {"num_trials": 6}
+
+    def spec(space: dict[str, Any]) -> SweepSpec:
+        search = {"space": space, "sampler": {"name": sampler}, **number}
+        return SweepSpec.parse({"name": "x", "base": {"data": {"name": "digits"}}, "search": search})
+
+    one, other = spec(entries), spec(dict(reversed(entries.items())))
+    plans = [[trial.key for trial in draw_plan(found)] for found in (one, other)]
+    assert plans[0] != plans[1]
+    assert spec_sha256(one.to_dict()) != spec_sha256(other.to_dict())
+    again = SweepSpec.parse(yaml.load(yaml.dump(one.to_dict())))
+    assert spec_sha256(again.to_dict()) == spec_sha256(one.to_dict())
 
 
 def test_differences_name_every_path_that_may_not_change_while_a_sweep_goes_on() -> None:
@@ -243,3 +266,62 @@ def test_gpus_may_be_shared_or_whole() -> None:
 def test_a_name_may_not_end_in_a_line_break() -> None:
     with pytest.raises(ConfigError, match=r"^name: 'a\\n' is not allowed"):
         SweepSpec.parse({**document(), "name": "a\n"})
+
+
+def test_every_whole_number_of_a_spec_has_an_upper_limit() -> None:
+    def numbers(part: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(part, dict):
+            if part.get("type") == "integer":
+                yield part
+            part = list(part.values())
+        for below in part if isinstance(part, list) else []:
+            yield from numbers(below)
+
+    found = list(numbers(json_schema()))
+    assert len(found) > 30
+    unlimited = [one for one in found if not {"maximum", "exclusiveMaximum"} & set(one)]
+    # The bounds and the step of `int: [low, high]` are limited by the path that they belong to.
+    assert [one for one in unlimited if set(one) != {"type"} and "of int" not in one["description"]] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"base": {"model": {"latent_dim": 10**29}}}, "base.model.latent_dim: 1000.* must be <= 100000"),
+        (
+            {"base": {"model": {"latent_dim": 1e29}}},
+            "base.model.latent_dim: 1e.29 is not allowed: must be a whole",
+        ),
+        ({"base": {"num_epochs": 10**20}}, "base.num_epochs: .* must be <= 1000000000"),
+        (
+            {"space": {"objective.num_samples": {"grid": [1, 10**6]}}},
+            r"num_samples.grid\[1\]: 1000000 .* <= 100000",
+        ),
+        (
+            {"space": {"objective.num_samples": {"int": [1, 10**20]}}},
+            r"num_samples.int\[1\]: .* must be <= 100000",
+        ),
+        (
+            {"space": {"objective.num_samples": {"int": [1, 1e20]}}},
+            r"num_samples.int\[1\]: 1e.20 .* a whole number",
+        ),
+        (
+            {"space": {"optimizer.lr": {"uniform": [0.1, 10**400]}}},
+            r"optimizer.lr.uniform\[1\]: .* a finite number",
+        ),
+        ({"space": {"optimizer.lr": {"grid": [0.1, 10**400]}}}, r"optimizer.lr.grid\[1\]: "),
+        ({"base": {"optimizer": {"lr": 10**400}}}, r"base.optimizer.lr: .*"),
+        ({"seeds": [10**20]}, r"search.seeds\[0\]: .* must be < "),
+    ],
+)
+@pytest.mark.parametrize("sampler", [{}, {"sampler": {"name": "random"}, "num_trials": 4}])
+def test_numbers_beyond_every_machine_are_one_line(
+    changed: dict[str, Any], message: str, sampler: dict[str, Any]
+) -> None:
+    values = {"name": "x", "base": changed.get("base", {})}
+    search = {name: part for name, part in changed.items() if name != "base"}
+    with pytest.raises(ConfigError, match=message) as caught:
+        SweepSpec.parse(
+            {**values, "search": {"space": {"batch_size": {"grid": [1, 2]}}, **search, **sampler}}
+        )
+    assert len(str(caught.value)) < 200

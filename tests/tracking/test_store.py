@@ -1,4 +1,3 @@
-import hashlib
 import json
 import sqlite3
 import subprocess
@@ -16,6 +15,7 @@ from safetensors.numpy import load as load_safetensors
 from iwae.errors import RecordError
 from tracking.client import Client, Run
 from tracking.records import TrialState
+from tracking.spec_hash import spec_sha256
 from tracking.store import RunStore
 from tracking.uris import resolve_tracking_uri
 from tracking.verification import verify
@@ -210,9 +210,7 @@ def test_the_data_set_is_the_input_of_a_run_by_its_content(finished: Sweep, stor
 def test_the_parent_holds_spec_plan_and_code(finished: Sweep, store: RunStore):
     record = finished.storage.record()
     parent = store.client.run(store.sync(record))
-    part = {name: record.spec[name] for name in ("base", "search", "scheduler")}
-    canonical = json.dumps(part, sort_keys=True, separators=(",", ":"))
-    assert parent.tags["sweeps.spec_sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
+    assert parent.tags["sweeps.spec_sha256"] == spec_sha256(record.spec)
     assert parent.tags["sweeps.storage"] == finished.storage.files.uri
     assert (parent.name, parent.status, parent.end) == ("tiny", "FINISHED", (STARTED + 99) * 1000)
     plan = store.client.artifacts.read(parent.id, "plan.jsonl").decode().splitlines()
