@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iwae.config import TrainConfig
+from iwae.errors import SweepError
 from tracking.files import Files
 from tracking.storage import SweepStorage, sweeps_in
 
@@ -63,7 +64,11 @@ def seconds_per_flop(files: Files, spec: "SweepSpec") -> float | None:
     """Seconds for each operation, from complete trials of the same data set in storage; None if none."""
     seconds = work = 0.0
     for name in sweeps_in(files):
-        for trial in SweepStorage(files, name).record().complete:
+        try:
+            record = SweepStorage(files, name).record()
+        except SweepError:
+            continue  # `sweeps list` says what is wrong with it
+        for trial in record.complete:
             started = trial.attempts[-1]["started"] if trial.attempts else None
             if (
                 trial.config.data.name == spec.base.data.name

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from iwae.errors import SweepError
 from sweeps.cost import Cost, cost_of, seconds_per_flop
 from sweeps.display import duration
 from sweeps.output import say
 from tracking.files import Files
+from tracking.places import same_place
 from tracking.records import PlannedTrial, SweepRecord, TrialState
 from tracking.sessions import live_session
 from tracking.storage import SweepStorage, sweeps_in
@@ -175,23 +177,34 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
 
 
 def sweeps_json(files: Files, store: "RunStore | None") -> list[dict[str, Any]]:
-    """Every sweep in storage and in the tracking store."""
-    rows = {}
-    for name in sweeps_in(files):
-        storage = SweepStorage(files, name)
+    """Every sweep in storage and in the tracking store; one that cannot be read has an ``error``."""
+    rows = [_row(files, name) for name in sweeps_in(files)]
+    here = {row["name"]: row for row in rows}
+    for sweep in store.list_sweeps() if store is not None else []:
+        row = here.get(sweep["name"])
+        if row is None or not same_place(sweep["storage"] or files.uri, files.uri):
+            row = _empty_row(sweep["name"], sweep["storage"]) | {"started": sweep["started"]}
+            rows.append(row)
+        row["parent_run_id"] = sweep["run_id"]
+    return rows
+
+
+def _row(files: Files, name: str) -> dict[str, Any]:
+    storage, row = SweepStorage(files, name), _empty_row(name, files.uri)
+    try:
         record = storage.record()
         started = min((session["started"] for session in record.sessions), default=None)
-        rows[name] = {
-            "name": name, "storage": files.uri, "started": started, "live": live_session(storage) is not None,
-            "trials": record.counts, "parent_run_id": None,
-        }  # fmt: skip
-    for sweep in store.list_sweeps() if store is not None else []:
-        row = rows.setdefault(
-            sweep["name"], {"name": sweep["name"], "storage": sweep["storage"], "started": sweep["started"],
-                            "live": False, "trials": {}, "parent_run_id": None},
-        )  # fmt: skip
-        row["parent_run_id"] = sweep["run_id"]
-    return list(rows.values())
+        live = live_session(storage) is not None
+    except SweepError as error:
+        return {**row, "error": str(error)}
+    return {**row, "started": started, "live": live, "trials": record.counts}
+
+
+def _empty_row(name: str, storage: str) -> dict[str, Any]:
+    return {
+        "name": name, "storage": storage, "started": None, "live": False, "trials": {}, "parent_run_id": None,
+        "error": None,
+    }  # fmt: skip
 
 
 def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:
@@ -209,5 +222,9 @@ def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:
         live = " (running)" if row["live"] else ""
         job = row.get("job")
         jobs = [f"{job['submission_id']} {job['status']}" if job else ""] if with_jobs else []
-        table.add_row(row["name"], when, counts + live, row["parent_run_id"] or "not recorded", *jobs)
+        counts = "cannot be read" if row["error"] else counts + live
+        table.add_row(row["name"], when, counts, row["parent_run_id"] or "not recorded", *jobs)
     console.print(table)
+    for row in rows:
+        if row["error"]:
+            say(console, f"{row['name']}: {row['error']}")

@@ -121,6 +121,6 @@ def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[
     for name, job in newest.items():
         found.append({
             "name": name, "storage": job.metadata.get("sweeps.storage"), "started": job.begun,
-            "live": False, "trials": {}, "parent_run_id": None, "job": job_json(job),
+            "live": False, "trials": {}, "parent_run_id": None, "error": None, "job": job_json(job),
         })  # fmt: skip
     return found

@@ -1,6 +1,7 @@
 """The files of a sweep: what is decided, its drivers, and JSON that proves to be whole and its own."""
 
 import json
+import math
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 from iwae.errors import RecordError
 from tracking.data_set import DataSet
 from tracking.decided import INSTANCE, ZIP, Decided
-from tracking.files import Files
+from tracking.files import Files, StorageError
 from tracking.names import check_name, is_name
 from tracking.records import PlannedTrial
 from tracking.seals import SEAL, AlteredError, Origin, sealed_json, unsealed_json
@@ -25,10 +26,17 @@ S = TypeVar("S")
 
 
 def sweeps_in(files: Files) -> list[str]:
-    """Names of the sweeps in a storage, oldest first."""
-    found = {name: SweepFiles(files, name).created for name in files.names("") if is_name(name)}
-    there = [name for name, created in found.items() if created is not None]
-    return sorted(there, key=lambda name: found[name] or 0.0)
+    """Names of the sweeps in a storage, oldest first; last the folders that may not be looked into."""
+    found = {name: _created(files, name) for name in files.names("") if is_name(name)}
+    there = {name: created for name, created in found.items() if created is not None}
+    return sorted(there, key=there.__getitem__)
+
+
+def _created(files: Files, name: str) -> float | None:
+    try:
+        return SweepFiles(files, name).created
+    except StorageError:
+        return math.inf  # a neighbour's trouble is its own: whoever reads it is told
 
 
 class SweepFiles:
