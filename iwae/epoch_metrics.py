@@ -1,11 +1,13 @@
 """What a trainer yields, under the names that MLflow shows."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from iwae.config import TrainConfig
 from iwae.evaluation import Evaluation
 from iwae.gradient_snr import GradientSnr
+from iwae.model import MIN_LEARNED_LOG_STD
 
 # Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
 DEFINITIONS = 2
@@ -81,6 +83,24 @@ def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | N
         metrics["gradient/decoder_snr_floor"] = snr.decoder_floor
         metrics["gradient/snr_floor"] = max(snr.encoder_floor, snr.decoder_floor)
     return metrics
+
+
+def trained_otherwise(recorded: int, config: TrainConfig) -> str:
+    """Why a record of an earlier version was trained otherwise than today; empty where it was not.
+
+    Args:
+        recorded: its version of ``DEFINITIONS``.
+        config: what was trained.
+    """
+    model = config.model
+    if recorded >= DEFINITIONS:
+        return ""
+    if model.likelihood == "bernoulli" and model.output_bias == "train_mean":
+        if config.data.binarization == "threshold":
+            return "the output bias started at the mean of the gray pixels, not of the rounded ones"
+    elif model.observation_std != "learned" and math.log(model.observation_std) < MIN_LEARNED_LOG_STD:
+        return f"observation_std {model.observation_std:g} was replaced by 9.1e-4, and is used as it is"
+    return ""
 
 
 def redefined(recorded: int, config: TrainConfig) -> frozenset[str]:

@@ -23,10 +23,12 @@ def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarr
         DataError: the set is not there and is not, or cannot be, downloaded; or its files are damaged.
     """
     folder = root / FOLDERS[name]
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return _read(name, root, download)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
+        _remove_empty(new)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         if not download and "not found" in reason.lower():
             reason = "it is not there"
@@ -35,6 +37,15 @@ def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarr
             f"data.name: {name} cannot be read from {folder} ({reason}): {fix};"
             " IWAE_DATA_DIR names another folder"
         ) from None
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Take back the folders that torchvision made for a download that failed, innermost first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # never made, or part of a download is in it
+            continue
 
 
 def _read(name: str, root: Path, download: bool) -> tuple[np.ndarray, None, np.ndarray]:

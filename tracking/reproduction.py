@@ -9,7 +9,7 @@ import torch
 
 from iwae.config import TrainConfig
 from iwae.data import Dataset, load_dataset
-from iwae.epoch_metrics import redefined
+from iwae.epoch_metrics import redefined, trained_otherwise
 from iwae.errors import RecordError
 from iwae.trainer import Trainer
 from tracking import sources
@@ -131,13 +131,16 @@ def judge(
     epochs = [
         compare(old.metrics, new.metrics, old.epoch) for old, new in zip(trial.history, history, strict=True)
     ]
-    unlike = redefined(int(trial.provenance.get("definitions", 1)), trial.config)
+    version = int(trial.provenance.get("definitions", 1))
+    unlike = redefined(version, trial.config)
     finals = compare(trial.final or {}, final or {}, None, unlike)
     different = [position for position, found in enumerate(epochs) if found]
     shown = [*(epochs[different[0]] if different else []), *finals]
     verdict, explanation = verdict_of(record, trial, final, epochs, finals)
     if left_out := sorted(unlike & {*(trial.final or {}), *(final or {})}):
         explanation += f"; recorded under an older definition and not compared: {', '.join(left_out)}"
+    if why := trained_otherwise(version, trial.config):
+        explanation += f"; when it was recorded {why}"
     first = trial.history[different[0]].epoch if different else len(history) if finals else None
     return Reproduction(verdict, explanation, first, tuple(shown), changed, history, final, now)
 

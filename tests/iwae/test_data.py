@@ -2,6 +2,7 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -121,6 +122,22 @@ def test_missing_set_names_the_folder_and_the_fix(name: str, tmp_path: Path) -> 
         load_dataset(config, root=tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_download_that_fails_leaves_no_folder_behind(
+    existed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
+    root = tmp_path / "a" / "b"
+    if existed:
+        root.mkdir(parents=True)
+    with pytest.raises(DataError, match="mnist cannot be read from"):
+        load_dataset(DataConfig(name="mnist"), root=root, download=True)
+    assert sorted(tmp_path.rglob("*")) == ([tmp_path / "a", root] if existed else [])
 
 
 def mnist_folder() -> Path:

@@ -3,13 +3,14 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from trained import plan
 
 from iwae.config import TrainConfig
-from iwae.epoch_metrics import redefined
+from iwae.epoch_metrics import redefined, trained_otherwise
 from iwae.errors import RecordError
 from iwae.trainer import Trainer
 from tracking.comparison import compare
@@ -315,3 +316,51 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     }  # fmt: skip
     assert store.find_trial(run.id) == (record.name, trial.key, record.storage)
     assert original in [run.id for run in store.trial_runs(record.name)]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (
+            {"data": {"name": "digits", "binarization": "threshold"}, "model": {"output_bias": "train_mean"}},
+            "the output bias started at the mean of the gray pixels",
+        ),
+        (
+            {
+                "data": {"name": "digits", "binarization": "none"},
+                "model": {"likelihood": "gaussian", "observation_std": 1e-4},
+            },
+            "observation_std 0.0001 was replaced",
+        ),
+        (
+            {
+                "data": {"name": "digits", "binarization": "none"},
+                "model": {"likelihood": "gaussian", "observation_std": 1e-3},
+            },
+            "",
+        ),
+        ({"data": {"name": "digits"}, "model": {"output_bias": "train_mean"}}, ""),
+    ],
+)
+def test_what_an_earlier_version_trained_otherwise_is_told(values: dict[str, Any], why: str):
+    config = TrainConfig.parse(values)
+    assert trained_otherwise(1, config).startswith(why)
+    assert bool(trained_otherwise(1, config)) == bool(why)
+    assert trained_otherwise(2, config) == ""
+
+
+def test_reproduction_of_what_was_trained_otherwise_says_why(record: SweepRecord):
+    trial = record.trials[0]
+    values = {
+        **trial.config.to_dict(),
+        "model": {**trial.config.model.model_dump(), "output_bias": "train_mean"},
+    }
+    values["data"] = {**values["data"], "binarization": "threshold"}
+    old = {name: value for name, value in trial.provenance.items() if name != "definitions"}
+    again = dataclasses.replace(
+        trial,
+        plan=dataclasses.replace(trial.plan, config=TrainConfig.parse(values)),
+        attempts=({"provenance": old},),
+    )
+    result = judge(record, again, again.history, again.final, {}, {})
+    assert "when it was recorded the output bias started at the mean of the gray pixels" in result.explanation
