@@ -7,6 +7,7 @@ from typing import Any
 
 from iwae.config import TrainConfig
 from iwae.errors import ConfigError
+from sweeps.extent import Extent
 from sweeps.nodes import Real, Whole
 from sweeps.sections import (
     MAX_TRIALS,
@@ -28,14 +29,15 @@ def check_search(
     scheduler: NoScheduler | AshaScheduler | MedianScheduler,
     base: TrainConfig,
     configuration: Callable[[Mapping[str, Any]], TrainConfig],
-) -> None:
-    """Refuse what cannot work, or cannot be compared.
+) -> Extent:
+    """Refuse what cannot work, or cannot be compared; the extent of what is left.
 
     Raises:
         ConfigError: with the path of what must change.
     """
     _check_sampler(search, space)
-    measured = _check_points(search, space, configuration)
+    configs = _check_points(search, space, configuration)
+    measured = {_measured_on(config) for config in configs}
     if len(measured) > 1 and (search.sampler.name in MODEL_BASED or scheduler.name != "none"):
         user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
         raise ConfigError(
@@ -44,6 +46,10 @@ def check_search(
         )  # fmt: skip
     if not isinstance(scheduler, NoScheduler):
         _check_early_stopping(space, scheduler, base)
+    return Extent(
+        max(config.objective.num_samples for config in configs),
+        min(config.evaluation.final_num_samples for config in configs),
+    )
 
 
 def _check_sampler(search: SearchSpec, space: Space) -> None:
@@ -75,23 +81,26 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
 
 def _check_points(
     search: SearchSpec, space: Space, configuration: Callable[[Mapping[str, Any]], TrainConfig]
-) -> set[tuple[object, ...]]:
-    """Try every point of a grid, and corners and random points of the rest; what they are measured on."""
-    measured: set[tuple[object, ...]] = set()
+) -> list[TrainConfig]:
+    """Every point of a grid, and corners and random points of the rest, as configurations."""
     if search.sampler.name == "grid":
         points = list(space.points())
     else:
         prober = _Prober()
         points = [space.draw(prober) for _ in range(PROBES)]
+    configs = []
     for point in points:
         try:
-            config = configuration(point)
+            configs.append(configuration(point))
         except ConfigError as error:
             raise ConfigError(_WHERE, f"the point {describe(point)} is not allowed: {error}") from None
-        data = config.data
-        kind = (data.name, data.path, data.binarization, data.num_validation, config.model.likelihood)
-        measured.add(kind)
-    return measured
+    return configs
+
+
+def _measured_on(config: TrainConfig) -> tuple[object, ...]:
+    """What must be the same for two NLLs to be comparable."""
+    data = config.data
+    return (data.name, data.path, data.binarization, data.num_validation, config.model.likelihood)
 
 
 class _Prober:

@@ -10,7 +10,7 @@ from iwae.errors import ConfigError, RecordError
 from sweeps.assignments import assign
 from sweeps.plan import extend_plan
 from sweeps.runner import SweepResult, resume_sweep, run_sweep
-from sweeps.spec import SweepSpec, differences
+from sweeps.spec import SweepSpec, differences, new_spec
 from sweeps.surroundings import with_data_found
 from tracking.files import Files
 from tracking.places import open_storage
@@ -73,7 +73,10 @@ def extend(
 
 def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSpec, list[PlannedTrial]]:
     """The spec and the plan that `extend` goes on with; raises as it does."""
-    new = SweepSpec.parse(with_data_found(assign(storage.spec(), assignments), begun=True))
+    spec = storage.spec()
+    new = SweepSpec.parse(with_data_found(assign(spec, assignments), begun=True))
+    if SweepSpec.parse(spec).extent.ranks:
+        new.extent.refuse_few_samples()
     if new.name != storage.name:
         raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
     return new, extend_plan(storage.plan(), new)
@@ -114,7 +117,7 @@ def fork(
         "tracking": {**old.get("tracking", {}), "experiment": store.experiment_of(origin).name},
     }
     return run_sweep(
-        SweepSpec.parse(with_data_found(document, begun=True)), files, store, console=console, address=address
+        new_spec(with_data_found(document, begun=True)), files, store, console=console, address=address
     )
 
 

@@ -13,6 +13,7 @@ from iwae.errors import ConfigError
 from iwae.validation import Part, PartError, parse
 from sweeps.assignments import assign as assign
 from sweeps.checks import check_search, grace_epochs
+from sweeps.extent import Extent
 from sweeps.schema import for_editors
 from sweeps.sections import (
     MODEL_BASED,
@@ -60,6 +61,7 @@ class SweepSpec(Part):
 
     _base: dict[str, Any] = PrivateAttr()
     _space: Space = PrivateAttr()
+    _extent: Extent = PrivateAttr()
 
     @model_validator(mode="wrap")
     @classmethod
@@ -81,7 +83,7 @@ class SweepSpec(Part):
         if any(path == "data" or path == "data.name" for path in spec.search.space):
             # What the data set decides is filled in for each trial, so the base holds only what was written.
             spec._base["evaluation"] = _as_written(values, spec.base)
-        check_search(spec.search, spec._space, spec.scheduler, spec.base, spec.configuration)
+        spec._extent = check_search(spec.search, spec._space, spec.scheduler, spec.base, spec.configuration)
         return spec
 
     @classmethod
@@ -97,6 +99,11 @@ class SweepSpec(Part):
     def space(self) -> Space:
         """The search space, parsed."""
         return self._space
+
+    @property
+    def extent(self) -> Extent:
+        """How large K becomes, and how few samples the final likelihood has."""
+        return self._extent
 
     @property
     def is_model_based(self) -> bool:
@@ -143,7 +150,18 @@ def load_spec(
     if not isinstance(document, Mapping):
         raise ConfigError(source, "must be a mapping with name, base and search")
     document = with_data_found(assign(document, assignments), here=here)
-    return SweepSpec.parse(document if name is None else {**document, "name": name})
+    return new_spec(document if name is None else {**document, "name": name})
+
+
+def new_spec(document: Mapping[str, Any]) -> SweepSpec:
+    """The spec of a sweep that is to begin, which must also be able to rank its trials.
+
+    Raises:
+        ConfigError: the spec is not allowed.
+    """
+    spec = SweepSpec.parse(document)
+    spec.extent.refuse_few_samples()
+    return spec
 
 
 def _text(source: str) -> str:

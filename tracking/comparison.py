@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from tracking.records import SweepRecord, TrialRecord
-from tracking.report.divergence import divergence
+from tracking.report.divergence import coin
 from tracking.seed_noise import tolerance
 
 Verdict = Literal["BITWISE", "WITHIN_NOISE", "DIVERGED"]
@@ -132,27 +132,28 @@ def _within_noise(record: SweepRecord, trial: TrialRecord, final: Mapping[str, f
     """Both judged numbers, each held to its share of the false alarms."""
     assert trial.final is not None
     trials = record.configurations[trial.plan.configuration_key]
-    if reason := divergence(trials):
-        return "DIVERGED", f"its seeds are no measure of noise: {reason}"
+    seeds = [one for one in trials if one.key != trial.key and _lost(one) == _lost(trial)]
     words = []
     for metric in JUDGED:
         old, new = trial.final[metric], final[metric]
-        others = [
-            other.final[metric]
-            for other in trials
-            if other.key != trial.key and other.final is not None and metric in other.final
-        ]
+        others = [seed.final[metric] for seed in seeds if seed.final is not None and metric in seed.final]
         change = abs(new - old)
         allowed = tolerance(old, new, others, 1 - FALSE_ALARMS / len(JUDGED))
         if allowed is None:
             return "DIVERGED", (
-                f"{metric} moved by {change:.4g} nats, and the configuration has no second complete seed:"
-                " without a measured spread, nothing is within noise"
+                f"{metric} moved by {change:.4g} nats, and the configuration has no second complete seed"
+                " that ended alike: without a measured spread, nothing is within noise"
             )
         words.append(f"{metric} moved by {change:.4g} nats, its {1 + len(others)} seeds allow {allowed:.4g}")
         if not change <= allowed:
             return "DIVERGED", "; ".join(words)
     return "WITHIN_NOISE", "; ".join(words)
+
+
+def _lost(trial: TrialRecord) -> bool:
+    """Whether it ended worse than a coin for each pixel: such seeds spread unlike others."""
+    nll, worst = (trial.final or {}).get("val/nll_final"), coin(trial)
+    return nll is not None and worst is not None and nll > worst
 
 
 def _bits(value: float | None) -> bytes | None:

@@ -43,7 +43,7 @@ TRIAL: dict[str, Any] = {
     "model": {"hidden_dims": [8], "latent_dim": 4},
     "num_epochs": 1,
     "evaluation": {
-        "num_samples": 2, "num_images": 20, "final_num_samples": 5, "final_num_images": 20,
+        "num_samples": 2, "num_images": 20, "final_num_samples": 100, "final_num_images": 20,
         "few_num_samples": 2, "snr_num_draws": 0,
     },
 }  # fmt: skip

@@ -124,6 +124,37 @@ def test_differences_name_every_path_that_may_not_change_while_a_sweep_goes_on()
     assert differences(old, load_spec("quickstart", name="other")) == ["name"]
 
 
+@pytest.mark.parametrize(
+    ("assignment", "least"),
+    [
+        ("base.evaluation.final_num_samples=1", 100),
+        ("base.evaluation.final_num_samples=99", 100),
+        ("search.space.objective.num_samples.grid=[1, 501]", 1002),
+    ],
+)
+def test_too_few_samples_to_rank_by_are_refused(assignment: str, least: int) -> None:
+    message = rf"^base.evaluation.final_num_samples: \d+ is not allowed: must be >= {least} to rank trials"
+    with pytest.raises(ConfigError, match=message):
+        load_spec("quickstart", [assignment, "base.evaluation.few_num_samples=1"])
+
+
+def test_enough_samples_are_twice_the_largest_k() -> None:
+    space = "search.space.objective.num_samples.grid=[1, 500]"
+    assert load_spec("quickstart", [space]).extent == (500, 1000)
+    drawn = ["search.space.objective.num_samples.int=[1, 500]", "search.sampler.name=random",
+             "search.num_trials=3"]  # fmt: skip
+    assert load_spec("quickstart", drawn).extent == (500, 1000)
+
+
+def test_few_samples_of_an_old_sweep_still_open() -> None:
+    document = load_spec("quickstart").to_dict()
+    document["base"]["evaluation"] |= {"final_num_samples": 1, "few_num_samples": 1}
+    old = SweepSpec.parse(document)
+    assert not old.extent.ranks
+    with pytest.raises(ConfigError, match="with few samples -L is a training bound, which flatters small K"):
+        old.extent.refuse_few_samples()
+
+
 def test_ready_specs_are_named_with_one_line_each() -> None:
     specs = ready_specs()
     assert list(specs) == ["annealing", "burda-table-1", "k-tradeoff", "latent-size", "quickstart"]

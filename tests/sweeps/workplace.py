@@ -18,7 +18,7 @@ base:
   batch_size: 50
   num_epochs: 4
   evaluation:
-    {num_samples: 5, num_images: 50, final_num_samples: 20, final_num_images: 50, few_num_samples: 5}
+    {num_samples: 5, num_images: 50, final_num_samples: 100, final_num_images: 50, few_num_samples: 5}
 search:
   space:
     objective.num_samples: {grid: [1, 5]}

@@ -192,12 +192,19 @@ def test_the_spread_of_another_configuration_is_not_its_own(record: SweepRecord)
     assert judge(neighbour, trial, history, final, {}, {}).verdict == "WITHIN_NOISE"
 
 
-def test_seeds_of_which_one_diverged_are_no_measure_of_noise(record: SweepRecord):
+def test_a_seed_that_diverged_is_no_measure_of_noise(record: SweepRecord):
     trial = record.trials[0]
-    history, final = drifted(trial, 2, 1e-4)
+    history, final = drifted(trial, 2, 100.0)
     result = judge(with_finals(record, trial_1=1000.0), trial, history, final, {}, {})
     assert result.verdict == "DIVERGED"
-    assert "its seeds are no measure of noise: seed 1 has" in result.explanation
+    assert "has no second complete seed that ended alike" in result.explanation
+
+
+def test_seeds_that_all_ended_worse_than_a_coin_are_measured_by_one_another(record: SweepRecord):
+    worse = with_finals(record, trial_0=100.0, trial_1=100.0)
+    trial = worse.trials[0]
+    history, final = drifted(trial, 2, 1e-4)
+    assert judge(worse, trial, history, final, {}, {}).verdict == "WITHIN_NOISE"
 
 
 def again(trial: TrialRecord, **parts: Mapping[str, object]) -> tuple[EpochRecord, ...]:
@@ -259,7 +266,7 @@ def test_without_a_second_seed_nothing_is_within_noise(record: SweepRecord):
     history, final = drifted(trial, 2, 1e-9)
     result = judge(alone, trial, history, final, {}, {})
     assert result.verdict == "DIVERGED"
-    assert "the configuration has no second complete seed: without a measured spread" in result.explanation
+    assert "has no second complete seed that ended alike: without a measured spread" in result.explanation
 
 
 def test_other_data_are_refused_before_training(record: SweepRecord):

@@ -25,7 +25,7 @@ BASE = {
     "evaluation": {
         "every": 2,
         "num_samples": 5,
-        "final_num_samples": 20,
+        "final_num_samples": 100,
         "snr_num_draws": 0,
         "num_images": 100,
     },

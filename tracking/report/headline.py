@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tracking.report.analysis import Analysis
 from tracking.report.gains import Gain
 from tracking.report.headline_of_time import beside, equal_seconds, fit_sentence
+from tracking.report.samples import too_few, turned_round
 from tracking.report.words import (
     Ends,
     between,
@@ -21,6 +22,11 @@ from tracking.report.words import (
 
 def headline(analysis: Analysis) -> list[str]:
     """Sentences with numbers and intervals, the most important first."""
+    answer, *more = _answer(analysis)
+    return [*too_few(analysis), answer, *turned_round(analysis), *more]
+
+
+def _answer(analysis: Analysis) -> list[str]:
     chosen = analysis.chosen
     if chosen is None:
         how = beside(analysis.table.configurations)

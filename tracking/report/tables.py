@@ -46,6 +46,7 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "val_nll_final": _final("val/nll_final"),
     "val_nll_few": _final("val/nll_final_few"),
     "val_nll_stderr": _final("val/nll_final_stderr"),
+    "val_nll_mc_error": _final("val/nll_final_mc_error"),
     "test_nll": _final("test/nll"),
     "test_nll_few": _final("test/nll_few"),
     "test_nll_stderr": _final("test/nll_stderr"),
