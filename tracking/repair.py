@@ -2,16 +2,22 @@
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from iwae.errors import RecordError
-from tracking import chain
+from tracking import chain, view
 from tracking.faults import altered_trials
 from tracking.mending import mend
+from tracking.reclaim import reclaim
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session, stop_leftovers
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import is_lost, run_faults
+from tracking.trial_verification import is_lost
+from tracking.verification import run_faults
+
+if TYPE_CHECKING:
+    from tracking.client import Run
 
 
 def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
@@ -39,6 +45,7 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
         )
     _close_leftovers(storage)
     record = storage.record()
+    mended += reclaim(record, store)
     parent = store.find_parent(storage.name)
     if parent is not None and chain.decision_altered(parent.tags.get(chain.TAG), record):
         return mended
@@ -53,12 +60,23 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     store.sync(record, afresh=True, reread=shown)
     # A run cannot take a value back: one that still differs is replaced.
     faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None} - lost
-    for run in store.trial_runs(storage.name):
-        if run.tags.get("sweeps.trial_key") in faulty:
-            store.client.delete(run.id)
+    replaced = [run for run in store.trial_runs(storage.name) if run.tags.get("sweeps.trial_key") in faulty]
+    for run in replaced:
+        store.client.delete(run.id)
     if faulty:
         store.sync(record, afresh=True, reread=shown)
+        for run in replaced:
+            _carry_over(record, store, run)
     return mended
+
+
+def _carry_over(record: SweepRecord, store: RunStore, old: "Run") -> None:
+    from tracking.carry_over import carry_over
+
+    trial = record.trial(old.tags["sweeps.trial_key"])
+    new = store.trial_run_id(record.name, trial.key)
+    if new is not None and new != old.id:
+        carry_over(store.client, old, new, trial, view.metric_names(record))
 
 
 def _altered(storage: SweepStorage, record: SweepRecord, store: RunStore) -> set[str]:
@@ -99,13 +117,15 @@ def _delete_extra_runs(record: SweepRecord, store: RunStore) -> set[str]:
     for run, (kind, key) in zip(runs, kinds, strict=True):
         if kind == "reproduction":
             continue
+        begun = states.get(key, TrialState.WAITING) is not TrialState.WAITING
         if kind == "trial" and key in lost:
             extra = run.status != "FINISHED"
         else:
-            begun = states.get(key, TrialState.WAITING) is not TrialState.WAITING
             extra = kind not in ("sweep", "trial") or (kind == "trial" and not begun) or (kind, key) in seen
         if extra:
             store.client.delete(run.id)
+        if extra and kind == "trial" and begun and key not in lost:
+            _carry_over(record, store, run)
         seen.add((kind, key))
     store.forget(record.name)
     return lost

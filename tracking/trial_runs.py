@@ -13,6 +13,7 @@ import numpy as np
 
 from iwae.errors import RefusedError
 from tracking import chain, view
+from tracking.carry_over import carry_over
 from tracking.checkpoint import Checkpoint
 from tracking.client import MAX_METRICS, Client, Run
 from tracking.codes import code_of
@@ -34,6 +35,7 @@ class _Known:
         attempts: how many attempts' provenance was uploaded.
         fingerprint: of the trial as it was when everything had arrived.
         chain: the end of the trial's chain of hashes then.
+        figures: the hashes of the figures that were uploaded, as a tag's text.
         trial: the record with this fingerprint, when this process saw it.
     """
 
@@ -45,6 +47,7 @@ class _Known:
     attempts: int = 0
     fingerprint: str = ""
     chain: str | None = None
+    figures: str = ""
     trial: TrialRecord | None = None
 
     @classmethod
@@ -119,8 +122,10 @@ class TrialRuns:
             return known.run_id
         if known is not None and self._contradicts(trial, known):
             _log.warning("%s: storage and run %s disagree: rebuilding the run", trial.plan.name, known.run_id)
+            before = self.client.run(known.run_id)
             self.client.delete(known.run_id)
-            known = None
+            known = self._known[trial.key] = self._create(parent_id, trial)
+            carry_over(self.client, before, known.run_id, trial, view.metric_names(record))
         if known is None:
             known = self._known[trial.key] = self._create(parent_id, trial)
         self._reopen(trial, known)
@@ -129,7 +134,14 @@ class TrialRuns:
         if trial.state is not TrialState.RUNNING:
             known.status = view.STATUS[trial.state]
             self.client.end(known.run_id, known.status, view.trial_end(trial))
-        tags = {**view.trial_tags(trial), "mlflow.parentRunId": parent_id, _SYNCED: fingerprint}
+        tags = {
+            **view.trial_tags(trial),
+            "mlflow.parentRunId": parent_id,
+            "sweeps.configuration_key": trial.plan.configuration_key,
+            _SYNCED: fingerprint,
+        }
+        if known.figures:
+            tags[view.FIGURES] = known.figures
         self.client.log(known.run_id, tags=tags)
         known.state, known.fingerprint, known.trial = trial.state.value, fingerprint, trial
         known.chain = tags.get(chain.TAG)
@@ -190,7 +202,7 @@ class TrialRuns:
     def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
         files: dict[str, bytes] = {}
         if len(trial.attempts) != known.attempts:
-            files["provenance/code.json"] = view.pretty_json(code_of(_storage(record), record, trial))
+            files[view.CODE] = view.pretty_json(code_of(_storage(record), record, trial))
         if files or trial.state is TrialState.FAILED:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
@@ -198,7 +210,9 @@ class TrialRuns:
             if unit is not None:
                 files.update(view.unit_files(unit))
             if unit is not None and self.figures:
-                files.update(_figures(trial, unit))
+                figures = _figures(trial, unit)
+                known.figures = view.hashes(figures) if figures else ""
+                files.update(figures)
         if files:
             self.client.artifacts.upload(known.run_id, files)
         content = trial.provenance.get("dataset_hash")

@@ -29,6 +29,9 @@ WEIGHTS = "model/model.safetensors"
 LIKELIHOODS = "evaluation/likelihoods.npz"
 CONFIG = "config.yaml"
 ERROR = "error.txt"
+MAX_DIGEST_LENGTH = 36  # of a data set, in MLflow
+FIGURES = "sweeps.figures"  # the tag with the hashes of a trial's figures
+CODE = "provenance/code.json"
 DECISION_ALTERED = (
     "spec, plan, code or data were altered since run {run} was recorded: restore sweep.zip from a copy, or,"
     " if what it says now is right, delete the tag sweeps.chain of that run"
@@ -188,6 +191,20 @@ def unit_files(unit: Checkpoint) -> dict[str, bytes]:
     """Artifacts of a complete trial's run that lie ready in its last unit."""
     files = {WEIGHTS: unit.weights, LIKELIHOODS: unit.likelihoods}
     return {path: content for path, content in files.items() if content is not None}
+
+
+def metric_names(record: SweepRecord) -> set[str]:
+    """Names of the metrics that the service writes for a sweep; others are people's own."""
+    names: set[str] = set()
+    for trial in record.trials:
+        names.update(trial.final or {}, *(epoch.metrics for epoch in trial.history))
+    return names
+
+
+def hashes(files: Mapping[str, bytes]) -> str:
+    """The beginnings of the SHA-256 of some files by their paths, as JSON."""
+    found = {path: hashlib.sha256(content).hexdigest()[:16] for path, content in sorted(files.items())}
+    return json.dumps(found)
 
 
 def fingerprint(trial: TrialRecord) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.entities import Experiment as MlflowExperiment
 from mlflow.entities import Run as MlflowRun
 
@@ -17,11 +17,10 @@ from tracking.client.calls import Calls, quoted
 from tracking.client.histories import Histories
 from tracking.client.models import LoggedModels
 from tracking.limits import MAX_PARAM, MAX_RUN_NAME, MAX_TAG, stored
-from tracking.view import Point
+from tracking.view import MAX_DIGEST_LENGTH, Point
 
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
-MAX_DIGEST_LENGTH = 36
 _PAGE = 200  # a page of 1,000 runs may take a busy server longer than a call may wait
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -107,16 +106,23 @@ class Client(Calls):
         """Take an experiment back from MLflow's trash, and with it every run of it."""
         self.call(self.mlflow.restore_experiment, experiment_id)
 
-    def runs(self, tags: Mapping[str, str], experiment_ids: Sequence[str] | None = None) -> list[Run]:
-        """Runs that have these tags, oldest first; by default of every experiment that was not deleted."""
+    def runs(
+        self, tags: Mapping[str, str], experiment_ids: Sequence[str] | None = None, *, deleted: bool = False
+    ) -> list[Run]:
+        """Runs that have these tags, oldest first; by default of every experiment that was not deleted.
+
+        Args:
+            tags: what they must have.
+            experiment_ids: where to look.
+            deleted: those in MLflow's trash instead.
+        """
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         ids = list(self.experiments().values()) if experiment_ids is None else list(experiment_ids)
         conditions = " and ".join(f"tags.`{name}` = '{quoted(value)}'" for name, value in tags.items())
         order = ["attributes.start_time ASC"]
 
         def page(token: str | None) -> Any:
-            return self.call(
-                self.mlflow.search_runs, ids, conditions, max_results=_PAGE, order_by=order, page_token=token
-            )
+            return self.call(self.mlflow.search_runs, ids, conditions, view, _PAGE, order, token)
 
         return [self._plain(run) for run in self.pages(page)]
 
@@ -177,6 +183,10 @@ class Client(Calls):
     def delete(self, run_id: str) -> None:
         """Move a run to MLflow's trash (`mlflow gc` empties it)."""
         self.call(self.mlflow.delete_run, run_id)
+
+    def restore(self, run_id: str) -> None:
+        """Take a run back from MLflow's trash."""
+        self.call(self.mlflow.restore_run, run_id)
 
     def _artifact_uri(self, run_id: str) -> str:
         if run_id not in self._artifact_uris:
