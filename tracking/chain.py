@@ -9,7 +9,7 @@ import hashlib
 from tracking.records import SweepRecord, TrialRecord, TrialState
 
 TAG = "sweeps.chain"
-ATTEMPTS = "its attempts"
+ATTEMPTS = "the record of its attempts"
 _RESULTS = {
     TrialState.COMPLETE: "final.zip",
     TrialState.PRUNED: "outcome.json",

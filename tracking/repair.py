@@ -67,6 +67,9 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
         store.sync(record, afresh=True, reread=shown)
         for run in replaced:
             _carry_over(record, store, run)
+    if lost and (parent := store.find_parent(storage.name)) is not None:
+        store.client.log(parent.id, tags=view.sweep_tags(storage.record()))
+        store.forget(storage.name)
     return mended
 
 
