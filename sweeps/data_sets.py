@@ -1,5 +1,6 @@
 """The data sets of a plan, read before anything starts."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from iwae.errors import ConfigError
@@ -7,6 +8,28 @@ from sweeps.spec import SweepSpec
 from tracking.contents import known_data, refuse_changed
 from tracking.data_set import DataSet
 from tracking.records import PlannedTrial, SweepRecord
+
+
+def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
+    """Refuse to add to a configuration that an earlier version trained otherwise: seeds would be averaged.
+
+    Raises:
+        ConfigError: a trial is left of such a configuration.
+    """
+    from iwae.epoch_metrics import trained_otherwise  # loads PyTorch
+
+    done = {trial.key for trial in record.complete}
+    trained = {
+        trial.plan.configuration_key: int(trial.provenance.get("definitions", 1))
+        for trial in record.trials
+        if trial.provenance
+    }
+    for trial in plan:
+        version = trained.get(trial.configuration_key)
+        if trial.key not in done and version and (why := trained_otherwise(version, trial.config)):
+            raise ConfigError(
+                "base", f"{trial.configuration_name} cannot go on: when it began {why}: must be a new sweep"
+            )
 
 
 def prepare_data(
@@ -27,12 +50,17 @@ def prepare_data(
     """
     from iwae.data import load_dataset, suit
 
+    if record is not None:
+        refuse_mixed(record, plan)
     found = {} if record is None else {one.config: one for one in record.data}
     known = set() if record is None else known_data(record)
     for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
         if config.path is not None and not Path(config.path).is_absolute():
-            raise ConfigError("base.data.path", f"{config.path} is not allowed: must be absolute here, since"
-                              " workers have a folder of their own (`sweeps run` makes it so)")  # fmt: skip
+            raise ConfigError(
+                "base.data.path",
+                f"{config.path} is not allowed: must be absolute, since workers have a folder of their own"
+                " (`sweeps run` makes it so)",
+            )
         dataset = load_dataset(config, download=True, moved=config in known)
         configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
         for likelihood in {config.model.likelihood: config for config in configs}.values():
