@@ -25,6 +25,7 @@ from sweeps.recording import published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import secrets
+from tracking.claims import refuse_recorded
 from tracking.deletion import end_deletion
 from tracking.files import Files, StorageError
 from tracking.mending import mend
@@ -88,8 +89,7 @@ def run_sweep(
     store.probe()
     with patience(console, f"sweep {spec.name}: checking data and tracking store"):
         data = prepare_data(plan, spec)
-        if store.open(create=True).find_sweep(spec.name) is not None:
-            raise _name_taken(spec.name, store.tracking_uri)
+        refuse_recorded(store.open(create=True).client, spec.name, files.uri)
         record_in(spec, storage, store)
         code = _code()
     with how_to_go_on(storage, console), ray_cluster(spec, address, console):

@@ -68,6 +68,23 @@ def _settle(client: Client, own: Run) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
+def refuse_recorded(client: Client, name: str, storage: str) -> None:
+    """Check that the tracking store knows no sweep of this name; a storage that has it was asked before.
+
+    Raises:
+        RecordError: it does.
+    """
+    run = next((run for run in parent_runs(client, name) if not is_open(run)), None)
+    if run is None:
+        return
+    if not same_place(_storage(run), storage):
+        raise taken(client, name, _storage(run))
+    raise RecordError(
+        f"name: {name} is not allowed: must be new in {client.uri}, which has its runs; its files are gone"
+        f" from {storage}: `sweeps delete {name}` removes the runs, or choose another --name"
+    )
+
+
 def taken(client: Client, name: str, where: str) -> RecordError:
     """The refusal of a name that belongs to a sweep elsewhere."""
     return RecordError(
