@@ -62,6 +62,10 @@ def verify(
             sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"),
             looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
         )  # fmt: skip
+        if repair and not faults:
+            from tracking.publication import publish_if_missing  # with all that draws
+
+            publish_if_missing(sweep.record(), sweep, store)
     if sweep.instance is None:
         say(err, f"{name} was made before files had hashes: what was altered in storage shows less")
     if json:

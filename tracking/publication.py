@@ -50,6 +50,13 @@ def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     return parent
 
 
+def publish_if_missing(record: SweepRecord, storage: SweepStorage, store: RunStore) -> None:
+    """Publish where the parent run has no report: its sweep ended while MLflow was away, or MLflow is new."""
+    parent = store.find_sweep(record.name)
+    if parent is None or store.client.artifacts.read_if_there(parent, "report/index.html") is None:
+        publish(record, storage, store)
+
+
 def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         report = store_report(record, storage, Path(name))

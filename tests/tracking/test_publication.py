@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tracking.folder import Folder
-from tracking.publication import publish
+from tracking.publication import publish, publish_if_missing
 from tracking.records import TrialState
 from tracking.sessions import Session
 from tracking.storage import SweepStorage
@@ -79,3 +79,14 @@ def test_a_report_that_was_begun_before_the_end_is_not_the_last_one(
     assert reported(storage) == len(newest.complete) == len(old.complete) + 1
     assert len(store.client.models.find({"sweeps.name": "trained"})) == 1
     assert verify(storage, store) == []
+
+
+def test_what_ended_while_mlflow_was_away_gets_its_report_afterwards(
+    storage: SweepStorage, store: RunStore, monkeypatch: pytest.MonkeyPatch
+):
+    parent = store.sync(storage.record())
+    publish_if_missing(storage.record(), storage, store)
+    assert "report/index.html" in store.client.artifacts.files(parent)
+    assert "mlflow.note.content" in store.client.run(parent).tags
+    monkeypatch.setattr(store, "attach_report", lambda *_: pytest.fail("it is there"))
+    publish_if_missing(storage.record(), storage, store)

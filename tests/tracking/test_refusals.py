@@ -1,5 +1,6 @@
 """What MLflow refuses for good is told apart from a store that is away."""
 
+import errno
 import logging
 import os
 import stat
@@ -8,6 +9,13 @@ from pathlib import Path
 
 import pytest
 from hand_made import EPOCHS, Sweep, wait_until
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    ENDPOINT_NOT_FOUND,
+    INVALID_PARAMETER_VALUE,
+    TEMPORARILY_UNAVAILABLE,
+)
 
 from iwae.config import TrainConfig
 from iwae.errors import RecordError, RefusedError
@@ -31,6 +39,39 @@ def deleted_experiment(store: RunStore) -> str:
     assert experiment is not None
     store.client.mlflow.delete_experiment(experiment.id)
     return experiment.id
+
+
+_AUTOFLUSH = "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush block)\n"
+_SQL = "\n[SQL: INSERT INTO runs]\n[parameters: ('x',)]\n(Background on this error at: https://sqlalche.me/e/21/9h9h)"
+ANSWERS = [
+    (MlflowException("The run x must be in the 'active' state.", INVALID_PARAMETER_VALUE), True),
+    (MlflowException("no such endpoint", ENDPOINT_NOT_FOUND), True),
+    (MlflowException(f"{_AUTOFLUSH}(StringDataRightTruncation) value too long{_SQL}", BAD_REQUEST), True),
+    (MlflowException(f"(sqlite3.IntegrityError) UNIQUE constraint failed{_SQL}", BAD_REQUEST), False),
+    (MlflowException(f"(psycopg2.InterfaceError) connection already closed{_SQL}", BAD_REQUEST), False),
+    (
+        MlflowException(
+            f"{_AUTOFLUSH}(OperationalError) database or disk is full{_SQL}", TEMPORARILY_UNAVAILABLE
+        ),
+        False,
+    ),
+    (MlflowException("API request to http://x failed with exception ConnectionError"), False),
+    (PermissionError(errno.EACCES, "Permission denied"), True),
+    (OSError(errno.ENOSPC, "No space left on device"), False),
+    (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), False),
+]
+
+
+@pytest.mark.parametrize(("error", "refused"), ANSWERS, ids=lambda value: str(value)[:40])
+def test_what_may_pass_is_told_apart_from_what_will_not(store: RunStore, error: Exception, refused: bool):
+    def answer() -> None:
+        raise error
+
+    with pytest.raises(RecordError) as raised:
+        store.client.call(answer)
+    assert isinstance(raised.value, RefusedError) is refused
+    assert "[SQL" not in str(raised.value)
+    assert "autoflush" not in str(raised.value)
 
 
 def test_a_deleted_experiment_is_refused_before_the_start(recorded: Sweep, store: RunStore):

@@ -21,3 +21,4 @@ from tracking.client.client import MAX_METRICS, Client, Experiment, Run
 __all__ = ["MAX_METRICS", "Client", "Experiment", "Run"]
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports the creation of its tables
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # and a traceback of what it raises

@@ -1,6 +1,7 @@
 """Calls of MLflow: one that fails is a `RecordError` in one line, a locked database is waited for."""
 
 import errno
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ _REFUSALS = (
 _REFUSED_BY_DATABASE = ("DataError", "DataRightTruncation", "ProgrammingError", "StatementError")
 _PASSING_STATUS = (408, 425, 429)
 _REFUSING_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)
+_AUTOFLUSH = re.compile(r"\(raised as a result of [^)]*\)")
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -77,7 +79,9 @@ class Calls:
                 "it refuses this user and password, or their absence: set MLFLOW_TRACKING_USERNAME and"
                 " MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN to the token of a `sweeps ui`"
             )
-        reason = " ".join(without_secrets_of(self.connection_uri, str(error)).split())[:300]
+        # Of a database's words its own: not what SQLAlchemy says of its session, nor the statement.
+        text = _AUTOFLUSH.sub("", str(error)).partition("[SQL: ")[0]
+        reason = " ".join(without_secrets_of(self.connection_uri, text).split())[:300]
         if _http_status(error) == 403:
             return f"{reason} (as the user that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD name)"
         return reason
