@@ -8,72 +8,40 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from iwae import yaml
+from iwae.data_config import Binarization, DataConfig
+from iwae.limits import MAX_SAMPLES, Count, EvaluationSamples, Images, Width, Widths
+from iwae.optimization_config import (
+    AnnealingConfig,
+    CosineRate,
+    CyclicalAnnealing,
+    NoAnnealing,
+    OptimizerConfig,
+    StagedRate,
+    WarmUp,
+)
 from iwae.validation import Part, PartError, parse
 
-DatasetName = Literal["digits", "mnist", "fashion-mnist", "omniglot", "npz"]
-Binarization = Literal["dynamic", "fixed", "threshold", "none"]
+__all__ = [
+    "Binarization",
+    "CosineRate",
+    "CyclicalAnnealing",
+    "DataConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "NoAnnealing",
+    "ObjectiveConfig",
+    "OptimizerConfig",
+    "StagedRate",
+    "TrainConfig",
+    "WarmUp",
+    "flatten",
+]
 
 # The key of a trial does not depend on where it ran.
 RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size"})
-
-
-# Beyond these no machine holds the weights, or the log-weights of a single image with their activations.
-MAX_WIDTH = 100_000
-MAX_SAMPLES = 100_000
-MAX_EVALUATION_SAMPLES = 10_000_000
-
-Count = Annotated[int, Field(ge=1, le=10**9)]
-Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
-Widths = Annotated[tuple[Width, ...], Field(strict=False)]
-EvaluationSamples = Annotated[int, Field(ge=1, le=MAX_EVALUATION_SAMPLES)]
-Images = Annotated[int, Field(ge=2, le=10**9)]
-Counts = Annotated[tuple[Count, ...], Field(strict=False)]
-FloatTuple = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)]
-
-
-class DataConfig(Part):
-    """The data set, its split and how gray pixels become binary.
-
-    Attributes:
-        name: ``digits`` (8×8, embedded), ``mnist``, ``fashion-mnist``, ``omniglot`` (28×28) or ``npz``.
-        path: the file of ``npz``: arrays ``train`` and ``test``, optionally ``validation``, each
-            ``[N, X]`` or ``[N, H, W]``: ``bool`` or ``uint8`` 0 and 1 (binary), or ``uint8`` intensities
-            0 to 255. A spec may name it relative to the current folder.
-        order: of the images of ``npz``, before some are held out or the first so many are taken: ``file``,
-            or ``shuffled`` by a permutation that is the same every time (what a spec gets that says nothing).
-        binarization: ``dynamic`` draws Bernoulli pixels afresh at every minibatch, ``fixed`` once (seeded),
-            ``threshold`` rounds at ½, ``none`` leaves pixels as they are: byte / 255 in [0, 1] for a Gaussian
-            likelihood, 0 or 1 for a Bernoulli one, which refuses gray ones.
-        num_train: use only the first so many training images; null uses all.
-        num_validation: images held out of the training images; null is the data set's default
-            (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
-    """
-
-    name: DatasetName = "mnist"
-    path: str | None = None
-    binarization: Binarization = "dynamic"
-    num_train: Count | None = None
-    num_validation: Count | None = None
-    order: Literal["file", "shuffled"] = "file"
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the file's own order: what was recorded before there was another stays as it is."""
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if (name, value) != ("order", "file")}
-
-    @model_validator(mode="after")
-    def _path_belongs_to_npz(self) -> Self:
-        if self.name == "npz" and self.path is None:
-            raise PartError("path", "null", "the path of an .npz file when data.name is npz")
-        if self.name != "npz" and self.path is not None:
-            raise PartError("path", repr(self.path), f"null when data.name is {self.name}")
-        if self.name != "npz" and self.order != "file":
-            raise PartError("order", self.order, f"left out when data.name is {self.name}")
-        return self
 
 
 class ModelConfig(Part):
@@ -132,101 +100,6 @@ class ObjectiveConfig(Part):
             )
         if self.free_bits > 0 and self.name != "vae":
             raise PartError("free_bits", self.free_bits, "0 unless name is vae: they need the analytic KL")
-        return self
-
-
-class NoAnnealing(Part):
-    """The weight is constant."""
-
-    name: Literal["none"]
-
-
-class WarmUp(Part):
-    """A weight that rises from ``start`` to its end value and stays there.
-
-    Attributes:
-        target: ``beta`` scales log p(z) − log q(z|x), ``entropy_weight`` only −log q(z|x).
-        warmup_epochs: epochs until the end value; at most ``num_epochs``.
-        start: the weight at the first step, as a share of the end value.
-    """
-
-    name: Literal["linear", "cosine", "sigmoid"]
-    target: Literal["beta", "entropy_weight"] = "beta"
-    warmup_epochs: Count = 10
-    start: float = Field(default=0.0, ge=0, lt=1)
-
-
-class CyclicalAnnealing(Part):
-    """Ramps that start again, over the whole training (Fu et al. 2019).
-
-    Attributes:
-        cycles: M, the number of cycles.
-        ramp_share: R, the share of a cycle in which the weight rises; then it stays at its end value.
-    """
-
-    name: Literal["cyclical"]
-    target: Literal["beta", "entropy_weight"] = "beta"
-    cycles: Count = 4
-    ramp_share: float = Field(default=0.5, gt=0, le=1)
-    start: float = Field(default=0.0, ge=0, lt=1)
-
-
-AnnealingConfig = Annotated[NoAnnealing | WarmUp | CyclicalAnnealing, Field(discriminator="name")]
-
-
-class ConstantRate(Part):
-    """The learning rate stays."""
-
-    name: Literal["constant"]
-
-
-class StagedRate(Part):
-    """The learning rate is ``lr * factors[i]`` in stage i, which lasts ``epochs[i]`` epochs.
-
-    Burda et al. 2016: 3^i epochs with 10^(−i/7), i = 0 … 7. Training may end before the last stage does.
-    """
-
-    name: Literal["stages"]
-    epochs: Counts = Field(min_length=1)
-    factors: FloatTuple = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_factor_a_stage(self) -> Self:
-        if len(self.factors) != len(self.epochs):
-            raise PartError("factors", list(self.factors), f"{len(self.epochs)} numbers, one for each stage")
-        return self
-
-
-class CosineRate(Part):
-    """The learning rate falls along half a cosine to ``lr * final_factor`` at the last step."""
-
-    name: Literal["cosine"]
-    final_factor: float = Field(default=0.0, ge=0, le=1)
-
-
-RateSchedule = Annotated[ConstantRate | StagedRate | CosineRate, Field(discriminator="name")]
-
-
-class OptimizerConfig(Part):
-    """Adam (Kingma and Ba 2015).
-
-    Attributes:
-        clip_grad_norm: largest norm of the whole gradient; null clips nothing.
-        reduction: the loss is the ``mean`` or, as in Burda's code, the ``sum`` over the minibatch.
-    """
-
-    name: Literal["adam"] = "adam"
-    lr: float = Field(default=1e-3, gt=0)
-    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    eps: float = Field(default=1e-8, gt=0)
-    clip_grad_norm: float | None = Field(default=None, gt=0)
-    reduction: Literal["mean", "sum"] = "mean"
-    schedule: RateSchedule = ConstantRate(name="constant")
-
-    @model_validator(mode="after")
-    def _betas_below_one(self) -> Self:
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise PartError("betas", list(self.betas), "two numbers in [0, 1)")
         return self
 
 

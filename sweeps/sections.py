@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from iwae.config import Count
+from iwae.limits import Count
 from iwae.validation import Part, PartError
 
 MAX_TRIALS = 10_000
