@@ -94,6 +94,17 @@ def diverged(seeds: int, rng: np.random.Generator) -> bool:
     return misses(with_best(groups, apart=[4]), np.append(means, 0.0))
 
 
+def unequal(spread: str) -> Draw:
+    """Every second configuration has two seeds only, the widest one among them."""
+    spreads = SPREADS[spread](12)
+
+    def wrong(seeds: int, rng: np.random.Generator) -> bool:
+        groups = sweep(np.zeros(12), spreads, seeds, rng)
+        return misses(with_best([g if i % 2 else g[:2] for i, g in enumerate(groups)]), np.zeros(12))
+
+    return wrong
+
+
 def clock(noise: float, ks: np.ndarray) -> Draw:
     def wrong(seeds: int, rng: np.random.Generator) -> bool:
         means = ((10 + 0.5 * ks)[:, None] * np.exp(noise * rng.normal(size=(len(ks), seeds)))).mean(axis=1)
@@ -148,6 +159,8 @@ def claims() -> Iterator[Claim]:
         yield Claim("3 equal K's, one step separable", spread, steps_claim(spread, np.zeros(3)))
         yield Claim("2 equal K's, separable", spread, steps_claim(spread, np.zeros(2)))
     yield Claim("4 equal configurations and one that diverged", "equal", diverged)
+    for spread in ("equal", "one × 10"):
+        yield Claim("12 equal configurations, six with two seeds", spread, unequal(spread))
     yield Claim("slope of t = a + b K, 6 K's", "clocks 8 %", clock(0.08, KS), exact=True)
     yield Claim("slope of t = a + b K, 6 K's", "clocks 2 %", clock(0.02, KS), exact=True)
     yield Claim("slope of t = a + b K, 3 K's", "clocks 8 %", clock(0.08, KS[:3]), exact=True)
