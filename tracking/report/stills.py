@@ -69,7 +69,7 @@ def _head(figure: Figure, analysis: Analysis, title: str) -> None:
     seeds = plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     words = f"{analysis.table.yardstick.description}; {plural(len(rows), 'configuration')}, {seeds} each"
     if diverged := sum(bool(row.diverged) for row in rows):
-        words = f"{diverged} of {plural(len(rows), 'configuration')} diverged and may lie beyond the axes; {words}"
+        words = f"{diverged} diverged and may lie beyond the axes; {words}"
     words = words if len(words) <= WIDEST else words[: WIDEST - 2] + " …"
     inch = 1 / figure.get_figheight()
     rest = {"rect": (0, 0, 1, 1 - HEAD * inch), "w_pad": 0.12, "h_pad": 0.12}
