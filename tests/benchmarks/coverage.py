@@ -18,9 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tracking.comparison import FALSE_ALARMS, JUDGED
 from tracking.report.comparisons import Difference, compare
 from tracking.report.fits import fit_line
 from tracking.report.statistics import ratio_interval
+from tracking.seed_noise import tolerance
 
 SEEDS = (2, 3, 5)
 NOMINAL = 5.0
@@ -167,6 +169,21 @@ def claims() -> Iterator[Claim]:
     yield Claim("ratios of seconds, 4 K's", "clocks 8 %", seconds_claim(0.08))
     yield Claim("nats for each extra second", "1 × 5, 8 %", rate)
     yield Claim("2 equal K's, looked at until 10 seeds", "equal", looks)
+    yield Claim("a right reproduction diverged, 2 NLLs", "unlike", reproduction(alike=False))
+    yield Claim("a right reproduction diverged, 2 NLLs", "alike", reproduction(alike=True))
+
+
+def reproduction(*, alike: bool) -> Draw:
+    """A second training as far from the first as another seed; test NLLs of their own, or validation's."""
+    confidence = 1 - FALSE_ALARMS / len(JUDGED)
+
+    def draw(seeds: int, rng: np.random.Generator) -> bool:
+        metrics = rng.normal(size=(1 if alike else len(JUDGED), seeds + 1))
+        return any(
+            abs(new - old) > (tolerance(old, new, others, confidence) or 0) for old, new, *others in metrics
+        )
+
+    return draw
 
 
 def power(seeds: int, count: int, sweeps: int, rng: np.random.Generator) -> float:

@@ -16,7 +16,7 @@ from iwae.trainer import Trainer
 from tracking.comparison import compare
 from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.reproduction import judge, reproduce
-from tracking.storage import SweepStorage
+from tracking.storage import SweepStorage, open_storage
 from tracking.store import RunStore
 
 
@@ -316,6 +316,9 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     with sqlite3.connect(database) as connection:
         query = "SELECT step FROM metrics WHERE run_uuid=? AND key='train/bound' ORDER BY step"
         assert connection.execute(query, (result.run_id,)).fetchall() == [(1,), (2,), (3,), (4,)]
+    unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
+    assert unit is not None
+    assert store.client.artifacts.read(original or "", "evaluation/likelihoods.npz") == unit.likelihoods
     stored = json.loads(store.client.artifacts.read(run.id, "differences.json"))
     assert stored == json.loads(json.dumps(result.to_dict()))
     assert set(stored) >= {
