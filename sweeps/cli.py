@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from iwae.errors import SweepError, UserError
-from sweeps import cli_launch, cli_lifecycle, cli_results, signals, streams  # noqa: F401 (commands, in this order)
+from sweeps import account, cli_launch, cli_lifecycle, cli_results, signals, streams  # noqa: F401 (commands, in this order)
 from sweeps.cli_shared import app, err, was_stopped_in_order
 from sweeps.usage import UsageProblem, one_line
 from tracking.reach import keep_loopback_direct
@@ -21,6 +21,7 @@ def main() -> NoReturn:
     streams.never_fail()
     signals.end_in_order()
     keep_loopback_direct()
+    account.complete()
     try:
         code = app(prog_name="sweeps", standalone_mode=False) or 0
         # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.

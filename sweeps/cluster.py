@@ -43,6 +43,8 @@ RAY_ENVIRONMENT = {
     "RAY_raylet_start_wait_time_s": "120",
 }
 
+# A socket's path has at most 107 bytes; below the temporary folder Ray's has up to 70.
+MOST_TMPDIR_BYTES = 36
 # Of a local sweep: Ray's processes and a driver with PyTorch and MLflow, and a worker with PyTorch.
 DRIVER_BYTES, WORKER_BYTES = int(1.75 * 2**30), 2**29
 
@@ -134,10 +136,29 @@ def _set_environment(address: str | None) -> None:
     if address is None:
         # Ray's servers then listen on 127.0.0.1; else on every address, for whoever comes by.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        _shorten_socket_paths()
         # Ray would make a token itself, in a file in the home folder that others can read (0644) and that
         # switches the user's later clusters to it. This one is in the environment of the sweep's processes.
         if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _shorten_socket_paths() -> None:
+    """Let Ray's sockets lie in /tmp where the path of the temporary folder is too long for them.
+
+    Raises:
+        RecordError: no folder that is short enough may be written in.
+    """
+    name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    folder = os.environ.get(name, "/tmp")
+    if len(os.fsencode(folder)) <= MOST_TMPDIR_BYTES:
+        return
+    if name == "RAY_TMPDIR" or not os.access("/tmp", os.W_OK | os.X_OK):
+        raise RecordError(
+            f"{name}: {folder} is not allowed: must have at most {MOST_TMPDIR_BYTES} bytes for Ray's"
+            " sockets: set RAY_TMPDIR to a shorter folder"
+        )
+    os.environ["RAY_TMPDIR"] = "/tmp"
 
 
 def _start(options: dict[str, Any]) -> None:

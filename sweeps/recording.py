@@ -5,11 +5,24 @@ from pathlib import Path
 
 from iwae.errors import ConfigError, RecordError
 from sweeps.spec import SweepSpec
+from tracking.files import Files, StorageError
 from tracking.recorder import Recorder
 from tracking.records import SweepRecord
 from tracking.report.tables import Best
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
+
+
+def prove(files: Files) -> None:
+    """Check that a sweep's files can be written and locked where they are to be.
+
+    Raises:
+        RecordError: they cannot.
+    """
+    try:
+        files.prove()
+    except StorageError as error:
+        raise RecordError(str(error)) from None
 
 
 def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:

@@ -21,7 +21,7 @@ from sweeps.data_sets import prepare_data
 from sweeps.display import Display
 from sweeps.output import patience, say
 from sweeps.plan import draw_plan
-from sweeps.recording import published, record_in
+from sweeps.recording import prove, published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from tracking import secrets
@@ -84,6 +84,7 @@ def run_sweep(
     if storage.exists:
         raise _name_taken(spec.name, files.uri)
     storage.refuse_leftovers()
+    prove(files)
     plan = draw_plan(spec)
     check_resources(spec, address)
     store.probe()
@@ -129,6 +130,7 @@ def resume_sweep(
         UserError: somebody runs the sweep, data are missing, or resources are not there.
     """
     started = time.monotonic()
+    prove(storage.files)
     refuse_if_live(storage)
     refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
@@ -201,8 +203,7 @@ def _work(
 
 
 def _code() -> dict[str, Any]:
-    """The code that runs; PyTorch is imported for it, so not before what is wrong can be told."""
-    from tracking import provenance
+    from tracking import provenance  # and PyTorch: not before what is wrong can be told
 
     return provenance.code()
 

@@ -83,6 +83,9 @@ class Bucket:
         default = next((os.environ[name] for name in variables if os.environ.get(name)), "")
         return (self._endpoint or default).rstrip("/"), self._bucket, self._prefix
 
+    def prove(self) -> None:
+        """A bucket has no locks of its own to prove: a lease is an object."""
+
     def read(self, path: str) -> bytes:
         """The content of an object."""
         with self._told(path):

@@ -47,6 +47,10 @@ class Files(Protocol):
     poll_seconds: float
     parallel: int
 
+    def prove(self) -> None:
+        """Check that files can be written and locked here, as far as that can be done without a trace."""
+        ...
+
     def read(self, path: str) -> bytes:
         """The content of a file.
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tracking.files import Stamp, StorageError
-from tracking.locks import file_lock
+from tracking.locks import file_lock, prove_locks
 
+# Of FAT, of some shares and FUSE file systems.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EMLINK)
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 
 
@@ -61,6 +63,10 @@ class Folder:
                 os.link(temporary, self.root / path)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return _create_alone(self.root / path, content)
             return True
 
     def delete(self, path: str) -> None:
@@ -100,7 +106,19 @@ class Folder:
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         """The lock of a file that stays and holds nothing; shared file systems must support ``flock``."""
-        return file_lock(self.root / path)
+        return self._locked(self.root / path)
+
+    def prove(self) -> None:
+        """Check that files can be written and locked here."""
+        with self._told():
+            prove_locks(self.root)
+
+    @contextlib.contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with self._told():
+                stack.enter_context(file_lock(path))
+            yield
 
     def _scan(self, folder: Path, prefix: str, found: dict[str, Stamp]) -> None:
         try:
@@ -163,6 +181,18 @@ def _regular(path: Path) -> BinaryIO:
 
 def _missing(path: Path) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _create_alone(path: Path, content: bytes) -> bool:
+    """Write a file that is not there yet where there are no hard links: for a moment it is not whole."""
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -1,12 +1,16 @@
 """What a machine lets a process have: affinity and control groups of both kinds, and GPUs."""
 
+import getpass
 import os
+import pwd
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from iwae.errors import ConfigError
-from sweeps import cluster, machine
+from iwae.errors import ConfigError, RecordError
+from sweeps import account, cluster, machine
 from sweeps.capacity import Node, unused_gpus
 from sweeps.sections import Resources
 from sweeps.spec import SweepSpec
@@ -107,6 +111,47 @@ def test_gpus_are_those_that_the_driver_shows(
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert machine.gpus() == number
+
+
+@pytest.mark.parametrize("long", ["TMPDIR", "RAY_TMPDIR"])
+def test_a_temporary_folder_that_is_too_long_for_sockets(long: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray refuses sockets whose path has more than 107 bytes; what the user chose for Ray is refused."""
+    for name in ("TMPDIR", "RAY_TMPDIR"):
+        monkeypatch.setenv(name, "")
+        del os.environ[name]
+    cluster._shorten_socket_paths()
+    assert "RAY_TMPDIR" not in os.environ
+    monkeypatch.setenv(long, "/scratch/" + "long" * 30)
+    if long == "TMPDIR":
+        cluster._shorten_socket_paths()
+        assert os.environ["RAY_TMPDIR"] == "/tmp"
+        del os.environ["RAY_TMPDIR"]
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(
+        RecordError, match=rf"^{long}: /scratch/\S+ is not allowed: must have at most 36 bytes"
+    ):
+        cluster._shorten_socket_paths()
+
+
+def test_a_user_without_name_and_home_gets_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")
+        del os.environ[name]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def unknown(number: int) -> Any:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    account.complete()
+    assert getpass.getuser() == str(os.getuid())
+    home = Path.home()
+    assert home == tmp_path / f"sweeps-home-{os.getuid()}"
+    assert home.stat().st_mode & 0o777 == 0o700
+    home.chmod(0o777)  # another user might have made it
+    del os.environ["HOME"]
+    account.complete()
+    assert Path.home() != home
 
 
 def test_a_gpu_that_is_left_unused_is_said() -> None:

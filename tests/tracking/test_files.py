@@ -1,5 +1,7 @@
 """What holds of files holds in a folder and in a bucket."""
 
+import errno
+import fcntl
 import os
 import threading
 import time
@@ -168,3 +170,43 @@ def test_what_a_killed_writer_left_is_not_seen(tmp_path: Path) -> None:
     files.write("s/a", b"1")
     (tmp_path / "s" / ".b.0123.tmp").write_bytes(b"half")
     assert list(files.entries("s")) == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_one_line_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(handle: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    files = Folder(tmp_path / "storage")
+    said = (
+        rf"^storage {tmp_path}/storage: its file system has no file locks .*must be mounted with them, or a"
+    )
+    with pytest.raises(StorageError, match=said):
+        files.prove()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StorageError, match=said), files.lock("sync.lock"):
+        raise AssertionError
+
+
+def test_what_fails_under_a_lock_is_no_fault_of_storage(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="of the caller"), Folder(tmp_path).lock("sync.lock"):
+        raise OSError("of the caller")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSYS, errno.ENOTSUP])
+def test_without_hard_links_one_of_many_creates_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refused)
+    files = Folder(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda i: files.create("s/a", b"%d" % i), range(8)))
+    assert made.count(True) == 1
+    assert files.read("s/a") == b"%d" % made.index(True)
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["a"]
