@@ -210,7 +210,7 @@ def main() -> None:
             share = 100 * sum(claim.wrong(seeds, rng) for _ in range(sweeps)) / sweeps
             error = math.sqrt(NOMINAL * (100 - NOMINAL) / sweeps)
             bad = share > NOMINAL + 2 * error or (claim.exact and share < NOMINAL - 2 * error)
-            over += bad
+            over += abs(share - NOMINAL) > 3 * error if claim.exact else share > NOMINAL + 3 * error
             shown = 100 * math.sqrt(max(share, 100 / sweeps) * (100 - share) / 1e4 / sweeps)
             cells.append(f"{share:.1f} ± {shown:.1f}{' !' * bad}")
         table.add_row(claim.what, claim.spread, *cells, "5" if claim.exact else "at most 5")
