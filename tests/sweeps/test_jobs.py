@@ -18,7 +18,7 @@ from cluster import MlflowServer, RayCluster
 from proxy import Proxy
 from workplace import SPEC, Workplace
 
-from tracking import provenance
+from tracking import provenance, sources
 
 PASSWORD = "a password for tests"
 # Trials of seconds: long enough to be stopped inside.
@@ -154,6 +154,8 @@ def test_the_code_that_ran_is_the_code_that_was_submitted(submitted: Submitted) 
         name: here[name] for name in ("commit", "diff", "package_version")
     }
     assert ran["command"].startswith("python -m sweeps run spec.yaml")
+    proven = {trial.provenance["code_sha256"] for trial in place.storage().record().trials}
+    assert proven == {sources.digest(sources.of_this_process())}
 
 
 def test_a_used_name_is_refused_with_the_way_to_resume(submitted: Submitted) -> None:
