@@ -102,6 +102,7 @@ def run_sweep(
             for line in _remarks(code):
                 say(console, line)
             try:
+                refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
                 store.claim(storage.record())
             except RecordError as error:
                 refused = error
