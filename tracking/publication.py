@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tracking.published import model_of, note, published
 from tracking.records import SweepRecord
 from tracking.report.report import Report, write_report
 from tracking.report.tables import best
@@ -58,16 +59,28 @@ def publish_if_missing(record: SweepRecord, storage: SweepStorage, store: RunSto
 
 
 def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
+    live = live_session(storage) is not None
+    parent = store.find_sweep(record.name) if live else None
+    if parent is None:
+        parent = store.sync(record)
+    attach(record, storage, store, parent, with_model=not live)
+    return parent
+
+
+def attach(
+    record: SweepRecord, storage: SweepStorage, store: RunStore, parent: str, *, with_model: bool = True
+) -> None:
+    """Draw the report, attach it to the parent run, log the best model, and note what was published."""
+    before = published(storage)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         report = store_report(record, storage, Path(name))
-        live = live_session(storage) is not None
-        parent = store.find_sweep(record.name) if live else None
-        if parent is None:
-            parent = store.sync(record)
-        store.attach_report(parent, report.folder, report.summary_markdown)
-    if not live and (choice := best(record)) is not None:
-        store.log_best_model(record, choice.trial)
-    return parent
+        store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))
+        files = {path.name: path.read_bytes() for path in report.files}
+    model = before.get("model", {})
+    if with_model and (choice := best(record)) is not None:
+        uri = store.log_best_model(record, choice.trial)
+        model = model_of(store, uri, choice.trial.key)
+    note(storage, files, report.summary_markdown, model)
 
 
 def _ends(sessions: Iterable[Mapping[str, Any]]) -> list[tuple[Any, Any]]:

@@ -8,6 +8,7 @@ from iwae.errors import RecordError
 from tracking import chain, view
 from tracking.faults import altered_trials
 from tracking.mending import mend
+from tracking.published import forget_broken_models, publication_faults
 from tracking.reclaim import reclaim
 from tracking.records import SweepRecord, TrialRecord, TrialState
 from tracking.sessions import live_session, stop_leftovers
@@ -70,7 +71,20 @@ def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
     if lost and (parent := store.find_parent(storage.name)) is not None:
         store.client.log(parent.id, tags=view.sweep_tags(storage.record()))
         store.forget(storage.name)
+    if (parent := store.find_parent(storage.name)) is not None:
+        mended += _publish_again(storage, store, parent)
     return mended
+
+
+def _publish_again(storage: SweepStorage, store: RunStore, parent: "Run") -> list[str]:
+    """Draw and attach the report again, and log the best model, where one is not what was published."""
+    faults = list(publication_faults(storage, store, parent))
+    if faults:
+        from tracking.publication import attach
+
+        forget_broken_models(storage, store)
+        attach(storage.record(), storage, store, parent.id)
+    return [f"{what}: published again" for what in faults]
 
 
 def _carry_over(record: SweepRecord, store: RunStore, old: "Run") -> None:

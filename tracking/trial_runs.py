@@ -24,6 +24,7 @@ from tracking.turns import Turn
 
 _log = logging.getLogger(__name__)
 _SYNCED = "sweeps.synced"
+_UNFINISHED = (TrialState.STOPPED, TrialState.FAILED)
 
 
 @dataclass
@@ -120,6 +121,8 @@ class TrialRuns:
         if known is not None and (what := chain.altered(known.chain, trial)) is not None:
             _log.warning("%s: %s was altered: run %s stays as it is", trial.plan.name, what, known.run_id)
             return known.run_id
+        if known is not None and known.status == "FINISHED" and trial.state in _UNFINISHED:
+            return known.run_id  # its result is there and lost in storage: `resume` trains the trial again
         if known is not None and self._contradicts(trial, known):
             _log.warning("%s: storage and run %s disagree: rebuilding the run", trial.plan.name, known.run_id)
             before = self.client.run(known.run_id)

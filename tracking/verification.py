@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracking import chain, view
 from tracking.contents import other_data
 from tracking.faults import Fault, storage_faults
+from tracking.published import publication_faults
 from tracking.records import SweepRecord, TrialRecord
 from tracking.sessions import live_session
 from tracking.spec_hash import former_spec_sha256
@@ -73,7 +74,7 @@ def run_faults(
             runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
         elif kind != "reproduction":
             yield Fault(None, f"MLflow: run {run.id} bears the sweep's name and is none of its runs")
-    yield from _parent_faults(store, record, parents, live)
+    yield from _parent_faults(storage, store, record, parents, live)
     parent = parents[0].id if parents else ""
     check = TrialCheck(storage, store, record, parent, live, frozenset(view.metric_names(record)))
     for number, trials in enumerate(_batches(record.trials)):
@@ -91,7 +92,9 @@ def run_faults(
             yield Fault(key or None, f"MLflow: run {run.id} {what}")
 
 
-def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", live: bool) -> Iterator[Fault]:
+def _parent_faults(
+    storage: SweepStorage, store: RunStore, record: SweepRecord, parents: "list[Run]", live: bool
+) -> Iterator[Fault]:
     if len(parents) != 1:
         what = f"MLflow: the sweep has {len(parents)} parent runs: must be 1"
         if not parents and store.is_experiment_deleted:
@@ -116,6 +119,8 @@ def _parent_faults(store: RunStore, record: SweepRecord, parents: "list[Run]", l
             if run.tags.get(name) not in {text, *former}:
                 yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")
         for what in file_faults(store, run, view.sweep_files(record)):
+            yield Fault(None, what)
+        for what in () if live else publication_faults(storage, store, run):
             yield Fault(None, what)
 
 

@@ -62,6 +62,7 @@ class Client(Calls):
         artifacts: the files of runs.
         histories: every value of metrics.
         models: logged models.
+        model_files: the files of logged models, by a model's id.
 
     Raises:
         RecordError: from every method, when the store does not answer or refuses.
@@ -74,6 +75,7 @@ class Client(Calls):
         self._data_sets = threading.Lock()
         self.artifacts = Artifacts(self, self._artifact_uri)
         self.histories = Histories(self)
+        self.model_files = Artifacts(self, self._model_uri)
         self.models = LoggedModels(self, lambda: list(self.experiments().values()))
 
     def experiments(self) -> dict[str, str]:
@@ -192,6 +194,10 @@ class Client(Calls):
         if run_id not in self._artifact_uris:
             self.run(run_id)
         return self._artifact_uris[run_id]
+
+    def _model_uri(self, model_id: str) -> str:
+        model = self.call(self.mlflow.get_logged_model, model_id)
+        return self._followed(str(model.artifact_location))
 
     def _plain(self, run: MlflowRun) -> Run:
         info, data = run.info, run.data
