@@ -99,15 +99,20 @@ def report(
 @app.command(rich_help_panel=LOOK)
 def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
     """The configuration with the lowest mean final validation NLL over seeds, and its median run."""
-    from sweeps.output import best_json, show_best
+    from sweeps.output import best_json, say, show_best
+    from tracking.left_out import results_only_in_mlflow, unbelieved_results
     from tracking.report.tables import best as best_of
 
     sweep = sweep_of(storage, name)
     record = sweep.record()
     choice = best_of(record)
+    for line in unbelieved_results(sweep, record):
+        say(err, f"{line}: see `sweeps verify {name}`")
     if choice is None:
         raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
     store = open_store(tracking_uri, experiment_of(sweep), create=False)
+    for line in results_only_in_mlflow(record, store):
+        say(err, f"{line}: see `sweeps verify {name}`")
     values = best_json(choice, store.trial_run_id(name, choice.trial.key))
     if json:
         print_json(values)

@@ -138,7 +138,7 @@ def _seconds_left(record: SweepRecord, elapsed: float, storage: SweepStorage) ->
     for trial in record.trials:
         cost = cost_of(trial.config).total
         progress = storage.progress(trial.key) if trial.state is TrialState.RUNNING else None
-        share = 1.0 if trial.state.ended else progress["fraction"] if progress else 0.0
+        share = 1.0 if trial.state.ended else progress.get("fraction", 0.0) if progress else 0.0
         total += cost
         done += share * cost
     return None if done == 0 else elapsed * (total - done) / done
@@ -161,7 +161,7 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
         gpus = f", {values['gpu_hours']:.2f} GPU-hours" if values["gpu_hours"] else ""
         say(console, f"  its trials held {values['cpu_hours']:.2f} CPU-hours{gpus}")
     for row in values["running"]:
-        if "phase" in row:
+        if {"phase", "epoch", "num_epochs", "fraction"} <= row.keys():
             doing = f"{row['phase']}, epoch {row['epoch']} of {row['num_epochs']}, {row['fraction']:.0%}"
             say(console, f"  {row['name']}: {doing}")
     for row in values["failed"]:

@@ -182,7 +182,7 @@ class TrialRecord:
     @property
     def train_seconds(self) -> float:
         """Training seconds so far, without evaluation, logging and checkpoints."""
-        return self.history[-1].metrics["time/train_seconds"] if self.history else 0.0
+        return self.history[-1].metrics.get("time/train_seconds", 0.0) if self.history else 0.0
 
     @property
     def cpu_seconds(self) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 
 class _Shape(BaseModel):
@@ -57,6 +57,13 @@ class _Record(_Shape):
     timing: _Timing
     history: list[tuple[int, float, dict[str, float]]]
     final: dict[str, float] | None
+
+    @field_validator("final")
+    @classmethod
+    def _is_ranked(cls, final: dict[str, float] | None) -> dict[str, float] | None:
+        if final is not None and "val/nll_final" not in final:
+            raise ValueError("val/nll_final is missing")
+        return final
 
 
 _SHAPES: dict[str, type[_Shape]] = {
