@@ -4,7 +4,8 @@ Every row is a claim of the report, made by its own code about simulated sweeps,
 percentage of sweeps in which at least one statement of the family is false, with its standard error. It
 should be 5 for the line of training time and at most 5 for all others, which hold whatever the spreads are
 and are careful where spreads agree. *Power* is the difference, in standard deviations between seeds, that is
-separable in half of the sweeps. A cell more than two standard errors off is marked; then the exit code is 1.
+separable in half of the sweeps. A cell more than two standard errors off is marked, as one in twenty of the
+exact ones is by chance; at three the exit code is 1.
 """
 
 import argparse
