@@ -8,29 +8,32 @@ it waits until the other one is withdrawn, or held by a claimant that looked bef
 import contextlib
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from iwae.errors import RecordError
 from tracking import view
-from tracking.client import Client, Run
 from tracking.places import same_place
 from tracking.records import SweepRecord
+
+if TYPE_CHECKING:
+    from tracking.client import Client, Run
 
 _CLAIM, _OPEN, _HELD = "sweeps.claim", "open", "held"
 PATIENCE_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
 
 
-def parent_runs(client: Client, name: str) -> list[Run]:
+def parent_runs(client: "Client", name: str) -> "list[Run]":
     """Every run that says it is the parent of the sweep with this name, open claims too; oldest first."""
     return client.runs({"sweeps.kind": "sweep", "sweeps.name": name})
 
 
-def is_open(run: Run) -> bool:
+def is_open(run: "Run") -> bool:
     """Whether a parent run is a claim that nothing came of, or not yet."""
     return run.tags.get(_CLAIM) == _OPEN
 
 
-def claim(client: Client, experiment_id: str, record: SweepRecord, tags: Mapping[str, str]) -> Run:
+def claim(client: "Client", experiment_id: str, record: SweepRecord, tags: Mapping[str, str]) -> "Run":
     """The parent run of a new sweep.
 
     Args:
@@ -57,7 +60,7 @@ def claim(client: Client, experiment_id: str, record: SweepRecord, tags: Mapping
     return own
 
 
-def _settle(client: Client, own: Run) -> None:
+def _settle(client: "Client", own: "Run") -> None:
     """Wait until the claim is the only one."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     name = own.tags["sweeps.name"]
@@ -68,7 +71,7 @@ def _settle(client: Client, own: Run) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def refuse_recorded(client: Client, name: str, storage: str) -> None:
+def refuse_recorded(client: "Client", name: str, storage: str) -> None:
     """Check that the tracking store knows no sweep of this name; a storage that has it was asked before.
 
     Raises:
@@ -85,7 +88,7 @@ def refuse_recorded(client: Client, name: str, storage: str) -> None:
     )
 
 
-def taken(client: Client, name: str, where: str) -> RecordError:
+def taken(client: "Client", name: str, where: str) -> RecordError:
     """The refusal of a name that belongs to a sweep elsewhere."""
     return RecordError(
         f"name: {name} is not allowed: must be new in {client.uri}, where it is the sweep in {where}:"
@@ -93,5 +96,5 @@ def taken(client: Client, name: str, where: str) -> RecordError:
     )
 
 
-def _storage(run: Run) -> str:
+def _storage(run: "Run") -> str:
     return run.tags.get("sweeps.storage", "")
