@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from . import results
+from . import finished, results
 from .bench import Bench
 from .case import Case
 from .cluster import Cluster
@@ -186,6 +186,10 @@ FAULTS = (
         for kind, pattern in FILES.items()
     ),
     Fault("resumes", 3, "two resumes at once", two_resumes),
+    Fault("extend", 3, "kill -9 of extend", finished.extend),
+    Fault("report", 3, "kill -9 of report", finished.report),
+    Fault("repair", 3, "kill -9 of verify --repair", finished.repair),
+    Fault("delete", 3, "kill -9 of delete", finished.delete),
     Fault("nan", 1, "a trial with NaN", nan),
     Fault("memory", 1, "a trial out of memory", out_of_memory),
 )
