@@ -193,20 +193,14 @@ class RunStore:
         runs = self.client.runs(view.identity_tags(name, key))
         return runs[0].id if runs else None
 
-    def attach_report(
-        self, parent_run_id: str, folder: Path, summary: str, replaced: str | None = None
-    ) -> None:
+    def attach_report(self, parent_id: str, folder: Path, summary: str, replaced: str | None = None) -> None:
         """Store a report under ``report/`` of the parent run, whose page shows the Markdown ``summary``.
 
         What people wrote around the summary that is ``replaced`` stays in the run's description.
         """
-        from tracking.carry_over import NOTE, their_note
+        from tracking.sweep_run import attach_report
 
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        content = {f"report/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
-        self.client.artifacts.upload(parent_run_id, content)
-        note = their_note(self.client.run(parent_run_id).tags.get(NOTE), replaced, summary)
-        self.client.log(parent_run_id, tags={NOTE: note})
+        attach_report(self.client, parent_id, folder, summary, replaced)
 
     def log_best_model(self, record: SweepRecord, trial: TrialRecord) -> str:
         """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``tracking.served``).

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 from iwae.errors import RecordError
 from tracking import chain, view
+from tracking.carry_over import NOTE, their_note
 from tracking.claims import claim, is_open, parent_runs
 from tracking.client import Client, Run
 from tracking.places import open_storage, same_place
@@ -18,6 +20,17 @@ _TRIALS = "sweeps.synced_trials"
 def parent_run(client: Client, name: str) -> Run | None:
     """The parent run of the sweep with this name; the oldest, should there be two; open claims are none."""
     return next((run for run in parent_runs(client, name) if not is_open(run)), None)
+
+
+def attach_report(
+    client: Client, parent_run_id: str, folder: Path, summary: str, replaced: str | None
+) -> None:
+    """Store a report's files, and its summary in the description, around which people's words stay."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    content = {f"report/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+    client.artifacts.upload(parent_run_id, content)
+    note = their_note(client.run(parent_run_id).tags.get(NOTE), replaced, summary)
+    client.log(parent_run_id, tags={NOTE: note})
 
 
 class SweepRun:
