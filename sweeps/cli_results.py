@@ -67,7 +67,10 @@ def verify(
 
             publish_if_missing(sweep.record(), sweep, store)
     if sweep.instance is None:
-        say(err, f"{name} was made before files had hashes: what was altered in storage shows less")
+        say(
+            err,
+            f"{name} was made before files had hashes: not all that was altered in its storage can be found",
+        )
     if json:
         print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
     else:

@@ -35,8 +35,13 @@ def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:
 
     Raises:
         ConfigError: another experiment than the one that has the sweep's runs.
-        RecordError: the experiment was deleted, or its files cannot be written.
+        RecordError: the experiment was deleted, its files cannot be written, or the store has the runs of the
+            sweep in another storage.
     """
+    from tracking.sweep_run import refuse_elsewhere
+
+    if storage.exists and (parent := store.find_parent(spec.name)) is not None:
+        refuse_elsewhere(store.client, parent, spec.name, storage.files.uri)
     store.experiment = wanted = spec.tracking.experiment
     changed = storage.exists and SweepSpec.parse(storage.spec()).tracking.experiment != wanted
     if changed and (there := store.experiment_of(spec.name).name) != wanted:

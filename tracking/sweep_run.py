@@ -9,7 +9,7 @@ from tracking import chain, view
 from tracking.carry_over import NOTE, their_note
 from tracking.claims import claim, is_open, parent_runs
 from tracking.client import Client, Run
-from tracking.places import open_storage, same_place
+from tracking.places import open_storage
 from tracking.records import SweepRecord
 from tracking.storage import SweepStorage
 
@@ -20,6 +20,20 @@ _TRIALS = "sweeps.synced_trials"
 def parent_run(client: Client, name: str) -> Run | None:
     """The parent run of the sweep with this name; the oldest, should there be two; open claims are none."""
     return next((run for run in parent_runs(client, name) if not is_open(run)), None)
+
+
+def refuse_elsewhere(client: Client, parent: Run, name: str, storage: str) -> None:
+    """Check that a run is that of the sweep in this storage, not of another, nor of a copy's original.
+
+    Raises:
+        RecordError: the sweep in another storage has it.
+    """
+    other = parent.tags.get("sweeps.storage", storage)
+    if other != storage and SweepStorage(open_storage(other), name).exists:
+        raise RecordError(
+            f"the runs of {name} in {client.uri} are those of the sweep in {other}, not in {storage}:"
+            f" --storage {other} goes on with it, another --tracking-uri records this one"
+        )
 
 
 def attach_report(
@@ -60,7 +74,7 @@ class SweepRun:
         if self._run is None:
             self._run = claim(self._client, self._experiment_id, record, tags)
             self._tags = dict(tags)
-        self._check_storage(record)
+        refuse_elsewhere(self._client, self._run, record.name, record.storage)
         if chain.decision_altered(self._run.tags.get(chain.TAG), record):
             raise RecordError(f"{record.name}: {view.DECISION_ALTERED.format(run=self._run.id)}")
         files = view.sweep_files(record)
@@ -100,16 +114,6 @@ class SweepRun:
         if changed:
             self._client.log(self._run.id, tags=changed)
             self._tags.update(changed)
-
-    def _check_storage(self, record: SweepRecord) -> None:
-        assert self._run is not None
-        other = self._run.tags.get("sweeps.storage", record.storage)
-        if not same_place(other, record.storage) and SweepStorage(open_storage(other), record.name).exists:
-            raise RecordError(
-                f"the runs of {record.name} in {self._client.uri} are those of the sweep in {other}, not in"
-                f" {record.storage}: --storage {other} goes on with it, another --tracking-uri records"
-                " this one"
-            )
 
 
 def _digest(files: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ Made in /tmp/old-project by `sweeps run` at commit 2bdc63e, before files had sea
 """
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from iwae.errors import RecordError
 from sweeps import lifecycle
 from tracking.faults import storage_faults
 from tracking.folder import Folder
@@ -81,6 +83,18 @@ def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStora
     assert result.record.counts == {"COMPLETE": 2, "FAILED": 2}
     assert content(Path(storage.uri) / "trials") == before
     assert verify(storage, store) == []
+
+
+def test_a_copy_of_storage_alone_is_told_before_anything_starts(
+    project: Path, store: RunStore, tmp_path: Path
+) -> None:
+    shutil.copytree(project / "sweeps-storage", tmp_path / "copy")
+    copy = SweepStorage(Folder(tmp_path / "copy"), "old")
+    before = content(tmp_path / "copy")
+    with pytest.raises(RecordError, match=f"--storage {project}/sweeps-storage goes on with it") as told:
+        lifecycle.resume(copy, store, (), console=Console(quiet=True))
+    assert "delete" not in str(told.value)
+    assert content(tmp_path / "copy") == before
 
 
 def test_an_old_trial_trains_again_to_the_bit(storage: SweepStorage) -> None:
