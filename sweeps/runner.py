@@ -6,7 +6,6 @@ writes to storage; the recorder brings MLflow to what storage holds; the report 
 
 import contextlib
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from sweeps.plan import draw_plan
 from sweeps.recording import prove, published, record_in
 from sweeps.spec import SweepSpec
 from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
+from sweeps.tuning import run_trials
 from tracking import secrets
 from tracking.claims import refuse_recorded
 from tracking.deletion import end_deletion
@@ -180,7 +180,7 @@ def _work(
         try:
             if pending or spec.is_model_based:
                 with Display(board, spec.name, console):
-                    trouble = _tune(spec, session, record, pending, board)
+                    trouble = run_trials(spec, session, record, pending, board)
         finally:
             # Before the recorder has its last look.
             with contextlib.suppress(StorageError):
@@ -250,52 +250,3 @@ def _announce(
     console.print(f"sweep {spec.name}: {what}; storage {storage.uri}", soft_wrap=True, highlight=False)
     for line in repeated_images(record):
         console.print(line, soft_wrap=True, highlight=False)
-
-
-def _tune(
-    spec: SweepSpec, session: Session, record: SweepRecord, pending: list[PlannedTrial], board: Board
-) -> str | None:
-    """Run the pending trials; returns what failed them all, if something did."""
-    from ray import tune
-    from ray.exceptions import RayError
-
-    from sweeps.samplers import source_for
-    from sweeps.schedulers import ray_scheduler
-    from sweeps.searcher import PlanSearcher
-    from sweeps.worker import trainable
-
-    resources, storage = spec.resources, session.storage
-    options = {
-        "storage": storage.files.uri, "sweep": storage.name,
-        "session": session.number, "cpus": resources.cpus, "gpus": resources.gpus,
-        "device": "cuda" if resources.gpus else "cpu", "threads": max(1, int(resources.cpus)),
-        # A scheduler may end a trial at any report: what it was judged by is made durable before.
-        "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
-        "keep": spec.keep_checkpoints,
-        "data": [one.to_dict() for one in record.data],
-        "figures": spec.tracking.figures, "retries": spec.retries, "shrink_retries": spec.shrink_retries,
-    }  # fmt: skip
-    source = source_for(spec, record) if spec.is_model_based else None
-    searcher = PlanSearcher(session, pending, source, options, resources.max_concurrent, board)
-    with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
-        tuner = tune.Tuner(
-            tune.with_resources(trainable(), {"CPU": resources.cpus, "GPU": resources.gpus}),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher, scheduler=ray_scheduler(spec), num_samples=-1, reuse_actors=True,
-                metric="val/nll", mode="min", trial_dirname_creator=lambda trial: str(trial.trial_id),
-                trial_name_creator=lambda trial: str(trial.trial_id),
-            ),
-            run_config=tune.RunConfig(
-                name="tune", storage_path=scratch, verbose=0,
-                failure_config=tune.FailureConfig(max_failures=spec.retries),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            ),
-        )  # fmt: skip
-        try:
-            tuner.fit()
-        except (RayError, ConnectionError) as error:
-            why = " ".join(str(error).split())[:120]
-            raise SweepError(
-                f"the Ray cluster went away ({why}): when it is back, `sweeps resume {spec.name}`"
-            ) from None
-    return searcher.trouble
