@@ -27,6 +27,13 @@ def say(console: Console, text: str) -> None:
 
 
 @contextlib.contextmanager
+def looking(console: Console, what: str) -> Iterator[None]:
+    """Say on a terminal what is being looked at; in a pipe a mistake that is found is the one line."""
+    with console.status(what) if console.is_terminal else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
 def patience(console: Console, what: str) -> Iterator[None]:
     """Say what takes long: at once on a terminal, where the line goes away again, else after two seconds."""
     if console.is_terminal:

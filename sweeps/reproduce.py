@@ -34,6 +34,10 @@ def reproduce_run(
             recorded; nothing was trained.
     """
     record, trial, original = _find(store, files, run_id, best_of, only_here)
+    storage = SweepStorage(open_storage(record.storage), record.name)
+    altered = "" if trial.history else "; the record is not as it was written"
+    if altered:
+        trial = storage.trial(trial.plan, proved=False)
     if not trial.history:
         raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
     store.prepare(record.name)
@@ -44,8 +48,8 @@ def reproduce_run(
             word = "the same" if same else "different"
             status.update(f"epoch {epoch} of {trial.config.num_epochs}: {word}")
 
-        ran = code_of(SweepStorage(open_storage(record.storage), record.name), record, trial)
-        result = reproduce(record, trial, ran=ran, on_epoch=show)
+        result = reproduce(record, trial, ran=code_of(storage, record, trial), on_epoch=show)
+    result = replace(result, explanation=result.explanation + altered)
     try:
         return store.log_reproduction(record, trial, original, result)
     except RecordError as error:

@@ -18,7 +18,7 @@ from sweeps.board import Board
 from sweeps.cluster import check_resources, ray_cluster
 from sweeps.data_sets import prepare_data
 from sweeps.display import Display
-from sweeps.output import patience, say
+from sweeps.output import looking, say
 from sweeps.plan import draw_plan
 from sweeps.recording import prove, published, record_in
 from sweeps.spec import SweepSpec
@@ -88,11 +88,12 @@ def run_sweep(
     plan = draw_plan(spec)
     check_resources(spec, address)
     store.probe()
-    with patience(console, f"sweep {spec.name}: checking data and tracking store"):
+    with looking(console, f"sweep {spec.name}: checking data and tracking store"):
         data = prepare_data(plan, spec)
         refuse_recorded(store.open(create=True).client, spec.name, files.uri)
         record_in(spec, storage, store)
         code = _code()
+    _announce(spec, storage, len(plan), 0, console)
     with how_to_go_on(storage, console), ray_cluster(spec, address, console):
         try:
             storage.create(spec.to_dict(), plan, code, data)
@@ -136,7 +137,7 @@ def resume_sweep(
     refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
     store.probe()
-    with patience(console, f"sweep {spec.name}: checking data and tracking store"):
+    with looking(console, f"sweep {spec.name}: checking data and tracking store"):
         record_in(spec, storage, store.open(create=True))
         data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
         code = _code()
@@ -151,6 +152,7 @@ def resume_sweep(
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
         store.claim(storage.record())
+        _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials), console)
         # Nothing is written before the cluster has said that it can run it.
         with ray_cluster(spec, address, console) if to_do else contextlib.nullcontext():
             if plan is not None:
@@ -171,7 +173,8 @@ def _work(
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
     board = Board(storage, record.trials)
     trouble = None
-    _announce(spec, storage, record, pending, console)
+    for line in repeated_images(record):
+        say(console, line)
     with (
         Recorder(storage, store) as recorder,
         stop_on_signals(session, console),
@@ -238,15 +241,11 @@ def _name_taken(name: str, where: str) -> RecordError:
     )
 
 
-def _announce(
-    spec: SweepSpec, storage: SweepStorage, record: SweepRecord, pending: list[PlannedTrial], console: Console
-) -> None:
-    done = len(record.trials) - len(pending)
-    what = f"{len(record.trials)} trials" + (f", {done} of them done" if done else "")
+def _announce(spec: SweepSpec, storage: SweepStorage, trials: int, done: int, console: Console) -> None:
+    """The first words of a sweep, once nothing stands against it and before Ray takes its seconds."""
+    what = f"{trials} trials" + (f", {done} of them done" if done else "")
     if spec.is_model_based:
         what = f"{spec.search.num_trials} configurations suggested by {spec.search.sampler.name}" + (
-            f", {what} so far" if record.trials else ""
+            f", {what} so far" if trials else ""
         )
-    console.print(f"sweep {spec.name}: {what}; storage {storage.uri}", soft_wrap=True, highlight=False)
-    for line in repeated_images(record):
-        console.print(line, soft_wrap=True, highlight=False)
+    say(console, f"sweep {spec.name}: {what}; storage {storage.uri}")

@@ -81,11 +81,20 @@ class SweepStorage(SweepFiles):
         """The files of one trial by name."""
         return self.files.entries(self.path("trials", key))
 
-    def trial(self, planned: PlannedTrial, names: Iterable[str] | None = None) -> TrialRecord:
-        """What a trial left so far; ``names`` of its files, when they are known already."""
+    def trial(
+        self, planned: PlannedTrial, names: Iterable[str] | None = None, *, proved: bool = True
+    ) -> TrialRecord:
+        """What a trial left so far.
+
+        Args:
+            planned: the trial.
+            names: of its files, when they are known already.
+            proved: pass over a unit that is not as it was written; False takes it as it is, for those who
+                ask what was altered in it.
+        """
         key = planned.key
         there = sorted(self.names_of(key) if names is None else names)
-        unit = self.newest(key, payload=False, names=there)
+        unit = self.newest(key, payload=False, names=there, proved=proved)
         seals = {} if unit is None or unit.digest is None else {unit_name(unit): unit.digest}
 
         def values(name: str) -> dict[str, Any] | None:
@@ -123,27 +132,31 @@ class SweepStorage(SweepFiles):
         return self.read_json(f"trials/{key}/{name}")
 
     def newest(
-        self, key: str, *, payload: bool = True, names: Iterable[str] | None = None
+        self, key: str, *, payload: bool = True, names: Iterable[str] | None = None, proved: bool = True
     ) -> Checkpoint | None:
-        """The newest intact unit of a trial: one that is torn, altered or foreign is passed over."""
+        """The newest intact unit of a trial: one that is torn, altered or foreign is passed over.
+
+        With ``proved`` False one that is whole is taken, whatever it says.
+        """
         there = self.names_of(key) if names is None else names
         checkpoints = sorted((n for n in there if n.startswith("checkpoint-")), reverse=True)
         for name in [*([_FINAL] if _FINAL in there else []), *checkpoints]:
             try:
-                return self.unit(key, name, payload=payload)
+                return self.unit(key, name, payload=payload, proved=proved)
             except (FileNotFoundError, zipfile.BadZipFile):
                 continue
         return None
 
-    def unit(self, key: str, name: str, *, payload: bool = True) -> Checkpoint:
-        """One unit of a trial.
+    def unit(self, key: str, name: str, *, payload: bool = True, proved: bool = True) -> Checkpoint:
+        """One unit of a trial; with ``proved`` False its seal is not asked for.
 
         Raises:
             FileNotFoundError: there is none of this name.
             zipfile.BadZipFile: it is torn.
             AlteredError: it is whole, and not as it was written, or another trial's or another sweep's.
         """
-        path, origin = self.trial_path(key, name), Origin(f"trials/{key}/{name}", self.instance)
+        path = self.trial_path(key, name)
+        origin = Origin(f"trials/{key}/{name}", self.instance) if proved else None
         with io.BytesIO(self.files.read(path)) if payload else self.files.open(path) as file:
             unit = Checkpoint.read(file, payload=payload, origin=origin)
         if name == _FINAL and unit.final is None:

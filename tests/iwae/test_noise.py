@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from iwae.config import TrainConfig
 from iwae.data import Dataset
@@ -39,8 +40,14 @@ def test_more_samples_than_there_is_noise_are_refused() -> None:
         refuse_shared_noise("evaluation.final_num_samples", 10_000, 42_598_401, 100)
 
 
-def test_they_are_refused_before_training(digits: Dataset) -> None:
-    evaluation = {"final_num_samples": 2 * 10**9, "final_num_images": None}
-    config = TrainConfig.parse({"data": {"name": "digits"}, "evaluation": evaluation})
-    with pytest.raises(ConfigError, match=r"evaluation.final_num_samples: .* must be <="):
-        Trainer(config, digits)
+def test_more_of_them_than_there_are_seeds_are_refused_before_training() -> None:
+    images = torch.zeros(60_000, 2, dtype=torch.uint8)
+    dataset = Dataset(images[:2], images[:2], images, (1, 2), "npz", "0" * 64)
+    config = TrainConfig.parse(
+        {
+            "data": {"name": "npz", "path": "pixels.npz"},
+            "evaluation": {"final_num_samples": 10**7, "final_num_images": None},
+        }
+    )
+    with pytest.raises(ConfigError, match=r"evaluation.final_num_samples: .* must be <= .* 60000 images"):
+        Trainer(config, dataset)

@@ -61,6 +61,7 @@ def test_a_record_altered_in_epoch_3_diverges_at_3(
         unit.write_bytes(untouched)
     assert values["verdict"] == "DIVERGED"
     assert values["first_different_epoch"] == 3
+    assert "the record is not as it was written" in values["explanation"]
 
 
 def test_best_is_the_lowest_mean_over_seeds(finished: tuple[Workplace, dict[str, Any]]) -> None:
