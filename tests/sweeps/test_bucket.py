@@ -22,12 +22,12 @@ def test_a_sweep_in_a_bucket_is_stopped_resumed_verified_and_reproduced(
         where = ("--storage", f"s3://{BUCKET}/sweeps")
         process = place.start("run", place.spec, "--set", "base.num_epochs=60", *where)
         storage = SweepStorage(Bucket(where[1]), "small")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 900
         while not any("checkpoint-" in name for name in storage.files.entries("small/trials")):
             assert time.monotonic() < deadline
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=900)
         assert process.returncode == 130, err
         result = place.json("resume", "small", *where)
         assert result["trials"] == {"COMPLETE": 4}

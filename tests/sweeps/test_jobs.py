@@ -61,7 +61,7 @@ class ClusterPlace(Workplace):
         changed = {**self.environment, **variables}
         environment = {name: text for name, text in changed.items() if text is not None}
         process = self.start(*words, environment=environment)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=900)
         assert (process.returncode, out) == (2, ""), err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
@@ -172,7 +172,7 @@ def test_of_two_submissions_at_once_one_is_taken_and_a_job_that_made_no_sweep_le
     text = SPEC.replace("name: small", "name: bad")
     spec.write_text(text.replace("{name: digits, num_train: 200}", f"{{name: npz, path: '{missing}'}}"))
     both = [place.start("submit", spec) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
+    errors = [process.communicate(timeout=900)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     assert "sweeps resume bad --cluster" in next(e for e in errors if e.startswith("error: "))
     place.sweeps("logs", "bad", "--follow", code=1)
@@ -249,7 +249,7 @@ def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: 
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == 130
     assert "the job goes on" in err
     assert place.jobs()["sweeps-going-0001"]["status"] in ("PENDING", "RUNNING")
@@ -290,7 +290,7 @@ def _without_storage(
             "unshare", "--mount", "--map-root-user", "sh", "-c",
             f"mount -t tmpfs none {said['storage']} && exec {command}",
         ],
-        env=place.environment, cwd=place.folder, capture_output=True, text=True, timeout=200, check=False,
+        env=place.environment, cwd=place.folder, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     if "unshare" in shown.stderr:
         pytest.skip(shown.stderr)
@@ -323,7 +323,7 @@ def test_a_token_that_others_can_read_is_warned_of(place: ClusterPlace, tmp_path
     token.write_text(place.cluster.token)
     token.chmod(0o644)
     process = place.start("list", environment={**place.environment, "RAY_AUTH_TOKEN_PATH": str(token)})
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == 0
     assert f"chmod 600 {token}" in err
 
@@ -377,7 +377,7 @@ def _nothing_secret_in_command_lines(place: ClusterPlace) -> None:
     assert not [line for line in shown if place.cluster.token in line or PASSWORD in line]
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 200.0) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 900.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -17,7 +17,7 @@ def test_a_local_sweep_listens_on_loopback_alone_and_leaves_no_token(
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--set", "base.num_epochs=100000")
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 900
         listening: dict[str, str] = {}
         # Raylet, head service, agents and the driver have more than these; workers come later.
         while not any("ray::" in name and "Agent" not in name for name in listening.values()):
@@ -35,7 +35,7 @@ def test_a_local_sweep_listens_on_loopback_alone_and_leaves_no_token(
         assert not (tmp_path / "home" / ".ray").exists()
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=900)
 
 
 def test_sigterm_stays_the_commands_own_beside_ray(tmp_path: Path) -> None:

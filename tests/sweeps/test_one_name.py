@@ -13,7 +13,7 @@ def test_of_two_runs_of_a_name_at_once_one_trains_and_the_other_says_why_not(tmp
         for storage in ("one", "two")
     }
     ended = {
-        storage: (*process.communicate(timeout=300), process.returncode) for storage, process in begun.items()
+        storage: (*process.communicate(timeout=900), process.returncode) for storage, process in begun.items()
     }
     assert sorted(code for _, _, code in ended.values()) == [0, 2], ended
     winner, loser = sorted(ended, key=lambda storage: ended[storage][2])

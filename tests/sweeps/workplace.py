@@ -50,7 +50,7 @@ class Workplace:
         self, *words: object, cwd: Path | None = None, code: int = 0
     ) -> subprocess.CompletedProcess[str]:
         process = self.start(*words, cwd=cwd)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 

@@ -333,7 +333,7 @@ def test_first_writers_that_race_make_one_whole_database(tmp_path: Path):
     code = f"from tracking.store import RunStore; RunStore({uri!r}).open(create=True)"
     writers = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)]
     for writer in writers:
-        _, errors = writer.communicate(timeout=120)
+        _, errors = writer.communicate(timeout=900)
         assert writer.returncode == 0, errors.decode()
     assert RunStore(uri).open().list_sweeps() == []
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", ".mlflow.db.lock"}
