@@ -103,7 +103,7 @@ def fork(
     """Start a one-trial sweep from a run's configuration: `--set objective.num_samples=50`."""
     from sweeps import lifecycle
 
-    store = open_store(tracking_uri, None, create=False)
+    store = open_store(tracking_uri, None)
     result = lifecycle.fork(
         run_id, store, files_of(storage), assignments or (), name=name, console=err, address=address
     )

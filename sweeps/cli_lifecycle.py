@@ -106,7 +106,7 @@ def list_(
 
     # One that the environment names must not stand between a user and what is here.
     found = cluster_of(cluster) if cluster else _cluster_if_it_answers(cluster, lambda: None)
-    rows = sweeps_json(files_of(storage), open_if_there(tracking_uri))
+    rows = sweeps_json(files_of(storage), open_if_there(tracking_uri, reading=True))
     if found is not None:
         from sweeps.submitted import with_jobs
 

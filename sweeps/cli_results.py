@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwae.errors import ConfigError, UserError
+from iwae.errors import ConfigError, SweepError, UserError
 from sweeps.cli_shared import (
     CHANGE,
     LOOK,
@@ -56,7 +56,7 @@ def verify(
     from tracking.verification import verify as find_faults
 
     sweep = sweep_of(storage, name)
-    store = open_store(tracking_uri, experiment_of(sweep), create=repair)
+    store = open_store(tracking_uri, experiment_of(sweep), create=repair, reading=not repair)
     with err.status(f"verifying {name}") as status:
         faults = find_faults(
             sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"),
@@ -86,17 +86,21 @@ def report(
     tracking_uri: TrackingUri = None, storage: Storage = None,
 ) -> None:  # fmt: skip
     """Write the trade-off report and attach it to the parent run."""
-    from tracking.publication import make_report, publish
+    from sweeps.reporting import prove_folder, write
 
     sweep = sweep_of(storage, name)
     record = sweep.record()
-    store = open_store(tracking_uri, experiment_of(sweep), create=False)
-    with err.status(f"drawing {name}: {len(record.trials)} trials"):
-        publish(record, sweep, store)
-    where = f"{sweep.uri}/report"
+    store = open_store(tracking_uri, experiment_of(sweep))
     if output is not None:
-        where = str(make_report(record, sweep, output.absolute()).folder)
+        output = output.absolute()
+        prove_folder(output)
+    with err.status(f"drawing {name}: {len(record.trials)} trials"):
+        where, untold = write(record, sweep, store, output)
     out.print(f"{where}/index.html", soft_wrap=True, highlight=False)
+    if untold is not None:
+        raise SweepError(
+            f"{store.tracking_uri} does not have the report: {untold}: see to it, then `sweeps report {name}`"
+        )
 
 
 @app.command(rich_help_panel=LOOK)
@@ -113,7 +117,7 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
         say(err, f"{line}: see `sweeps verify {name}`")
     if choice is None:
         raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
-    store = open_store(tracking_uri, experiment_of(sweep), create=False)
+    store = open_store(tracking_uri, experiment_of(sweep), reading=True)
     for line in results_only_in_mlflow(record, store):
         say(err, f"{line}: see `sweeps verify {name}`")
     values = best_json(choice, store.trial_run_id(name, choice.trial.key))
@@ -138,7 +142,7 @@ def reproduce(
 
     if (run_id is None) == (best_of is None):
         raise ConfigError("RUN_ID", "give either a run id or --best NAME")
-    store = open_store(tracking_uri, None, create=False)
+    store = open_store(tracking_uri, None)
     result = reproduce_run(
         store, files_of(storage), run_id=run_id, best_of=best_of, console=err, only_here=storage is not None
     )
@@ -165,4 +169,4 @@ def ui(
     """Serve the MLflow UI on the tracking store and print the link that opens on the sweep."""
     from sweeps.ui import serve
 
-    serve(open_store(tracking_uri, None, create=False), name, port, err, out)
+    serve(open_store(tracking_uri, None), name, port, err, out)

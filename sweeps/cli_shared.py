@@ -212,19 +212,21 @@ def store_of(uri: str | None, experiment: str | None = None) -> "RunStore":
     return RunStore(uri) if experiment is None else RunStore(uri, experiment)
 
 
-def open_store(uri: str | None, experiment: str | None, *, create: bool) -> "RunStore":
+def open_store(
+    uri: str | None, experiment: str | None, *, create: bool = False, reading: bool = False
+) -> "RunStore":
     """The tracking store in use, opened."""
-    return store_of(uri, experiment).open(create=create)
+    return store_of(uri, experiment).open(create=create, reading=reading)
 
 
-def open_if_there(uri: str | None) -> "RunStore | None":
+def open_if_there(uri: str | None, *, reading: bool = False) -> "RunStore | None":
     """The tracking store, or None where no database was made yet."""
     from tracking.uris import sqlite_path
 
     store = store_of(uri)
     if store.tracking_uri.startswith("sqlite:") and not sqlite_path(store.tracking_uri).exists():
         return None
-    return store.open()
+    return store.open(reading=reading)
 
 
 def cluster_of(url: str | None) -> "Cluster | None":

@@ -84,9 +84,8 @@ class Display:
             running = ", ".join(_doing(row) for row in rows if row.state is TrialState.RUNNING)
             left = self._board.seconds_left()
             when = f", about {duration(left)} left" if left is not None else ""
-            self._console.print(
-                f"  {ended}/{len(rows)} trials{when}; {running}", soft_wrap=True, highlight=False
-            )
+            doing = f"; {running}" if running else ""
+            self._console.print(f"  {ended}/{len(rows)} trials{when}{doing}", soft_wrap=True, highlight=False)
 
     def _table(self) -> Group:
         rows = self._board.rows()

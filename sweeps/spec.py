@@ -169,6 +169,8 @@ def _text(source: str) -> str:
     try:
         if path.is_file():
             return path.read_text("utf-8")
+        if path.exists():
+            raise ConfigError("", f"{source} is not allowed: must be a file, no folder, device or pipe")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(source[: names.MAX_LENGTH], f"cannot be read: {why}") from None

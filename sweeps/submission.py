@@ -127,7 +127,7 @@ def _refuse_taken(
         raise taken(name, cluster.address, f"it lies in {destination.storage}")
     looked_up = True
     try:
-        if RunStore(destination.tracking_uri).open().find_sweep(name) is not None:
+        if RunStore(destination.tracking_uri).open(reading=True).find_sweep(name) is not None:
             raise taken(name, cluster.address, f"{destination.tracking_uri} has it")
     except NameTakenError:
         raise

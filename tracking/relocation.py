@@ -1,10 +1,12 @@
 """A local tracking store that was copied or moved: its records follow it, nothing is written where it was.
 
 MLflow notes absolute addresses: of each experiment, run and logged model where its files lie. In a copy of a
-project they name the original. What lies beside the database is found beside it wherever it is.
+project they name the original. What lies beside the database is found beside it wherever it is: a command
+that only reads looks there, one that writes changes the addresses first.
 """
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -36,40 +38,58 @@ def former_roots(database: Path, root: str) -> list[str]:
     return [old for old in found if _path(old).name == _ROOT and not _same(_path(old), _path(root))]
 
 
-def bring_home(database: Path, root: str) -> list[str]:
+@dataclass(frozen=True)
+class Move:
+    """Where things lie that a store names at its former places; nothing moved by default.
+
+    Attributes:
+        former: ``file://`` addresses of its artifacts, where it was.
+        root: the same where it is now.
+    """
+
+    former: tuple[str, ...] = ()
+    root: str = ""
+
+    def artifact(self, uri: str) -> str:
+        """Where an artifact's address lies now."""
+        for old in self.former:
+            if uri == old or uri.startswith(f"{old}/"):
+                return self.root + uri[len(old) :]
+        return uri
+
+    def storage(self, place: str) -> str:
+        """Where a sweep's storage lies now: beside the database if it was and is; else where it was."""
+        for old in self.former:
+            before, now = _path(old).parent, _path(self.root).parent
+            if Path(place).is_relative_to(before):
+                moved = now / Path(place).relative_to(before)
+                return str(moved) if moved.is_dir() else place
+        return place
+
+
+def bring_home(database: Path, move: Move) -> None:
     """Let every address below a former root, and the place of every sweep beside it, follow the database.
+
+    A database that cannot be written stays as it is; its readers look at the new place.
 
     Args:
         database: an SQLite database of MLflow's.
-        root: the ``file://`` address of its artifacts, where it is now.
-
-    Returns:
-        The former roots; also where the database cannot be written, whose readers look at the new place.
+        move: where its artifacts were, and where they are.
     """
-    former = former_roots(database, root)
-    if not former:
-        return []
+    if not move.former:
+        return
     connection = sqlite3.connect(database, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for old in former:
+        for old in move.former:
             for table, column in _ADDRESSES:
-                _replace(connection, table, column, old, root)
-            _replace_storage(connection, _path(old).parent, _path(root).parent)
+                _replace(connection, table, column, old, move.root)
+        _replace_storage(connection, move)
         connection.execute("COMMIT")
     except sqlite3.Error:
         pass  # an archive that may only be read
     finally:
         connection.close()
-    return former
-
-
-def followed(uri: str, former: list[str], root: str) -> str:
-    """An artifact's address where the database is now."""
-    for old in former:
-        if uri == old or uri.startswith(f"{old}/"):
-            return root + uri[len(old) :]
-    return uri
 
 
 def _replace(connection: sqlite3.Connection, table: str, column: str, old: str, new: str) -> None:
@@ -80,14 +100,11 @@ def _replace(connection: sqlite3.Connection, table: str, column: str, old: str, 
     )
 
 
-def _replace_storage(connection: sqlite3.Connection, old: Path, new: Path) -> None:
-    """Sweeps whose storage lay beside the database and lies beside it now; others are where they were."""
+def _replace_storage(connection: sqlite3.Connection, move: Move) -> None:
     query = "SELECT DISTINCT value FROM tags WHERE key = 'sweeps.storage'"
     for (value,) in connection.execute(query).fetchall():
-        path = Path(value)
-        if path.is_relative_to(old) and (moved := new / path.relative_to(old)).is_dir():
-            change = "UPDATE tags SET value = ? WHERE key = 'sweeps.storage' AND value = ?"
-            connection.execute(change, (str(moved), value))
+        change = "UPDATE tags SET value = ? WHERE key = 'sweeps.storage' AND value = ?"
+        connection.execute(change, (move.storage(value), value))
 
 
 def _path(address: str) -> Path:

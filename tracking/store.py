@@ -45,18 +45,19 @@ class RunStore:
         self._one = threading.RLock()
         self._mark = uuid.uuid4().hex
 
-    def open(self, create: bool = False) -> Self:
+    def open(self, create: bool = False, *, reading: bool = False) -> Self:
         """Connect.
 
         Args:
             create: make a local database that does not exist yet.
+            reading: nothing will be written, also where the store was copied or moved.
 
         Raises:
             RecordError: there is no such store, or it does not answer.
         """
         from tracking.connection import connect
 
-        self._client = connect(self.connection_uri, create)
+        self._client = connect(self.connection_uri, create, reading=reading)
         return self
 
     def probe(self) -> None:

@@ -119,6 +119,13 @@ def test_a_spec_that_is_no_file_names_the_ready_ones(
     assert "quickstart" in refused(capsys, monkeypatch, "run", "quickstat")
 
 
+@pytest.mark.parametrize("path", [".", "/dev/null"])
+def test_a_spec_that_is_there_and_no_file_is_not_said_to_be_missing(
+    path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{path} is not allowed: must be a file" in refused(capsys, monkeypatch, "run", path)
+
+
 def test_an_unreachable_tracking_server_is_told_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,12 +4,16 @@ from pathlib import Path
 
 from workplace import Workplace
 
+from tracking.store import RunStore
+
 
 def test_of_two_runs_of_a_name_at_once_one_trains_and_the_other_says_why_not(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
-    place.sweeps("run", place.spec, "--name", "before", "--set", "search.seeds=[0]")  # makes the store
+    RunStore(f"sqlite:///{tmp_path}/mlflow.db").open(create=True)
     begun = {
-        storage: place.start("run", place.spec, "--storage", storage, "--set", "search.seeds=[0]")
+        storage: place.start(
+            "run", place.spec, "--storage", storage, "--set", "search.seeds=[0]", "--set", "base.num_epochs=1"
+        )
         for storage in ("one", "two")
     }
     ended = {

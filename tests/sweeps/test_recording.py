@@ -1,5 +1,6 @@
-"""In which experiment the runs of a sweep, of its fork and of its reproduction are."""
+"""Where a sweep, its fork and its report are recorded, and what is said where that failed."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from rich.console import Console
 from workplace import SPEC
 
 from iwae import yaml
-from iwae.errors import ConfigError
+from iwae.errors import ConfigError, RefusedError
 from sweeps import lifecycle
-from sweeps.output import show_result
+from sweeps.cli import main
+from sweeps.output import result_json, show_result
 from sweeps.plan import draw_plan
 from sweeps.recording import record_in
 from sweeps.runner import SweepResult
 from sweeps.spec import SweepSpec
+from tracking import publication
 from tracking.folder import Folder
 from tracking.records import TrialState
 from tracking.storage import SweepStorage
@@ -118,3 +121,47 @@ def test_an_incomplete_record_is_a_failure(recorded: Recorded):
     recorded.storage.clear_outcome(recorded.storage.plan()[0].key)
     assert not result(recorded, None).failed
     assert result(recorded, "disk full").failed
+
+
+def test_json_says_whether_the_record_is_complete(recorded: Recorded):
+    assert result_json(result(recorded, None), "sqlite:///x")["recorded"] is True
+    assert result_json(result(recorded, "disk full"), "sqlite:///x")["recorded"] is False
+
+
+def report(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int | str | None:
+    """The exit code of `sweeps report` on the recorded sweep."""
+    places = ["--storage", f"{folder}/storage", "--tracking-uri", f"sqlite:///{folder}/mlflow.db"]
+    monkeypatch.setattr(sys, "argv", ["sweeps", "report", "small", *places, *words])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return exit_.value.code
+
+
+@pytest.mark.parametrize("folder", ["x" * 300, "/dev/null/x", "mlflow.db"])
+def test_a_folder_that_takes_no_report_is_refused_before_anything_is_drawn(
+    folder: str, recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert report(monkeypatch, tmp_path, "--output", folder) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --output: ")
+    assert "is not allowed: must be a folder to write in (" in line
+    assert len(line) < 300
+    assert not Path(recorded.storage.uri, "report").exists()
+
+
+def test_a_report_that_mlflow_refuses_is_written_and_is_a_failure(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def refuse(*_: object) -> None:
+        raise RefusedError("the artifact root cannot be written: Read-only file system")
+
+    monkeypatch.setattr(publication, "publish", refuse)
+    assert report(monkeypatch, tmp_path, "--output", f"{tmp_path}/mine") == 1
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path}/mine/index.html\n"
+    assert "does not have the report: the artifact root cannot be written" in shown.err
+    assert "`sweeps report small`" in shown.err
+    for folder in (Path(recorded.storage.uri, "report"), tmp_path / "mine"):
+        assert (folder / "index.html").is_file()

@@ -80,7 +80,7 @@ def work_on(project: Path) -> None:
     store.log_reproduction(record, trial, run, reproduce(record, trial))
     for model in store.client.models.find({"sweeps.name": "trained"}):
         store.client.models.delete(model)
-    store.log_best_model(record, trial)
+    publish(record, storage, store)
     assert verify(storage, store) == []
 
 
@@ -140,3 +140,17 @@ def test_a_missing_store_names_the_command_that_makes_it_again(project: Path) ->
         RunStore(f"sqlite:///{project}/gone.db").open()
     store = RunStore(f"sqlite:///{project}/gone.db").open(create=True)
     assert verify(storage_of(project), store, repair=True) == []
+
+
+def test_reading_a_copy_looks_in_the_copy_and_writes_nothing(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "second"
+    shutil.copytree(project, copy)
+    shutil.rmtree(project)
+    before = content(copy)
+    store, storage = RunStore(f"sqlite:///{copy}/mlflow.db").open(reading=True), storage_of(copy)
+    assert [sweep["storage"] for sweep in store.list_sweeps()] == [str(copy / "sweeps-storage")]
+    assert verify(storage, store) == []
+    run_id = store.trial_run_id("trained", storage.plan()[0].key)
+    assert run_id is not None
+    assert store.find_trial(run_id)[2] == str(copy / "sweeps-storage")
+    assert content(copy) == before

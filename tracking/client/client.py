@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,13 @@ from tracking.client.calls import Calls, quoted
 from tracking.client.histories import Histories
 from tracking.client.models import LoggedModels
 from tracking.limits import MAX_PARAM, MAX_RUN_NAME, MAX_TAG, stored
+from tracking.relocation import Move
 from tracking.view import MAX_DIGEST_LENGTH, Point
 
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
 _PAGE = 200  # a page of 1,000 runs may take a busy server longer than a call may wait
+_STORAGE = "sweeps.storage"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -56,7 +58,7 @@ class Client(Calls):
 
     Args:
         uri: the tracking store.
-        followed: where an artifact address lies now, of a store that was copied or moved.
+        move: where files lie now, of a store that was copied or moved.
 
     Attributes:
         artifacts: the files of runs.
@@ -68,9 +70,9 @@ class Client(Calls):
         RecordError: from every method, when the store does not answer or refuses.
     """
 
-    def __init__(self, uri: str, followed: Callable[[str], str] = str) -> None:
+    def __init__(self, uri: str, move: Move | None = None) -> None:
         super().__init__(uri)
-        self._followed = followed
+        self._move = move or Move()
         self._artifact_uris: dict[str, str] = {}
         self._data_sets = threading.Lock()
         self.artifacts = Artifacts(self, self._artifact_uri)
@@ -197,16 +199,19 @@ class Client(Calls):
 
     def _model_uri(self, model_id: str) -> str:
         model = self.call(self.mlflow.get_logged_model, model_id)
-        return self._followed(str(model.artifact_location))
+        return self._move.artifact(str(model.artifact_location))
 
     def _plain(self, run: MlflowRun) -> Run:
         info, data = run.info, run.data
-        self._artifact_uris[info.run_id] = self._followed(info.artifact_uri)
+        self._artifact_uris[info.run_id] = self._move.artifact(info.artifact_uri)
         inputs = run.inputs.dataset_inputs if run.inputs is not None else []
         datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
+        tags = dict(data.tags)
+        if _STORAGE in tags:
+            tags[_STORAGE] = self._move.storage(tags[_STORAGE])
         return Run(
             info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
-            data.tags, data.params, data.metrics, datasets,
+            tags, data.params, data.metrics, datasets,
         )  # fmt: skip
 
 
