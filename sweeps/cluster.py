@@ -18,6 +18,7 @@ from rich.console import Console
 from iwae.errors import ConfigError, RecordError, SweepError
 from sweeps import machine, signals
 from sweeps.capacity import Node, check_fits, unused_gpus, waiting
+from sweeps.first_worker import await_first_worker
 from sweeps.output import patience, say
 from sweeps.sections import Resources
 from sweeps.spec import SweepSpec
@@ -41,6 +42,8 @@ RAY_ENVIRONMENT = {
     "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
     # On a busy machine its processes need longer than the 30 s that it would wait.
     "RAY_raylet_start_wait_time_s": "120",
+    # Else it waits for a first worker before it hears Ctrl-C, forever where none can start.
+    "RAY_prestart_worker_first_driver": "0",
 }
 
 # A socket's path has at most 107 bytes; below the temporary folder Ray's has up to 70.
@@ -101,6 +104,7 @@ def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Itera
     Raises:
         ConfigError: a trial asks for more than the cluster has.
         RecordError: no cluster answers at the address.
+        SweepError: Ray, or a worker of it, cannot start here.
     """
     number, said = local_cpus(spec.resources) if address is None else (0, [])
     options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False, "address": address}
@@ -115,6 +119,9 @@ def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Itera
         with patience(console, f"sweep {spec.name}: starting Ray"):
             _start(options)
         try:
+            if address is None:
+                with patience(console, f"sweep {spec.name}: starting workers"):
+                    await_first_worker(spec.resources, number)
             nodes = [Node(number, machine.gpus())]
             if address is not None:
                 nodes = _nodes()

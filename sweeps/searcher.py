@@ -141,6 +141,8 @@ class PlanSearcher(Searcher):
                 self._pending.append(planned)
                 return ended
             cause = f"its worker died {died} times; see the attempts in the record"
+            if not died:
+                cause = f"no worker could begin it, {MOST_RETURNS + 1} times: see the logs of Ray's machines"
             return self._written(planned, TrialState.FAILED, cause)
         if not error and ended.state is TrialState.RUNNING and not told.get("over", False):
             return self._written(planned, TrialState.PRUNED)

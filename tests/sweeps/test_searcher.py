@@ -63,6 +63,8 @@ def test_a_trial_that_could_not_begin_is_handed_out_again(
         assert isinstance(searcher.suggest(str(number)), dict)
         searcher.on_trial_complete(str(number), error=True)
     assert state(storage) is TrialState.FAILED
+    said = "no worker could begin it, 21 times: see the logs of Ray's machines"
+    assert storage.record().trials[0].error == said
     assert searcher.suggest("last") == Searcher.FINISHED
 
 
