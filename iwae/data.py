@@ -21,6 +21,7 @@ from iwae.errors import ConfigError, DataError
 from iwae.generators import permutation
 from iwae.npz import read_npz
 from iwae.torchvision_sets import read_torchvision
+from iwae.units import DARKEST_WHITE
 
 DIGITS_TEST = 360
 DEFAULT_NUM_VALIDATION = {"digits": 300, "mnist": 10_000, "fashion-mnist": 10_000}
@@ -39,7 +40,8 @@ class Dataset:
         content_hash: SHA-256 over the shapes and bytes of the three splits, in hexadecimal.
 
     Raises:
-        DataError: a split is no uint8 tensor ``[N, X]``, or X is not height · width.
+        DataError: a split is no uint8 tensor ``[N, X]``, X is not height · width, or its brightest byte is
+            so dark that it was most likely written in another unit.
     """
 
     train: Tensor
@@ -61,6 +63,11 @@ class Dataset:
                 raise DataError(
                     f"{self.name}: {split} has the shape {tuple(images.shape)}: must be [N, {height * width}]"
                     f" for images of {height} × {width}"
+                )
+            if 0 < (largest := int(images.max())) <= DARKEST_WHITE:
+                raise DataError(
+                    f"{self.name}: {split} goes up to {largest}: must be 0 (background) to 255, in which"
+                    f" {largest} is dark: multiply by 255 / {largest}"
                 )
 
     @cached_property

@@ -163,6 +163,8 @@ def test_mnist_validation_is_the_last_10000_training_images() -> None:
         (torch.ones(9, 6, dtype=torch.bool), "train is torch.bool: must be torch.uint8"),
         (torch.zeros(9, 3, 2, dtype=torch.uint8), r"train has the shape \(9, 3, 2\): must be \[N, 6\]"),
         (torch.zeros(9, 5, dtype=torch.uint8), r"train has the shape \(9, 5\): must be \[N, 6\]"),
+        (torch.eye(6, dtype=torch.uint8), "train goes up to 1: must be 0 .* multiply by 255 / 1"),
+        (torch.eye(6, dtype=torch.uint8) * 16, "train goes up to 16: must be 0 .* multiply by 255 / 16"),
     ],
 )
 def test_dataset_of_anything_but_bytes_is_refused_and_the_tensor_stays(
