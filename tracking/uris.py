@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -11,6 +12,7 @@ from iwae.errors import RecordError
 from tracking import secrets
 
 _SQLITE = "sqlite:///"
+_SCHEMES = {"http", "https", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"}
 MAX_COMPARED = 100
 # What means something else in the path of an address.
 _QUOTED = re.compile(r"\?|%(?=[0-9A-Fa-f]{2})")
@@ -26,7 +28,7 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
         RecordError: a folder or ``file:`` store, which MLflow no longer writes, a database in memory, or a
             server with credentials in its address.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    uri = _plain_scheme(uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db")
     if is_server(uri) and "@" in uri:
         raise RecordError(
             f"tracking URI: credentials in {shown(uri)!r} are not allowed: must be in"
@@ -45,16 +47,34 @@ def resolve_tracking_uri(uri: str | None = None) -> str:
         path = Path(uri.removeprefix("file:")).expanduser().absolute()
         database = path if path.suffix in (".db", ".sqlite") else path / "mlflow.db"
         if shown(uri) != uri:
-            raise RecordError(
-                f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path, a server's http://"
-                " or a database's, for example postgresql://"
-            )
+            raise _no_scheme_of_mlflow(uri)
         raise RecordError(f"tracking URI: {uri!r} is not allowed: must be {_SQLITE}{database} or a server")
     if uri.startswith("file:"):
         raise RecordError(
             f"tracking URI: {uri!r} is not allowed: must be sqlite:///path or a server's http://"
         )
+    if not _is_known(uri.partition(":")[0]):
+        raise _no_scheme_of_mlflow(uri)
     return uri.rstrip("/")
+
+
+def _plain_scheme(uri: str) -> str:
+    """The address with its scheme in small letters, which mean the same: what is checked is what is used."""
+    scheme, mark, rest = uri.strip().partition("://")
+    return f"{scheme.lower()}{mark}{rest}" if mark else uri.strip()
+
+
+def _is_known(scheme: str) -> bool:
+    """Whether MLflow, or a plugin of it, has stores with such an address."""
+    known = scheme.partition("+")[0] in _SCHEMES
+    return known or bool(entry_points(group="mlflow.tracking_store", name=scheme))
+
+
+def _no_scheme_of_mlflow(uri: str) -> RecordError:
+    return RecordError(
+        f"tracking URI: {shown(uri)!r} is not allowed: must be sqlite:///path, a server's http://"
+        " or a database's, for example postgresql://"
+    )
 
 
 def shown(uri: str) -> str:

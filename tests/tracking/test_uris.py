@@ -68,3 +68,18 @@ def test_a_store_shows_its_address_without_the_password() -> None:
     store = RunStore("postgresql://user:s3cret@host/db")
     assert store.tracking_uri == "postgresql://user:***@host/db"
     assert store.connection_uri == "postgresql://user:s3cret@host/db"
+
+
+@pytest.mark.parametrize("uri", ["ftp://u:s3cret@h/x", "postgres://u:s3cret@h/db", "htp://u:s3cret@h"])
+def test_an_address_that_is_no_tracking_store_is_refused_before_mlflow_is_asked(uri: str) -> None:
+    with pytest.raises(RecordError, match="is not allowed: must be sqlite:///path, a server's http") as told:
+        resolve_tracking_uri(uri)
+    assert "s3cret" not in str(told.value)
+
+
+def test_the_case_of_a_scheme_changes_nothing() -> None:
+    assert resolve_tracking_uri("HTTPS://host/Path/") == "https://host/Path"
+    assert resolve_tracking_uri("SQLite:////tmp/X.db") == "sqlite:////tmp/X.db"
+    with pytest.raises(RecordError, match=r"credentials in .* are not allowed") as told:
+        resolve_tracking_uri("HTTP://u:s3cret@h")
+    assert "s3cret" not in str(told.value)
