@@ -188,7 +188,7 @@ def stop(
         return
     stopped = lifecycle.stop(sweep_of(storage, name), err, timeout)
     if not stopped:
-        _notice(f"nobody is running {name}")
+        _notice(f"{name} is not running")
     elif timeout:
         _notice(f"stopped; go on with: sweeps resume {name}")
 

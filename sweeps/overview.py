@@ -153,7 +153,7 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
         say(console, f"{values['name']}: no trial yet")
         return
     counts = ", ".join(f"{number} {state}" for state, number in values["trials"].items())
-    state = "running" if values["live"] else "nobody is running it"
+    state = "running" if values["live"] else "not running"
     if values["stopping"]:
         state = f"stopping ({values['stopping']})"
     say(console, f"{values['name']}: {state}; {counts}; {duration(values['seconds'])} so far")

@@ -54,7 +54,7 @@ def _stop_without_job(sweep: SubmittedSweep, console: Console, seconds: float) -
         return "stopped through storage"
     if visible is None and not sweep.jobs:
         raise sweep.unknown()
-    return f"nobody is running {sweep.name}"
+    return f"{sweep.name} is not running"
 
 
 def _ask_to_stop(sweep: SubmittedSweep, console: Console) -> bool:

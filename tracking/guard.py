@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 _OPEN = "/health"  # says nothing but that a server is there
 _REFUSAL = (
-    "This MLflow belongs to somebody: open the link that `sweeps ui` printed, or set MLFLOW_TRACKING_TOKEN"
+    "This MLflow is for its owner: open the link that `sweeps ui` printed, or set MLFLOW_TRACKING_TOKEN"
     " to the token in it.\n"
 )
 

@@ -110,7 +110,7 @@ def _run_faults(trial: TrialRecord, runs: "list[Run]", live: bool) -> list[Fault
     faults = []
     expected = 0 if trial.state is TrialState.WAITING else 1
     if trial.state is TrialState.RUNNING and not live:
-        what = "it is RUNNING and nobody works on it: `sweeps resume`, or --repair closes it"
+        what = "it is RUNNING and no driver works on it: `sweeps resume`, or --repair closes it"
         faults.append(Fault(trial.key, what))
     if len(runs) != expected:
         ids = ", ".join(run.id for run in runs) or "none"

@@ -303,7 +303,7 @@ def test_a_driver_that_was_killed_leaves_faults_until_they_are_closed(sweep: Swe
     store.sync(sweep.storage.record())
     whats = [fault.what for fault in verify(sweep.storage, store)]
     assert any("is left open by a driver that is gone" in what for what in whats)
-    assert any("is RUNNING and nobody works on it" in what for what in whats)
+    assert any("is RUNNING and no driver works on it" in what for what in whats)
     assert verify(sweep.storage, store, repair=True) == []
     (run,) = store.trial_runs("tiny")
     assert (run.status, run.tags["sweeps.state"]) == ("KILLED", "STOPPED")

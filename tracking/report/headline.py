@@ -188,7 +188,9 @@ def _best(analysis: Analysis) -> list[str]:
     if rivals:
         others = plural(rivals, "other configuration")
         words += f". {others} {'is' if rivals == 1 else 'are'} not separable from it"
-    silent = sum(difference.separable is None for _, difference in analysis.against_best)
+    silent = sum(
+        difference.separable is None and not row.diverged for row, difference in analysis.against_best
+    )
     if silent and analysis.replicated:
         words += f"{',' if rivals else '.'} {silent} {'has' if silent == 1 else 'have'} no interval"
     return [f"{words}."]

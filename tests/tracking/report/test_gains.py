@@ -202,6 +202,7 @@ def test_a_configuration_that_diverged_leaves_the_others_their_verdicts(make):
     ]
     words = " ".join(headline(beside))
     assert "1 configuration diverged and is kept out of all comparisons: K=5" in words
+    assert "1 has no interval" not in words
 
 
 def test_a_configuration_is_not_the_best_for_the_seeds_that_did_not_diverge(make):

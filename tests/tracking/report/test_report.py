@@ -270,3 +270,13 @@ def test_adaptive_samplers_are_declared(make, tmp_path):
     for sampler, said in (("grid", False), ("tpe", True)):
         _, html, _ = written(make.sweep(make.ks(1, 5), sampler=sampler), tmp_path / sampler)
         assert ("The tpe sampler chose configurations" in html) == said
+
+
+def test_training_time_stands_on_the_axis_of_the_other_figures_unless_that_is_k(make, tmp_path):
+    rates = make.sweep([{"optimizer.lr": rate} for rate in (0.003, 0.01, 0.3)])
+    for name, record, kind in (("rates", rates, "log"), ("ks", make.sweep(make.ks(1, 5, 50)), None)):
+        _, html, _ = written(record, tmp_path / name)
+        seconds = next(
+            one for one in charts(html) if one["layout"]["yaxis"]["title"]["text"] == "training seconds"
+        )
+        assert seconds["layout"]["xaxis"].get("type") == kind
