@@ -47,7 +47,7 @@ class Yardstick:
         data = self.data
         words = [data.name if data.path is None else f"{data.name} {data.path}"]
         if self.content:
-            words.append(f"images with the SHA-256 {self.content[:12]}…")
+            words[0] += f" (SHA-256 {self.content[:8]}…)"
         words.append(
             f"{data.binarization} binarization" if data.binarization != "none" else "no binarization"
         )
@@ -57,5 +57,5 @@ class Yardstick:
             "all images" if self.final_num_images is None else f"the first {self.final_num_images:,} images"
         )
         words.append(f"{self.likelihood.capitalize()} likelihood")
-        words.append(f"NLL = −L at {self.final_num_samples:,} importance samples on {images}")
+        words.append(f"NLL = −L at {self.final_num_samples:,} samples on {images}")
         return ", ".join(words)
