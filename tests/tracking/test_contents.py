@@ -78,7 +78,7 @@ def test_results_on_two_contents_never_share_a_table(tmp_path: Path) -> None:
     retrained(sweep, 1, OTHER)
     found = tables(sweep.storage.record())
     assert [[row.num_samples for row in table.configurations] for table in found] == [[1, 20], [5]]
-    assert OTHER[:12] in found[1].yardstick.description
+    assert OTHER[:8] in found[1].yardstick.description
 
 
 def test_seeds_of_one_configuration_on_two_contents_are_never_averaged(tmp_path: Path) -> None:
