@@ -107,7 +107,7 @@ def report(
 def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
     """The configuration with the lowest mean final validation NLL over seeds, and its median run."""
     from sweeps.output import best_json, say, show_best
-    from tracking.left_out import results_only_in_mlflow, unbelieved_results
+    from tracking.left_out import believed, results_only_in_mlflow, unbelieved_results
     from tracking.report.tables import best as best_of
 
     sweep = sweep_of(storage, name)
@@ -118,8 +118,12 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
     if choice is None:
         raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
     store = open_store(tracking_uri, experiment_of(sweep), reading=True)
-    for line in results_only_in_mlflow(record, store):
+    record, altered = believed(record, store)
+    for line in (*altered, *results_only_in_mlflow(sweep, record, store)):
         say(err, f"{line}: see `sweeps verify {name}`")
+    choice = best_of(record)
+    if choice is None:
+        raise UserError(f"{name} has no complete trial that is believed: see `sweeps verify {name}`")
     values = best_json(choice, store.trial_run_id(name, choice.trial.key))
     if json:
         print_json(values)

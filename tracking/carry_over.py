@@ -1,5 +1,7 @@
 """What people wrote to a run: told from what the service wrote, and kept when a run is made anew."""
 
+import json
+import re
 from collections.abc import Iterable
 
 from tracking import view
@@ -8,8 +10,9 @@ from tracking.records import TrialRecord
 
 NOTE = "mlflow.note.content"
 _NAME = "mlflow.runName"
+_OUR_FILES = (view.CONFIG, view.ERROR, view.CODE, view.WEIGHTS, view.LIKELIHOODS)
+_ATTEMPT = re.compile(r"provenance/attempt-\d{4,}\.json")
 _OUR_TAGS = ("sweeps.", "timing.", "mlflow.")
-_OUR_FILES = ("provenance/", "figures/", "model/", "test/")
 
 
 def carry_over(client: Client, old: Run, new_id: str, trial: TrialRecord, ours: Iterable[str]) -> None:
@@ -35,10 +38,18 @@ def carry_over(client: Client, old: Run, new_id: str, trial: TrialRecord, ours: 
         client.log(new_id, params=params, tags=tags)
     for first in range(0, len(points), MAX_METRICS):
         client.log(new_id, points[first : first + MAX_METRICS])
-    known = {view.CONFIG, view.ERROR}
-    theirs = [f for f in client.artifacts.files(old.id) if f not in known and not f.startswith(_OUR_FILES)]
+    known = set(client.artifacts.files(new_id))
+    theirs = [
+        path for path in client.artifacts.files(old.id) if path not in known and not _is_ours(path, old)
+    ]
     if theirs:
         client.artifacts.upload(new_id, {path: client.artifacts.read(old.id, path) for path in theirs})
+
+
+def _is_ours(path: str, run: Run) -> bool:
+    """Whether the service wrote a file of a trial's run; people's may lie beside it."""
+    figures = json.loads(run.tags.get(view.FIGURES) or "{}")
+    return path in _OUR_FILES or path in figures or _ATTEMPT.fullmatch(path) is not None
 
 
 def their_note(old: str | None, published: str | None, new: str) -> str:

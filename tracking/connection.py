@@ -36,9 +36,9 @@ def _moved(uri: str, reading: bool) -> Move:
     if not uri.startswith("sqlite"):
         return Move()
     database, root = uris.sqlite_path(uri), uris.artifact_root(uri)
-    move = Move(tuple(former_roots(database, root)), root)
+    move = Move(former_roots(database, root))
     if not reading:
         bring_home(database, move)
-    for old in move.former:
-        _log.warning("%s was made elsewhere: its artifacts at %s are now at %s", uris.shown(uri), old, root)
+    for old, new in [*move.roots.items()][:1]:
+        _log.warning("%s was made elsewhere: its artifacts at %s are now at %s", uris.shown(uri), old, new)
     return move

@@ -13,6 +13,7 @@ from tracking import uris
 from tracking.client import Client
 from tracking.client.schema import is_known, newest_revision
 from tracking.locks import file_lock
+from tracking.relocation import keep_together
 from tracking.secrets import without_secrets_of
 
 _LOCKED_SECONDS = 20.0
@@ -105,6 +106,7 @@ def _make(path: Path) -> None:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             Client(uris.sqlite_uri(temporary)).experiments()
+            keep_together(temporary, path.parent)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
 """Makes the trade-off report of a sweep and attaches it to the parent run."""
 
+import logging
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tracking.published import model_of, note, published
+from tracking.left_out import believed
+from tracking.published import REPORT, model_of, note, note_fault, published
 from tracking.records import SweepRecord
 from tracking.report.report import Report, write_report
 from tracking.report.tables import best
@@ -13,6 +15,8 @@ from tracking.sessions import live_session
 from tracking.storage import SweepStorage
 from tracking.store import RunStore
 from tracking.stored_pictures import StoredPictures
+
+_log = logging.getLogger(__name__)
 
 
 def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
@@ -54,7 +58,8 @@ def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
 def publish_if_missing(record: SweepRecord, storage: SweepStorage, store: RunStore) -> None:
     """Publish where the parent run has no report: its sweep ended while MLflow was away, or MLflow is new."""
     parent = store.find_sweep(record.name)
-    if parent is None or store.client.artifacts.read_if_there(parent, "report/index.html") is None:
+    there = parent is not None and store.client.artifacts.read_if_there(parent, REPORT) is not None
+    if not there or note_fault(storage, there) is not None:
         publish(record, storage, store)
 
 
@@ -72,6 +77,9 @@ def attach(
 ) -> None:
     """Draw the report, attach it to the parent run, log the best model, and note what was published."""
     before = published(storage)
+    record, altered = believed(record, store)
+    for line in altered:
+        _log.warning("%s: see `sweeps verify %s`", line, record.name)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         report = store_report(record, storage, Path(name))
         store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))

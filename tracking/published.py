@@ -10,6 +10,7 @@ from tracking.store import RunStore
 if TYPE_CHECKING:
     from tracking.client import Run
 
+REPORT = "report/index.html"
 NOTE = "mlflow.note.content"
 _NAME = "report/published.json"
 
@@ -39,9 +40,28 @@ def model_of(store: RunStore, uri: str, trial_key: str) -> dict[str, Any]:
     return {"uri": uri, "trial_key": trial_key, "files": _digests(content)}
 
 
+def note_fault(storage: SweepStorage, attached: bool) -> str | None:
+    """What is wrong with the note of what was published: without it nothing else can be compared.
+
+    Args:
+        storage: the sweep.
+        attached: whether the parent run has a report.
+    """
+    if storage.instance is None or published(storage):
+        return None  # a sweep from before that was noted has none
+    if storage.files.stamp(storage.path(_NAME)) is not None:
+        return f"storage: {_NAME} is torn or was altered"
+    return f"storage: {_NAME} is missing" if attached else None
+
+
 def publication_faults(storage: SweepStorage, store: RunStore, parent: "Run") -> Iterator[str]:
     """What of the report, the answer and the best model is not as it was published."""
     known = published(storage)
+    if not known:
+        attached = store.client.artifacts.read_if_there(parent.id, REPORT) is not None
+        if (what := note_fault(storage, attached)) is not None:
+            yield what
+        return
     for name, digest in known.get("files", {}).items():
         path = storage.path("report", name)
         there = storage.files.stamp(path) is not None
@@ -50,20 +70,23 @@ def publication_faults(storage: SweepStorage, store: RunStore, parent: "Run") ->
         found = store.client.artifacts.read_if_there(parent.id, f"report/{name}")
         if found is None or _digest(found) != digest:
             yield f"MLflow: the artifact report/{name} of run {parent.id} is not what was published"
-    if known and known["summary"] not in parent.tags.get(NOTE, ""):
+    if known["summary"] not in parent.tags.get(NOTE, ""):
         yield f"MLflow: the description of run {parent.id} does not hold the answer that was published"
     if model := known.get("model"):
         yield from _model_faults(store, storage.name, parent, model)
 
 
 def forget_broken_models(storage: SweepStorage, store: RunStore) -> None:
-    """Move a logged model whose files are not what was logged to the trash, so that it is logged anew."""
-    model = published(storage).get("model") or {"uri": "", "files": {}}
-    identity = str(model["uri"]).removeprefix("models:/")
-    if identity in store.client.models.find({"sweeps.name": storage.name}) and any(
-        _file_faults(store, identity, model["files"])
-    ):
-        store.client.models.delete(identity)
+    """Move a logged model whose files are not what was logged to the trash, so that it is logged anew.
+
+    So is every one where nothing says any more what was logged.
+    """
+    known = published(storage)
+    model = known.get("model") or {"uri": "", "files": {}}
+    for identity in store.client.models.find({"sweeps.name": storage.name}):
+        is_noted = str(model["uri"]).removeprefix("models:/") == identity
+        if not known or (is_noted and any(_file_faults(store, identity, model["files"]))):
+            store.client.models.delete(identity)
 
 
 def _model_faults(store: RunStore, name: str, parent: "Run", model: Mapping[str, Any]) -> Iterator[str]:

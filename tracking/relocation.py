@@ -5,12 +5,15 @@ project they name the original. What lies beside the database is found beside it
 that only reads looks there, one that writes changes the addresses first.
 """
 
+import contextlib
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _ROOT = "mlartifacts"
+_MLFLOW_ROOT = "mlruns"  # where MLflow itself puts an experiment's files: ``mlruns/<id>``
 _ADDRESSES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -19,14 +22,14 @@ _ADDRESSES = (
 _BUSY_SECONDS = 30.0
 
 
-def former_roots(database: Path, root: str) -> list[str]:
-    """Where the store's own artifacts lay when the database was elsewhere; empty where it is at home.
+def former_roots(database: Path, root: str) -> dict[str, str]:
+    """Where artifacts lay when the database was elsewhere, and where they lie now; empty where it is at home.
 
     Args:
         database: an SQLite database of MLflow's.
         root: the ``file://`` address of its artifacts, where it is now.
     """
-    query = "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file://%'"
+    query = "SELECT DISTINCT artifact_location FROM experiments"
     try:
         connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
         try:
@@ -34,8 +37,37 @@ def former_roots(database: Path, root: str) -> list[str]:
         finally:
             connection.close()
     except sqlite3.Error:
-        return []  # not MLflow's, or not readable: MLflow says what is wrong with it
-    return [old for old in found if _path(old).name == _ROOT and not _same(_path(old), _path(root))]
+        return {}  # not MLflow's, or not readable: MLflow says what is wrong with it
+    own_first = sorted(found, key=lambda old: _path(old).name != _ROOT)
+    local = [old for old in own_first if old.startswith(("file://", "/"))]
+    homes = {_home(old) for old in local if _path(old).name == _ROOT}
+    moved = {old: _now(old, root, homes) for old in local}
+    return {old: new for old, new in moved.items() if new is not None and not _same(_path(old), _path(new))}
+
+
+def _now(location: str, root: str, homes: Collection[Path]) -> str | None:
+    """Where the files of an experiment lie now; None where they are elsewhere by choice.
+
+    Args:
+        location: where they lay.
+        root: of the store's own artifacts, now.
+        homes: where the database was.
+    """
+    path = _path(location)
+    if path.name == _ROOT:
+        return root
+    beside = _path(root).parent / _MLFLOW_ROOT / path.name
+    # MLflow's own folder is where its process was: it follows the database if it lay, or lies, beside it.
+    if path.parent.name != _MLFLOW_ROOT or not (_home(location) in homes or beside.is_dir()):
+        return None
+    return beside.as_uri() if location.startswith("file:") else str(beside)
+
+
+def keep_together(database: Path, home: Path) -> None:
+    """Let MLflow's first experiment of a new database have its files beside it, wherever the process is."""
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        change = "UPDATE experiments SET artifact_location = ? WHERE name = 'Default'"
+        connection.execute(change, (str(home / _MLFLOW_ROOT / "0"),))
 
 
 @dataclass(frozen=True)
@@ -43,26 +75,23 @@ class Move:
     """Where things lie that a store names at its former places; nothing moved by default.
 
     Attributes:
-        former: ``file://`` addresses of its artifacts, where it was.
-        root: the same where it is now.
+        roots: of artifacts, where they were and where they are; the store's own first.
     """
 
-    former: tuple[str, ...] = ()
-    root: str = ""
+    roots: Mapping[str, str] = field(default_factory=dict)
 
     def artifact(self, uri: str) -> str:
         """Where an artifact's address lies now."""
-        for old in self.former:
+        for old, new in self.roots.items():
             if uri == old or uri.startswith(f"{old}/"):
-                return self.root + uri[len(old) :]
+                return new + uri[len(old) :]
         return uri
 
     def storage(self, place: str) -> str:
         """Where a sweep's storage lies now: beside the database if it was and is; else where it was."""
-        for old in self.former:
-            before, now = _path(old).parent, _path(self.root).parent
-            if Path(place).is_relative_to(before):
-                moved = now / Path(place).relative_to(before)
+        for old, new in self.roots.items():
+            if Path(place).is_relative_to(_home(old)):
+                moved = _home(new) / Path(place).relative_to(_home(old))
                 return str(moved) if moved.is_dir() else place
         return place
 
@@ -76,14 +105,14 @@ def bring_home(database: Path, move: Move) -> None:
         database: an SQLite database of MLflow's.
         move: where its artifacts were, and where they are.
     """
-    if not move.former:
+    if not move.roots:
         return
     connection = sqlite3.connect(database, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for old in move.former:
+        for old, new in move.roots.items():
             for table, column in _ADDRESSES:
-                _replace(connection, table, column, old, move.root)
+                _replace(connection, table, column, old, new)
         _replace_storage(connection, move)
         connection.execute("COMMIT")
     except sqlite3.Error:
@@ -105,6 +134,12 @@ def _replace_storage(connection: sqlite3.Connection, move: Move) -> None:
     for (value,) in connection.execute(query).fetchall():
         change = "UPDATE tags SET value = ? WHERE key = 'sweeps.storage' AND value = ?"
         connection.execute(change, (move.storage(value), value))
+
+
+def _home(location: str) -> Path:
+    """The folder of the database whose experiment has its files there."""
+    path = _path(location)
+    return path.parent if path.name == _ROOT else path.parent.parent
 
 
 def _path(address: str) -> Path:

@@ -46,6 +46,12 @@ class _Outcome(_Shape):
     time: float
 
 
+class _Published(_Shape):
+    files: dict[str, str]
+    summary: str
+    model: dict[str, Any] = {}
+
+
 class _Timing(_Shape):
     shared: bool
     reason: str
@@ -68,6 +74,7 @@ class _Record(_Shape):
 
 _SHAPES: dict[str, type[_Shape]] = {
     "session": _Session, "attempt": _Attempt, "progress": _Progress, "outcome": _Outcome, "record": _Record,
+    "published": _Published,
 }  # fmt: skip
 
 
@@ -75,7 +82,7 @@ def fits(kind: str, content: bytes) -> bool:
     """Whether JSON has the shape of its kind; one without a known shape only has to be JSON.
 
     Args:
-        kind: ``session``, ``attempt``, ``progress``, ``outcome`` or, in a unit, ``record``.
+        kind: ``session``, ``attempt``, ``progress``, ``outcome``, ``published`` or, in a unit, ``record``.
         content: of the file.
     """
     shape = _SHAPES.get(kind, _Shape)

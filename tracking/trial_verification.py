@@ -124,6 +124,9 @@ def _state_faults(trial: TrialRecord, run: "Run", parent: str) -> Iterator[str]:
         yield f"MLflow: run {run.id} is {run.status}: must be {view.STATUS[trial.state]}"
     if trial.state is not TrialState.RUNNING and run.end != view.trial_end(trial):
         yield f"MLflow: run {run.id} ended at {run.end}: must be {view.trial_end(trial)}"
+    start = view.known_start(trial)
+    if start is not None and run.start != start:
+        yield f"MLflow: run {run.id} started at {run.start}: must be {start}"
     tags = {
         **view.trial_tags(trial),
         "mlflow.parentRunId": parent,

@@ -177,6 +177,12 @@ def trial_start(trial: TrialRecord) -> int:
     return milliseconds(min(moments, default=time.time()))
 
 
+def known_start(trial: TrialRecord) -> int | None:
+    """`trial_start`, or None where an attempt's file was torn: only its run knows then."""
+    whole = all(attempt and not attempt.get("torn") for attempt in trial.attempts)
+    return trial_start(trial) if whole and trial.attempts else None
+
+
 def trial_files(trial: TrialRecord) -> dict[str, bytes]:
     """Artifacts of a trial's run that follow from its record: configuration, provenance, error."""
     files = {CONFIG: trial.config.to_yaml().encode()}

@@ -13,6 +13,10 @@ from tracking.verification import verify
 from tracking.view import Point
 
 OWN_TAGS = {NOTE: "look at this one", "team": "vision", "mlflow.runName": "my favourite"}
+OWN_FILES = {
+    "notes/why.txt": b"because", "mine.txt": b"1", "figures/mine.png": b"2", "model/notes.txt": b"3",
+    "evaluation/more.npz": b"4", "provenance/where.txt": b"5", "test/mine": b"6",
+}  # fmt: skip
 OWN_POINTS = [Point("my/score", step, 1_700_000_000_000 + step, step / 7) for step in (1, 2, 3)]
 
 
@@ -22,7 +26,7 @@ def written_to(finished: Sweep, store: RunStore) -> Sweep:
     store.sync(finished.storage.record())
     run = run_of(store, finished)
     store.client.log(run, OWN_POINTS, {"reviewer": "me"}, OWN_TAGS)
-    store.client.artifacts.upload(run, {"notes/why.txt": b"because", "mine.txt": b"1"})
+    store.client.artifacts.upload(run, OWN_FILES)
     return finished
 
 
@@ -85,9 +89,13 @@ def code_altered(store: RunStore, database: Path, run: str) -> None:
     store.client.artifacts.upload(run, {"provenance/code.json": b"{}"})
 
 
+def start_altered(store: RunStore, database: Path, run: str) -> None:
+    change(database, f"UPDATE runs SET start_time=start_time-1000 WHERE run_uuid='{run}'")
+
+
 DAMAGES = [
     metric_deleted, metric_doubled, thrown_away, of_another_kind, shown_value_deleted, shown_value_altered,
-    data_set_altered, configuration_key_altered, code_altered,
+    data_set_altered, configuration_key_altered, code_altered, start_altered,
 ]  # fmt: skip
 
 
@@ -103,8 +111,7 @@ def test_a_repair_keeps_what_people_wrote(
     assert run.name == "my favourite"
     assert run.params["reviewer"] == "me"
     assert sorted(store.client.histories.of(run.id, "my/score")) == OWN_POINTS
-    assert store.client.artifacts.read(run.id, "notes/why.txt") == b"because"
-    assert store.client.artifacts.read(run.id, "mine.txt") == b"1"
+    assert {path: store.client.artifacts.read(run.id, path) for path in OWN_FILES} == OWN_FILES
 
 
 @pytest.mark.parametrize("damage", [thrown_away, of_another_kind, configuration_key_altered, code_altered])

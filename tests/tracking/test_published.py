@@ -85,6 +85,17 @@ def figure_gone(project: Path, store: RunStore) -> None:
     artifact(project, "*/artifacts/figures/**/*.png").unlink()
 
 
+def note_gone(project: Path, store: RunStore) -> None:
+    (project / "storage" / "trained" / "report" / "published.json").unlink()
+    model_weights(project, store)  # of which nothing says any more what they were
+
+
+def note_altered(project: Path, store: RunStore) -> None:
+    note = project / "storage" / "trained" / "report" / "published.json"
+    note.write_text(note.read_text().replace('"summary": "', '"summary": "not ', 1))
+    table_in_storage(project, store)
+
+
 Damage = Callable[[Path, RunStore], None]
 DAMAGES: list[tuple[Damage, str]] = [
     (report_page, "report/index.html"), (report_table, "report/tradeoff.csv"),
@@ -92,7 +103,8 @@ DAMAGES: list[tuple[Damage, str]] = [
     (answer, "does not hold the answer"), (counts, "sweeps.trials.COMPLETE = 400: must be 4"),
     (best_run, "sweeps.best_run_id = another"), (model_weights, "data/model.safetensors of the logged model"),
     (model_code, "code/iwae/model.py of the logged model"), (model_gone, "is gone"),
-    (figure_gone, "lacks the artifact figures/"),
+    (figure_gone, "lacks the artifact figures/"), (note_gone, "report/published.json is missing"),
+    (note_altered, "report/published.json is torn or was altered"),
 ]  # fmt: skip
 
 
@@ -108,6 +120,15 @@ def test_what_was_published_is_compared_and_mended(
     damage(project, store)
     assert any(words in fault.what for fault in verify(storage, store))
     assert verify(storage, store, repair=True) == []
+
+
+def test_a_model_whose_note_is_gone_is_logged_again_as_it_was(
+    project: Path, storage: SweepStorage, store: RunStore
+) -> None:
+    whole = artifact(project, "models/*/artifacts/data/model.safetensors").read_bytes()
+    note_gone(project, store)
+    assert verify(storage, store, repair=True) == []
+    assert artifact(project, "models/*/artifacts/data/model.safetensors").read_bytes() == whole
 
 
 def test_a_report_keeps_what_people_wrote_to_the_description(storage: SweepStorage, store: RunStore) -> None:

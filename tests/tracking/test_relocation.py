@@ -58,7 +58,7 @@ def addresses(project: Path) -> set[str]:
     with sqlite3.connect(project / "mlflow.db") as connection:
         found = set()
         for query in (
-            "SELECT artifact_location FROM experiments WHERE experiment_id != 0",
+            "SELECT artifact_location FROM experiments",
             "SELECT artifact_uri FROM runs",
             "SELECT artifact_location FROM logged_models",
             "SELECT value FROM tags WHERE key = 'sweeps.storage'",
@@ -91,6 +91,31 @@ def test_work_in_a_copy_leaves_the_original_untouched(project: Path, tmp_path: P
     work_on(copy)
     assert content(project) == before
     assert all(str(copy) in address and f"{project}/" not in address for address in addresses(copy))
+
+
+@pytest.fixture
+def by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose runs are in MLflow's own experiment, made from another folder."""
+    project = tmp_path / "first"
+    project.mkdir()
+    monkeypatch.chdir(tmp_path)
+    storage = train_sweep(project / "sweeps-storage")
+    store = RunStore(f"sqlite:///{project}/mlflow.db", "Default").open(create=True)
+    publish(storage.record(), storage, store)
+    assert list(project.glob("mlruns/0/*/artifacts"))
+    assert not (tmp_path / "mlruns").exists()
+    return project
+
+
+def test_mlflows_own_experiment_follows_too(by_default: Path, tmp_path: Path) -> None:
+    copy, moved = tmp_path / "second", tmp_path / "third"
+    shutil.copytree(by_default, copy)
+    before = content(by_default)
+    work_on(copy)
+    assert content(by_default) == before
+    by_default.rename(moved)
+    work_on(moved)
+    assert not by_default.exists()
 
 
 def test_a_moved_project_goes_on_where_it_is(project: Path, tmp_path: Path) -> None:
