@@ -28,12 +28,11 @@ def storage_of(project: Path) -> SweepStorage:
 
 
 @pytest.fixture(scope="module")
-def finished_project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("a project") / "first"
     project.mkdir()
-    shutil.copy(empty_database, project / "mlflow.db")
     storage = train_sweep(project / "sweeps-storage")
-    publish(storage.record(), storage, store_of(project))
+    publish(storage.record(), storage, RunStore(f"sqlite:///{project}/mlflow.db").open(create=True))
     return project
 
 
