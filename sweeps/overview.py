@@ -116,6 +116,7 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
         "storage": record.storage,
         "spec": storage.spec(),
         "live": session is not None,
+        "unread": storage.unread_sessions(),
         "stopping": storage.stop_requested() if session is not None else None,
         "trials": record.counts,
         "running": running,
@@ -157,6 +158,7 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
     if values["stopping"]:
         state = f"stopping ({values['stopping']})"
     say(console, f"{values['name']}: {state}; {counts}; {duration(values['seconds'])} so far")
+    _show_unread(values, console)
     if "cpu_hours" in values:
         gpus = f", {values['gpu_hours']:.2f} GPU-hours" if values["gpu_hours"] else ""
         say(console, f"  its trials held {values['cpu_hours']:.2f} CPU-hours{gpus}")
@@ -194,16 +196,16 @@ def _row(files: Files, name: str) -> dict[str, Any]:
     try:
         record = storage.record()
         started = min((session["started"] for session in record.sessions), default=None)
-        live = live_session(storage) is not None
+        live, unread = live_session(storage) is not None, storage.unread_sessions()
     except SweepError as error:
         return {**row, "error": str(error)}
-    return {**row, "started": started, "live": live, "trials": record.counts}
+    return {**row, "started": started, "live": live, "trials": record.counts, "unread": unread}
 
 
 def _empty_row(name: str, storage: str) -> dict[str, Any]:
     return {
         "name": name, "storage": storage, "started": None, "live": False, "trials": {}, "parent_run_id": None,
-        "error": None,
+        "error": None, "unread": [],
     }  # fmt: skip
 
 
@@ -228,3 +230,9 @@ def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:
     for row in rows:
         if row["error"]:
             say(console, f"{row['name']}: {row['error']}")
+        _show_unread(row, console)
+
+
+def _show_unread(values: Mapping[str, Any], console: Console) -> None:
+    for name in values.get("unread", ()):
+        say(console, f"{values['name']}: {name} is torn or altered: see `sweeps verify {values['name']}`")

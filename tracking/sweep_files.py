@@ -210,6 +210,10 @@ class SweepFiles:
         """What every driver that worked on the sweep says of itself, oldest first; torn files left out."""
         return [session for session in self.each(self.session, self.session_numbers()) if session]
 
+    def unread_sessions(self) -> list[str]:
+        """Files of sessions that are torn or altered."""
+        return [self._session_name(number) for number in self.session_numbers() if not self.session(number)]
+
     def create_session(self, number: int, session: Mapping[str, Any]) -> bool:
         """Enter a driver under a number; False when another one has it."""
         return self.create_json(self._session_name(number), session)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from iwae.errors import RecordError
 from sweeps.cost import seconds_per_flop
-from sweeps.overview import show_sweeps, sweeps_json
+from sweeps.overview import show_status, show_sweeps, status_json, sweeps_json
 from sweeps.spec import load_spec
 from tracking.folder import Folder
 from tracking.storage import SweepStorage
@@ -73,6 +73,19 @@ def test_list_plan_and_status_go_on_beside_neighbours_that_cannot_be_read(storag
     show_sweeps(list(rows.values()), Console(file=text, width=200))
     assert sum(line.startswith("private") for line in text.getvalue().splitlines()) == 2
     assert "3 COMPLETE" in text.getvalue()
+
+
+@pytest.mark.parametrize("bit", [3, 400, 1201])
+def test_a_flipped_bit_of_a_session_is_a_line_of_list_and_of_status(finished: Sweep, bit: int):
+    path = finished.folder / "sessions" / "0001.json"
+    content = bytearray(path.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(content)
+    text = io.StringIO()
+    show_sweeps(sweeps_json(finished.storage.files, None), Console(file=text, width=200))
+    show_status({**status_json(finished.storage), "job": None}, Console(file=text, width=200))
+    line = "tiny: sessions/0001.json is torn or altered: see `sweeps verify tiny`"
+    assert text.getvalue().splitlines().count(line) == 2
 
 
 def test_a_sweep_of_the_same_name_elsewhere_is_a_row_of_its_own(
