@@ -35,7 +35,7 @@ def store(project: Path) -> RunStore:
 
 def artifact(project: Path, pattern: str) -> Path:
     """The newest file of this name: a model that was replaced leaves its files."""
-    return max((project / "mlartifacts").glob(pattern), key=lambda path: path.stat().st_mtime)
+    return max((project / "mlartifacts").glob(pattern), key=lambda path: path.stat().st_ctime_ns)
 
 
 def alter(path: Path) -> None:
