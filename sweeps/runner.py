@@ -103,8 +103,10 @@ def run_sweep(
             for line in _remarks(code):
                 say(console, line)
             try:
-                refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
-                store.claim(storage.record())
+                # An exception in the middle of MLflow's calls may be swallowed, or leave half a claim.
+                with stop_on_signals(session, console):
+                    refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
+                    store.claim(storage.record())
             except RecordError as error:
                 refused = error
             else:
@@ -151,7 +153,8 @@ def resume_sweep(
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
-        store.claim(storage.record())
+        with stop_on_signals(session, console):
+            store.claim(storage.record())
         _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials), console)
         # Nothing is written before the cluster has said that it can run it.
         with ray_cluster(spec, address, console) if to_do else contextlib.nullcontext():

@@ -6,13 +6,26 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: list[int] = []
 
 
 def end_in_order() -> None:
     """Until somebody takes care of it, each of them ends a command as Ctrl-C does, contexts left in order."""
+    _came.clear()
     for number in _heard():
-        if number != signal.SIGINT:
-            signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGINT is in the background of a script
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _came.append(number)
+    raise KeyboardInterrupt
+
+
+def refuse_to_go_on() -> None:
+    """Raises KeyboardInterrupt where a signal came before and a library swallowed the one it raised."""
+    if _came:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -47,6 +47,7 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
         console.print("stopping: every trial writes a checkpoint first (once more to end at once)")
 
     with signals.handled_by(handler):
+        signals.refuse_to_go_on()
         yield
 
 

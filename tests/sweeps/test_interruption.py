@@ -76,3 +76,24 @@ def test_a_signal_at_the_very_end_of_a_command_comes_too_late(number: int):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_whose_exception_a_library_swallowed_is_not_lost(name: str) -> None:
+    code = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a script's background ignores it
+        "from sweeps import signals\nfrom sweeps.stopping import stop_on_signals\n"
+        "signals.end_in_order()\n"
+        "try:\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "except BaseException:\n"
+        "    print('swallowed')\n"
+        "try:\n"
+        "    with stop_on_signals(None, None):\n"
+        "        print('went on')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "swallowed\ninterrupted\n", done.stderr
