@@ -82,7 +82,8 @@ def test_a_signal_at_the_very_end_of_a_command_comes_too_late(number: int):
 def test_a_signal_whose_exception_a_library_swallowed_is_not_lost(name: str) -> None:
     code = (
         "import os, signal\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a script's background ignores it
+        "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"  # a background ignores some
+        "    signal.signal(number, signal.SIG_DFL)\n"
         "from sweeps import signals\nfrom sweeps.stopping import stop_on_signals\n"
         "signals.end_in_order()\n"
         "try:\n"

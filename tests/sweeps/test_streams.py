@@ -116,7 +116,13 @@ def test_a_sweep_whose_terminal_is_closed_stops_in_order(tmp_path: Path) -> None
     place = Workplace(tmp_path)
     command = [sys.executable, "-m", "sweeps", "run", place.spec, "--json", "--set", "base.num_epochs=5000"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # Tests that run in the background of a closed terminal are deaf to it, and so would this process be.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     assert process.stderr is not None
     process.stderr.close()
