@@ -63,7 +63,6 @@ def result_json(result: "SweepResult", tracking_uri: str) -> dict[str, Any]:
         "seconds": result.seconds,
         "trials": result.record.counts,
         "best": best,
-        "recorded": result.untold is None,
     }
 
 

@@ -13,7 +13,7 @@ from iwae import yaml
 from iwae.errors import ConfigError, RefusedError
 from sweeps import lifecycle
 from sweeps.cli import main
-from sweeps.output import result_json, show_result
+from sweeps.output import show_result
 from sweeps.plan import draw_plan
 from sweeps.recording import record_in
 from sweeps.runner import SweepResult
@@ -121,11 +121,6 @@ def test_an_incomplete_record_is_a_failure(recorded: Recorded):
     recorded.storage.clear_outcome(recorded.storage.plan()[0].key)
     assert not result(recorded, None).failed
     assert result(recorded, "disk full").failed
-
-
-def test_json_says_whether_the_record_is_complete(recorded: Recorded):
-    assert result_json(result(recorded, None), "sqlite:///x")["recorded"] is True
-    assert result_json(result(recorded, "disk full"), "sqlite:///x")["recorded"] is False
 
 
 def report(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int | str | None:

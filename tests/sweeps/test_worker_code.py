@@ -133,13 +133,13 @@ def test_other_packages_in_the_working_folder_and_on_pythonpath_change_nothing(
 
 
 OTHER = """
-import sweeps.cluster
+import sweeps.travel
 from sweeps.cli import main
-pack = sweeps.cluster.pack
+pack = sweeps.travel.pack
 def edit(folder):
     pack(folder)
     (folder / "iwae" / "evaluation.py").write_text("evaluate = None")
-sweeps.cluster.pack = edit
+sweeps.travel.pack = edit
 main()
 """
 

@@ -44,7 +44,10 @@ def leaves(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 def edited(content: bytes, chance: random.Random) -> bytes:
     """JSON with one value changed as a person would: a number moved, a text or a flag turned."""
     values = json.loads(content)
-    *above, last = chance.choice([leaf for leaf in leaves(values) if leaf[0] != "seal"])
+    found = [leaf for leaf in leaves(values) if leaf[0] != "seal"]
+    if not found:
+        return json.dumps({**values, "added": 1} if isinstance(values, dict) else [*values, 1]).encode()
+    *above, last = chance.choice(found)
     place = values
     for name in above:
         place = place[name]
