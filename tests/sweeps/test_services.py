@@ -72,7 +72,7 @@ def test_trials_ran_on_the_workers(cluster: Services, finished: dict[str, Any]) 
 def trial_logs(cluster: Services, host: str) -> Iterator[Path]:
     """Logs of workers of Ray that were a trial."""
     for path in (cluster.folder / host / "tmp").glob("session_*/logs/worker-*"):
-        if ":actor_name:" in (text := path.read_text(errors="replace")) and "Trainable" in text:
+        if ":actor_name:" in (text := path.read_text(errors="replace")) and "IwaeWorker" in text:
             yield path
 
 
