@@ -13,8 +13,7 @@ def end_in_order() -> None:
     """Until somebody takes care of it, each of them ends a command as Ctrl-C does, contexts left in order."""
     _came.clear()
     for number in _heard():
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGINT is in the background of a script
-            signal.signal(number, _interrupt)
+        signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -56,5 +55,5 @@ def kept_from_children() -> Iterator[None]:
 
 
 def _heard() -> list[signal.Signals]:
-    """Those that count: `nohup` ignores SIGHUP, and means it."""
-    return [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+    """Those that count: `nohup` ignores SIGHUP, a script's `&` ignores SIGINT, and both mean it."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]

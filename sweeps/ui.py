@@ -18,6 +18,7 @@ from typing import IO
 from rich.console import Console
 
 from iwae.errors import RecordError, SweepError
+from sweeps.signals import refuse_to_go_on
 from tracking.store import RunStore
 from tracking.uris import is_server, shown
 
@@ -48,14 +49,17 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         _print_links(store, name, store.tracking_uri, None, err, out)
         return
     err.print(f"starting the MLflow UI on {store.tracking_uri} ...", soft_wrap=True, highlight=False)
-    with mlflow_server(store.connection_uri, port) as (address, token):
+    with mlflow_server(store.connection_uri, port) as (process, address, token):
         _print_links(store, name, address, token, err, out)
         err.print(
             "who has the token sees and changes everything there; MLflow's clients take it from"
             " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server", soft_wrap=True, highlight=False,
         )  # fmt: skip
         with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+            while process.poll() is None:
+                time.sleep(0.5)
+                refuse_to_go_on()
+            raise SweepError(f"the MLflow server at {address} has ended: `sweeps ui {name}` starts another")
 
 
 def _print_links(
@@ -73,7 +77,7 @@ def _print_links(
 
 
 @contextlib.contextmanager
-def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[str, str]]:
+def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
     """An MLflow server on 127.0.0.1 over a database store, ended with the context.
 
     It answers only to a token that is made for it: others who use this machine reach 127.0.0.1 as well.
@@ -83,7 +87,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[str, str]]:
         port: where it listens; 0 takes a free one.
 
     Yields:
-        The server's address and its token.
+        The server's process, its address and its token.
 
     Raises:
         RecordError: the port is taken.
@@ -110,7 +114,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[str, str]]:
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_until_healthy(process, address, log, tracking_uri)
-            yield address, token
+            yield process, address, token
         finally:
             _end(process)
 
@@ -119,7 +123,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

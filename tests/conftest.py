@@ -1,3 +1,4 @@
+import signal
 from typing import Any
 
 import pytest
@@ -5,6 +6,9 @@ import torch
 
 from iwae.config import DataConfig, TrainConfig
 from iwae.data import Dataset, load_dataset
+
+# A script's `&` starts us with SIGINT ignored, and so would be the commands that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

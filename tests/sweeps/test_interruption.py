@@ -98,3 +98,19 @@ def test_a_signal_whose_exception_a_library_swallowed_is_not_lost(name: str) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "swallowed\ninterrupted\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_that_was_ignored_from_the_start_is_ignored_to_the_end(name: str) -> None:
+    """Of `sweeps run … &` in a script, and of `nohup`: one rule for the start and for the trials."""
+    code = (
+        f"import os, signal\nsignal.signal(signal.{name}, signal.SIG_IGN)\n"
+        "from sweeps import signals\n"
+        "signals.end_in_order()\n"
+        f"os.kill(os.getpid(), signal.{name})\n"
+        "with signals.handled_by(lambda number, frame: print('heard')):\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "heard\n", done.stderr

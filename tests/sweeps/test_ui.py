@@ -34,7 +34,7 @@ def links(finished: tuple[Workplace, dict[str, Any]]) -> Iterator[tuple[str, str
         yield parent, re.findall(r"http://\S+compare-runs[^)\s]+", told)[0]
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
 
 
 @pytest.fixture(scope="module")

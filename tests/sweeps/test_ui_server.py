@@ -5,9 +5,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
+from workplace import Workplace
 
 from sweeps.ui import mlflow_server
 
@@ -18,7 +20,7 @@ SEARCH = "api/2.0/mlflow/experiments/search?max_results=1"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """An address and its token; the database's address may hold a password."""
     folder = tmp_path_factory.mktemp("server")
-    with mlflow_server(f"sqlite:///{folder}/a-secret-name.db", 0) as (address, token):
+    with mlflow_server(f"sqlite:///{folder}/a-secret-name.db", 0) as (_, address, token):
         yield address, token
 
 
@@ -75,3 +77,15 @@ def test_another_user_of_the_machine_can_neither_read_nor_write(server: tuple[st
     for path in environments:
         read = subprocess.run(["cat", path], user="nobody", capture_output=True, check=False)
         assert server[1].encode() not in read.stdout
+
+
+def test_a_server_that_dies_ends_the_command_with_a_line(finished: tuple[Workplace, dict[str, Any]]) -> None:
+    process = finished[0].start("ui", "small", "--port", "0")
+    assert process.stdout is not None
+    process.stdout.readline()
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+    _, said = process.communicate(timeout=900)
+    assert process.returncode == 1
+    assert said.splitlines()[-1].startswith("error: the MLflow server at http://127.0.0.1:")
+    assert said.splitlines()[-1].endswith("`sweeps ui small` starts another")
