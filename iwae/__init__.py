@@ -1,0 +1,5 @@
+"""Importance weighted autoencoders: one trainer, its data, bounds and measurements."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

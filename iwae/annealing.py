@@ -2,7 +2,8 @@
 
 import math
 
-from iwae.config import CyclicalAnnealing, NoAnnealing, TrainConfig
+from iwae.config.schedules import CyclicalAnnealing, NoAnnealing
+from iwae.config.train import TrainConfig
 
 # The logistic curve runs over ±6 before it is rescaled to reach 0 and 1.
 SIGMOID_HALF_WIDTH = 6.0

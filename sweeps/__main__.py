@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from sweeps.imports import take
+from sweeps.process.imports import take
 
 
 def main() -> NoReturn:
@@ -21,7 +21,7 @@ def main() -> NoReturn:
     except ImportError as error:
         print(f"error: {error}: install iwae-sweeps again", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    from sweeps.cli import main as run
+    from sweeps.cli.entry import main as run
 
     run()
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iwae.errors import ConfigError
-from sweeps.spec import SweepSpec
-from tracking.contents import known_data, refuse_changed
-from tracking.data_set import DataSet
-from tracking.records import PlannedTrial, SweepRecord
+from sweeps.spec.spec import SweepSpec
+from tracking.records.contents import known_data, refuse_changed
+from tracking.records.data_set import DataSet
+from tracking.records.records import PlannedTrial, SweepRecord
 
 
 def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
@@ -16,7 +16,7 @@ def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
     Raises:
         ConfigError: a trial is left of such a configuration.
     """
-    from iwae.epoch_metrics import trained_otherwise  # loads PyTorch
+    from iwae.trainer.metrics import trained_otherwise  # loads PyTorch
 
     done = {trial.key for trial in record.complete}
     trained = {
@@ -48,7 +48,7 @@ def prepare_data(
     Raises:
         UserError: a data set is missing, malformed, not what it was, or does not suit its model.
     """
-    from iwae.data import load_dataset, suit
+    from iwae.data.load import load_dataset, suit
 
     if record is not None:
         refuse_mixed(record, plan)

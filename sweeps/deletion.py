@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from iwae.errors import RecordError
-from tracking import turns
-from tracking.claims import parent_runs
-from tracking.deletion import begin_deletion, end_deletion
-from tracking.places import same_place
-from tracking.sessions import refuse_if_live
-from tracking.storage import SweepStorage
+from tracking.files.places import same_place
+from tracking.runs.claims import parent_runs
+from tracking.storage import turns
+from tracking.storage.deletion import begin_deletion, end_deletion
+from tracking.storage.sessions import refuse_if_live
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

@@ -4,12 +4,12 @@ import tempfile
 from pathlib import Path
 
 from iwae.errors import ConfigError, RecordError
-from sweeps.spec import SweepSpec
-from tracking.files import Files, StorageError
+from sweeps.spec.spec import SweepSpec
+from tracking.analysis.winner import Best
+from tracking.files.files import Files, StorageError
 from tracking.recorder import Recorder
-from tracking.records import SweepRecord
-from tracking.report.tables import Best
-from tracking.storage import SweepStorage
+from tracking.records.records import SweepRecord
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 
@@ -38,7 +38,7 @@ def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:
         RecordError: the experiment was deleted, its files cannot be written, or the store has the runs of the
             sweep in another storage.
     """
-    from tracking.sweep_run import refuse_elsewhere
+    from tracking.runs.sweep_run import refuse_elsewhere
 
     if storage.exists and (parent := store.find_parent(spec.name)) is not None:
         refuse_elsewhere(store.client, parent, spec.name, storage.files.uri)
@@ -62,7 +62,7 @@ def published(
         The ids of the parent run and of the best configuration's, and why MLflow has not everything; None
         for what there is not.
     """
-    from tracking.publication import publish, store_report
+    from tracking.publish import publish, store_report
 
     if not recorder.complete:
         with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:

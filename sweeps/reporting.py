@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 from iwae.errors import ConfigError, RecordError
-from tracking.records import SweepRecord
-from tracking.storage import SweepStorage
+from tracking.records.records import SweepRecord
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 
@@ -40,7 +40,7 @@ def write(
     Returns:
         The folder to read it in, and why the parent run does not have it; None when it has.
     """
-    from tracking.publication import make_report, publish, store_report
+    from tracking.publish import make_report, publish, store_report
 
     untold = None
     try:

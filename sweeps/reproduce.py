@@ -5,13 +5,13 @@ from dataclasses import replace
 from rich.console import Console
 
 from iwae.errors import RecordError
-from tracking.codes import code_of
-from tracking.files import Files
-from tracking.places import open_storage
-from tracking.records import SweepRecord, TrialRecord
-from tracking.report.tables import best
+from tracking.analysis.winner import best
+from tracking.files.files import Files
+from tracking.files.places import open_storage
+from tracking.provenance.codes import code_of
+from tracking.records.records import SweepRecord, TrialRecord
 from tracking.reproduction import Reproduction, reproduce
-from tracking.storage import SweepStorage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

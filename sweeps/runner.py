@@ -8,60 +8,34 @@ import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from iwae.errors import RecordError, SweepError
-from sweeps.board import Board
-from sweeps.cluster import check_resources, ray_cluster
 from sweeps.data_sets import prepare_data
-from sweeps.display import Display
-from sweeps.output import looking, say
-from sweeps.plan import draw_plan
+from sweeps.execution.progress import Board
+from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
+from sweeps.execution.tune import run_trials
+from sweeps.machines.local_ray import check_resources, ray_cluster
+from sweeps.plan.plan import draw_plan
 from sweeps.recording import prove, published, record_in
-from sweeps.spec import SweepSpec
-from sweeps.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
-from sweeps.tuning import run_trials
-from tracking import secrets
-from tracking.claims import refuse_recorded
-from tracking.deletion import end_deletion
-from tracking.files import Files, StorageError
-from tracking.mending import mend
+from sweeps.result import SweepResult
+from sweeps.screen.live import Display
+from sweeps.screen.say import looking, say
+from sweeps.spec.spec import SweepSpec
+from tracking.addresses import secrets
+from tracking.analysis.winner import best
+from tracking.files.files import Files, StorageError
 from tracking.recorder import Recorder
-from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
-from tracking.report.caveats_of_trials import repeated_images
-from tracking.report.tables import Best, best
-from tracking.sessions import Session, refuse_if_live, stop_leftovers
-from tracking.storage import SweepStorage
+from tracking.records.records import PlannedTrial, TrialRecord, TrialState
+from tracking.report.words.trials import repeated_images
+from tracking.runs.claims import refuse_recorded
+from tracking.storage.deletion import end_deletion
+from tracking.storage.sessions import Session, refuse_if_live, stop_leftovers
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What `run` and `resume` give back.
-
-    Attributes:
-        outcome: ``finished``, ``budget`` or ``interrupted``.
-        seconds: of this session, from the first check to the written report.
-        parent_run_id: the sweep's run in MLflow; None where MLflow lacks something.
-        untold: why MLflow has not everything that storage has; None when it has.
-    """
-
-    record: SweepRecord
-    outcome: str
-    seconds: float
-    parent_run_id: str | None
-    best: Best | None
-    best_run_id: str | None
-    untold: str | None
-
-    @property
-    def failed(self) -> bool:
-        """Whether a trial failed, or MLflow has not everything."""
-        failures = any(trial.state is TrialState.FAILED for trial in self.record.trials)
-        return failures or self.untold is not None
+from tracking.verification.mend import mend
 
 
 def run_sweep(
@@ -210,14 +184,14 @@ def _work(
 
 
 def _code() -> dict[str, Any]:
-    from tracking import provenance  # and PyTorch: not before what is wrong can be told
+    from tracking.provenance import provenance  # and PyTorch: not before what is wrong can be told
 
     return provenance.code()
 
 
 def _remarks(code: Mapping[str, Any], begun: SweepStorage | None = None, session: int = 0) -> list[str]:
     """What is to be said of the code that runs, and of how it differs from what a sweep began with."""
-    from tracking import codes, provenance
+    from tracking.provenance import codes, provenance
 
     changed = [] if begun is None else codes.note(begun, session, code)
     return [*changed, *provenance.remarks(code)]

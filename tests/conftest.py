@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 import torch
 
-from iwae.config import DataConfig, TrainConfig
-from iwae.data import Dataset, load_dataset
+from iwae.config.data import DataConfig
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
+from iwae.data.load import load_dataset
 
 # A script's `&` starts us with SIGINT ignored, and so would be the commands that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from tracking.records import SweepRecord, TrialRecord
-from tracking.report.divergence import coin
-from tracking.seed_noise import tolerance
+from tracking.analysis.divergence import coin
+from tracking.records.records import SweepRecord, TrialRecord
+from tracking.statistics.seed_noise import tolerance
 
 Verdict = Literal["BITWISE", "WITHIN_NOISE", "DIVERGED"]
 # What a clock or the machine's memory says is not part of the result.

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tracking.storage import SweepStorage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 if TYPE_CHECKING:
-    from tracking.client import Run
+    from tracking.mlflow.client import Run
 
 REPORT = "report/index.html"
 NOTE = "mlflow.note.content"

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from iwae.errors import RefusedError, SweepError
-from tracking.reader import SweepReader
-from tracking.storage import SweepStorage
+from tracking.storage.incremental import SweepReader
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 _log = logging.getLogger(__name__)

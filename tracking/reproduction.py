@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 
-from iwae.config import TrainConfig
-from iwae.data import Dataset, load_dataset
-from iwae.epoch_metrics import redefined, trained_otherwise
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
+from iwae.data.load import load_dataset
 from iwae.errors import RecordError
-from iwae.trainer import Trainer
-from tracking import sources
+from iwae.trainer.metrics import redefined, trained_otherwise
+from iwae.trainer.trainer import Trainer
 from tracking.comparison import Difference, Verdict, compare, verdict_of
-from tracking.provenance import code, code_files, code_identity, differences, environment
-from tracking.records import EpochRecord, SweepRecord, TrialRecord
+from tracking.provenance import sources
+from tracking.provenance.provenance import code, code_files, code_identity, differences, environment
+from tracking.records.records import EpochRecord, SweepRecord, TrialRecord
 
 
 @dataclass(frozen=True)

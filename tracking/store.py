@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iwae.errors import RecordError, RefusedError
-from tracking import reach, turns, uris, view
-from tracking.places import open_storage
-from tracking.records import SweepRecord, TrialRecord
-from tracking.storage import SweepStorage
-from tracking.uris import resolve_tracking_uri as resolve_tracking_uri
+from tracking.addresses import reach, uris
+from tracking.addresses.uris import resolve_tracking_uri as resolve_tracking_uri
+from tracking.files.places import open_storage
+from tracking.mlflow import mapping as view
+from tracking.records.records import SweepRecord, TrialRecord
+from tracking.storage import turns
+from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
-    from tracking.client import Client, Experiment, Run
+    from tracking.mlflow.client import Client, Experiment, Run
     from tracking.reproduction import Reproduction
-    from tracking.sweep_run import SweepRun
-    from tracking.trial_runs import TrialRuns
+    from tracking.runs.sweep_run import SweepRun
+    from tracking.runs.trial_runs import TrialRuns
 
 
 class RunStore:
@@ -55,7 +57,7 @@ class RunStore:
         Raises:
             RecordError: there is no such store, or it does not answer.
         """
-        from tracking.connection import connect
+        from tracking.connection.connection import connect
 
         self._client = connect(self.connection_uri, create, reading=reading)
         return self
@@ -123,7 +125,7 @@ class RunStore:
         Raises:
             RecordError: they cannot.
         """
-        from tracking.experiments import prove
+        from tracking.connection.experiments import prove
 
         with self._one:
             prove(self.client, self.experiment_of(name))
@@ -140,7 +142,7 @@ class RunStore:
         Returns:
             Whether it was there.
         """
-        from tracking.experiments import restore
+        from tracking.connection.experiments import restore
 
         with self._one:
             self.forget(name)
@@ -153,13 +155,13 @@ class RunStore:
 
     def find_parent(self, name: str) -> "Run | None":
         """The sweep's parent run, or None."""
-        from tracking.sweep_run import parent_run
+        from tracking.runs.sweep_run import parent_run
 
         return parent_run(self.client, name)
 
     def list_sweeps(self) -> list[dict[str, Any]]:
         """The sweeps, oldest first: ``name``, ``run_id``, ``status``, ``storage``, ``started`` (seconds)."""
-        from tracking.claims import is_open
+        from tracking.runs.claims import is_open
 
         return [
             {
@@ -199,19 +201,19 @@ class RunStore:
 
         What people wrote around the summary that is ``replaced`` stays in the run's description.
         """
-        from tracking.sweep_run import attach_report
+        from tracking.runs.sweep_run import attach_report
 
         attach_report(self.client, parent_id, folder, summary, replaced)
 
     def log_best_model(self, record: SweepRecord, trial: TrialRecord) -> str:
-        """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``tracking.served``).
+        """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``iwae.serving``).
 
         A sweep has one such model: another best replaces it, the same best changes nothing.
 
         Returns:
             Its address.
         """
-        from tracking.best_model import log_model
+        from tracking.runs.best_model import log_model
 
         with self._one, turns.alone(_storage(record)):
             parent, run_id = self.find_sweep(record.name), self.trial_run_id(record.name, trial.key)
@@ -226,7 +228,7 @@ class RunStore:
         self, record: SweepRecord, trial: TrialRecord, original_run_id: str, result: "Reproduction"
     ) -> "Reproduction":
         """Record a reproduction as a run of its own beside the original; returns it with its run's id."""
-        from tracking.reproduction_run import log
+        from tracking.runs.reproduction_run import log
 
         with self._one:
             experiment_id = self.client.run(original_run_id).experiment_id
@@ -260,17 +262,17 @@ class RunStore:
                 self.forget(record.name)
 
     def delete_sweep(self, name: str) -> tuple[int, str | None]:
-        """Delete every run of a sweep, reproductions too; as `tracking.run_deletion.delete_runs`."""
-        from tracking.run_deletion import delete_runs
+        """Delete every run of a sweep, reproductions too: see ``delete_runs``."""
+        from tracking.connection.run_deletion import delete_runs
 
         with self._one:
             self.forget(name)
             return delete_runs(self.client, name)
 
     def _runs_of(self, record: SweepRecord, trusting: bool = True) -> "tuple[SweepRun, TrialRuns]":
-        from tracking.experiments import usable
-        from tracking.sweep_run import SweepRun, parent_run
-        from tracking.trial_runs import TrialRuns
+        from tracking.connection.experiments import usable
+        from tracking.runs.sweep_run import SweepRun, parent_run
+        from tracking.runs.trial_runs import TrialRuns
 
         if record.name not in self._sweeps:
             run = parent_run(self.client, record.name)
@@ -289,8 +291,8 @@ class RunStore:
         Raises:
             RecordError: it was deleted.
         """
-        from tracking.experiments import usable
-        from tracking.sweep_run import parent_run
+        from tracking.connection.experiments import usable
+        from tracking.runs.sweep_run import parent_run
 
         parent = parent_run(self.client, name)
         return usable(self.client, self.experiment) if parent is None else self.client.experiment_of(parent)

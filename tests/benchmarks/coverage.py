@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tracking.comparison import FALSE_ALARMS, JUDGED
-from tracking.report.comparisons import Difference, compare
-from tracking.report.fits import fit_line
-from tracking.report.statistics import ratio_interval
-from tracking.seed_noise import tolerance
+from tracking.statistics.comparisons import Difference, compare
+from tracking.statistics.fits import fit_line
+from tracking.statistics.intervals import ratio_interval
+from tracking.statistics.seed_noise import tolerance
 
 SEEDS = (2, 3, 5)
 NOMINAL = 5.0

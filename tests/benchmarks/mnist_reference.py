@@ -8,8 +8,8 @@ initialization, 5 epochs; measured on the first 2,000 test images, one Bernoulli
 
 import time
 
-from iwae.config import TrainConfig
-from iwae.trainer import Trainer
+from iwae.config.train import TrainConfig
+from iwae.trainer.trainer import Trainer
 
 ALLOWED = 0.8  # nats: the references differ by a quarter, seeds and weights' first values do the rest
 # (K, output bias): lowest and highest of the references, nats.

@@ -18,12 +18,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.plan import draw_plan
+from sweeps.plan.plan import draw_plan
 from sweeps.runner import run_sweep
-from sweeps.spec import SweepSpec, load_spec
-from tracking.folder import Folder
-from tracking.storage import SweepStorage
-from tracking.store import RunStore, resolve_tracking_uri
+from sweeps.spec.spec import SweepSpec, load_spec
+from tracking.addresses.uris import resolve_tracking_uri
+from tracking.files.folder import Folder
+from tracking.storage.sweep import SweepStorage
+from tracking.store import RunStore
 
 NOTHING: dict[str, Any] = {
     "data": {"name": "digits", "num_train": 1},
@@ -78,8 +79,8 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 
 def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
-    from iwae.trainer import Trainer
-    from sweeps.trial import IwaeTrial
+    from iwae.trainer.trainer import Trainer
+    from sweeps.execution.trial import IwaeTrial
 
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(folder / "storage"), spec.name)
@@ -107,7 +108,7 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
 
     import sweeps.trial
 
-    sweeps.trial.Trainer = TimedTrainer  # type: ignore[misc]
+    sweeps.execution.trial.Trainer = TimedTrainer  # type: ignore[misc]
     options = {
         "storage": storage.files.uri, "sweep": storage.name, "session": 0, "device": "cpu", "threads": 1,
         "cpus": 1, "gpus": 0, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,

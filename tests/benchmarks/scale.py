@@ -28,9 +28,9 @@ from rich.console import Console
 from rich.table import Table
 from scale_servers import mlflow_server, postgres, two_raylets
 
-from iwae import yaml
-from sweeps.plan import draw_plan
-from sweeps.spec import SweepSpec
+from iwae.config import yaml
+from sweeps.plan.plan import draw_plan
+from sweeps.spec.spec import SweepSpec
 
 LOOK_SECONDS = 0.5
 ARRIVED = (

@@ -14,11 +14,11 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from iwae.allocator import keep_freed_memory
-from iwae.config import TrainConfig
-from iwae.generators import generator
-from iwae.model import VAE
-from iwae.optimization import Optimization
+from iwae.config.train import TrainConfig
+from iwae.model.vae import VAE
+from iwae.randomness import generator
+from iwae.trainer.machine import keep_freed_memory
+from iwae.trainer.optimization import Optimization
 
 NUM_IMAGES, NUM_PIXELS, BATCH = 10_000, 784, 100
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tracking.client import Client
+from tracking.mlflow.client import Client
 
 from . import results
 from .bench import Bench, NotHereError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking.client import Client
+from tracking.mlflow.client import Client
 
 from .bench import Bench
 from .case import Case

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iwae.config import ModelConfig
-from iwae.model import VAE
+from iwae.config.model import ModelConfig
+from iwae.model.vae import VAE
 
 # z ~ N(0, 1), x | z ~ N(1.5 z + .3, .5), x = 1.7: posterior N(.763636, .181818), log p = −1.781103.
 X = 1.7

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from iwae.config import TrainConfig
-from iwae.data import Dataset
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
 from iwae.errors import ConfigError
-from iwae.trainer import Trainer
+from iwae.trainer.trainer import Trainer
 
 Configure = Callable[..., TrainConfig]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwae import yaml
-from iwae.config import TrainConfig
+from iwae.config import yaml
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError, NonFiniteError
 
 

@@ -9,9 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from iwae.binarization import intensities
-from iwae.config import DataConfig, TrainConfig
-from iwae.data import Dataset, load_dataset, suit
+from iwae.config.data import DataConfig
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
+from iwae.data.load import load_dataset, suit
+from iwae.data.pixels import intensities
 from iwae.errors import ConfigError, DataError
 
 

@@ -9,14 +9,14 @@ import torch
 from linear_gaussian import LOG_P, build, one_dimensional
 from scipy import stats
 
-from iwae import evaluation
-from iwae.binarization import evaluation_pixels
-from iwae.config import ModelConfig
-from iwae.data import Dataset
+from iwae.config.model import ModelConfig
+from iwae.data.dataset import Dataset
+from iwae.data.pixels import evaluation_pixels
 from iwae.errors import NonFiniteError, Stopped
-from iwae.evaluation import active_units, active_units_kl, evaluate
-from iwae.model import VAE
-from iwae.objectives import log_weights
+from iwae.evaluation import evaluation
+from iwae.evaluation.evaluation import active_units, active_units_kl, evaluate
+from iwae.model.vae import VAE
+from iwae.objectives.bounds import log_weights
 
 
 @pytest.fixture(name="model")
@@ -153,9 +153,9 @@ def test_infinite_log_weight_is_an_error(model: VAE, images: torch.Tensor) -> No
 
 MEASURE = """
 import resource, torch
-from iwae.config import ModelConfig
-from iwae.evaluation import evaluate
-from iwae.model import VAE
+from iwae.config.model import ModelConfig
+from iwae.evaluation.evaluation import evaluate
+from iwae.model.vae import VAE
 torch.set_num_threads(1)
 model = VAE(ModelConfig(hidden_dims=(20,), latent_dim=2), 784, generator=torch.Generator())
 images = torch.zeros(2, 784, dtype=torch.uint8)

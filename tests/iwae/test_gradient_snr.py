@@ -7,9 +7,9 @@ from linear_gaussian import one_dimensional, pixels
 from scipy import stats
 from torch import nn
 
-from iwae.gradient_snr import GradientSnr, Moments, gradient_snr, root_mean_snr
-from iwae.objectives import iwae_bound, log_weights
-from iwae.snr_floor import snr_floor
+from iwae.evaluation.gradient_snr import GradientSnr, Moments, gradient_snr, root_mean_snr
+from iwae.evaluation.snr_floor import snr_floor
+from iwae.objectives.bounds import iwae_bound, log_weights
 
 
 def test_moments_are_numpys_and_what_noise_adds_is_taken_off_the_square() -> None:

@@ -7,10 +7,10 @@ from linear_gaussian import build
 from scipy import integrate, special, stats
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from iwae.config import ModelConfig
-from iwae.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
-from iwae.model import VAE
-from iwae.objectives import elbo, iwae_bound, log_weights
+from iwae.config.model import ModelConfig
+from iwae.model.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
+from iwae.model.vae import VAE
+from iwae.objectives.bounds import elbo, iwae_bound, log_weights
 
 CONFIG = ModelConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu")
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from iwae.config import TrainConfig
-from iwae.data import Dataset
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
 from iwae.errors import ConfigError
 from iwae.noise import noise_seed, refuse_shared_noise, rows_per_image
-from iwae.trainer import Trainer
+from iwae.trainer.trainer import Trainer
 
 
 def test_no_two_chunks_share_a_seed() -> None:

@@ -8,11 +8,12 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from iwae import npz
-from iwae.config import DataConfig
-from iwae.data import Dataset, load_dataset
+from iwae.config.data import DataConfig
+from iwae.data import npz
+from iwae.data.dataset import Dataset
+from iwae.data.load import load_dataset
 from iwae.errors import DataError
-from iwae.trainer import Trainer
+from iwae.trainer.trainer import Trainer
 
 DIGITS = load_digits().images.astype(np.uint8)  # intensities 0 … 16
 BINARY = DIGITS > 7

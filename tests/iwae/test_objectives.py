@@ -9,9 +9,10 @@ from linear_gaussian import LOG_P, POSTERIOR_MEAN, POSTERIOR_VARIANCE, one_dimen
 from scipy.special import logsumexp
 from torch import Tensor
 
-from iwae.config import ObjectiveConfig
-from iwae.model import LogDensities
-from iwae.objectives import analytic_elbo, bound, elbo, iwae_bound, log_weights, objective
+from iwae.config.objective import ObjectiveConfig
+from iwae.model.densities import LogDensities
+from iwae.objectives.bounds import analytic_elbo, elbo, iwae_bound, log_weights
+from iwae.objectives.objectives import bound, objective
 
 
 def draw(num_samples: int, num_images: int, seed: int = 0) -> LogDensities:

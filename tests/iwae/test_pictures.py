@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from iwae.binarization import evaluation_pixels
-from iwae.data import Dataset
-from iwae.pictures import COLUMNS, pictures
-from iwae.trainer import Trainer
+from iwae.data.dataset import Dataset
+from iwae.data.pixels import evaluation_pixels
+from iwae.evaluation.pictures import COLUMNS, pictures
+from iwae.trainer.trainer import Trainer
 
 
 def test_pictures_are_bytes_in_rows_and_columns_and_the_same_every_time(

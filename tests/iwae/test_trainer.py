@@ -12,12 +12,13 @@ import pytest
 import torch
 from scipy import stats
 
-from iwae import optimization as optimization_module
-from iwae.binarization import intensities, resident
-from iwae.config import TrainConfig
-from iwae.data import Dataset, content_hash
-from iwae.errors import ConfigError, DataError, NonFiniteError, RecordError
-from iwae.trainer import EpochMetrics, Stopped, Trainer
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset, content_hash
+from iwae.data.pixels import intensities, resident
+from iwae.errors import ConfigError, DataError, NonFiniteError, RecordError, Stopped
+from iwae.trainer import optimization as optimization_module
+from iwae.trainer.metrics import EpochMetrics
+from iwae.trainer.trainer import Trainer
 
 Configure = Callable[..., TrainConfig]
 NOT_BITWISE = ("time/", "throughput/", "system/")
@@ -349,7 +350,7 @@ def test_timing_is_shared_when_the_thread_waits_for_a_core(small_config: Configu
 
 
 def test_dynamic_pixels_are_on_with_probability_byte_over_255() -> None:
-    from iwae.binarization import bernoulli_bytes
+    from iwae.data.pixels import bernoulli_bytes
 
     levels = torch.arange(256, dtype=torch.uint8).repeat(40_000, 1)
     counts = bernoulli_bytes(levels, torch.Generator().manual_seed(0)).sum(0).numpy()
@@ -362,7 +363,7 @@ def test_dynamic_pixels_are_on_with_probability_byte_over_255() -> None:
 
 
 def test_evaluation_pixels_are_one_bernoulli_sample_and_not_thresholded(digits: Dataset) -> None:
-    from iwae.binarization import evaluation_pixels
+    from iwae.data.pixels import evaluation_pixels
 
     dynamic, fixed = (evaluation_pixels(digits.test, kind, "test") for kind in ("dynamic", "fixed"))
     threshold = evaluation_pixels(digits.test, "threshold", "test")

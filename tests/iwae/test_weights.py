@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from iwae.data import Dataset
+from iwae.data.dataset import Dataset
 from iwae.errors import RecordError
-from iwae.trainer import Trainer, load
-from iwae.weights import save_weights
+from iwae.model.weights import load, save_weights
+from iwae.trainer.trainer import Trainer
 
 
 def test_loaded_model_is_the_saved_one_from_a_file_or_its_folder(

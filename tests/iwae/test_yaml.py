@@ -1,6 +1,6 @@
 import pytest
 
-from iwae import yaml
+from iwae.config import yaml
 from iwae.errors import ConfigError
 
 

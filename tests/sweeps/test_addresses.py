@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from iwae.errors import RecordError
-from sweeps.cli import main
-from sweeps.cluster import check_resources
-from sweeps.plan import draw_plan
-from sweeps.spec import load_spec
-from tracking.folder import Folder
-from tracking.storage import SweepStorage
+from sweeps.cli.entry import main
+from sweeps.machines.local_ray import check_resources
+from sweeps.plan.plan import draw_plan
+from sweeps.spec.spec import load_spec
+from tracking.files.folder import Folder
+from tracking.storage.sweep import SweepStorage
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9"])

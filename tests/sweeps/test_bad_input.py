@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.cli import main
+from sweeps.cli.entry import main
 
 GOOD = {
     "name": "name: bad",

@@ -8,8 +8,8 @@ import pytest
 from bucket_server import BUCKET, CREDENTIALS, bucket_server
 from workplace import Workplace
 
-from tracking.bucket import Bucket
-from tracking.storage import SweepStorage
+from tracking.files.bucket import Bucket
+from tracking.storage.sweep import SweepStorage
 
 
 def test_a_sweep_in_a_bucket_is_stopped_resumed_verified_and_reproduced(

@@ -6,7 +6,7 @@ import pytest
 from workplace import Workplace
 
 from iwae.errors import ConfigError
-from sweeps.spec import SweepSpec
+from sweeps.spec.spec import SweepSpec
 
 
 def test_cpu_hours_end_a_sweep_and_more_of_them_let_it_go_on(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from iwae.errors import ConfigError
-from sweeps.capacity import Node, check_fits, waiting
-from sweeps.sections import Resources
+from sweeps.machines.capacity import Node, check_fits, waiting
+from sweeps.spec.resources import Resources
 
 
 def needed(**values: Any) -> Resources:

@@ -186,9 +186,8 @@ def test_fork_starts_a_one_trial_sweep_and_delete_removes_it(
 
 
 def test_a_worker_imports_neither_mlflow_nor_plotting() -> None:
-    code = (
-        "import sweeps.trial, sys; print([m for m in ('mlflow', 'matplotlib', 'plotly') if m in sys.modules])"
-    )
+    heavy = "('mlflow', 'matplotlib', 'plotly')"
+    code = f"import sweeps.execution.trial, sys; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
 

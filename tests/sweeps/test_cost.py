@@ -1,10 +1,10 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from iwae.config import TrainConfig
-from iwae.generators import generator
-from iwae.model import VAE
-from sweeps.cost import cost_of
+from iwae.config.train import TrainConfig
+from iwae.model.vae import VAE
+from iwae.randomness import generator
+from sweeps.plan.forecast import cost_of
 
 
 def flops(config: TrainConfig) -> tuple[int, int]:

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from iwae.config import TrainConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.data_sets import refuse_mixed
-from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
+from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 
 def planned(seed: int, binarization: str) -> PlannedTrial:

@@ -3,8 +3,8 @@
 import pytest
 
 from iwae.errors import RecordError
-from sweeps.destination import Destination
-from sweeps.ray_client import ConnectionLostError, answered, cluster_address
+from sweeps.cluster.client import ConnectionLostError, answered, cluster_address
+from sweeps.cluster.destination import Destination
 
 SERVER, FOLDER = "http://mlflow:5000", "/srv/sweeps"
 

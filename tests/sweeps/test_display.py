@@ -6,14 +6,14 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from iwae.config import TrainConfig
-from sweeps import cli_shared
-from sweeps.board import Board
-from sweeps.display import Display, duration
-from sweeps.output import say
-from tracking.folder import Folder
-from tracking.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
-from tracking.storage import SweepStorage
+from iwae.config.train import TrainConfig
+from sweeps.cli import app as cli_shared
+from sweeps.execution.progress import Board
+from sweeps.screen.live import Display, duration
+from sweeps.screen.say import say
+from tracking.files.folder import Folder
+from tracking.records.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
+from tracking.storage.sweep import SweepStorage
 
 METRICS = {"val/nll": 24.5, "time/train_seconds": 3.25}
 

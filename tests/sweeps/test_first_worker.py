@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from workplace import Workplace
 
-from sweeps.first_worker import all_ended, last_words
+from sweeps.machines.first_worker import all_ended, last_words
 
 
 def ended_process() -> int:

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from iwae.config import TrainConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import RecordError
-from sweeps import output
-from sweeps.assignments import assign
-from sweeps.cli import main
-from sweeps.lifecycle import extended, resumed_spec
-from sweeps.output import patience, say
-from sweeps.plan import draw_plan
-from sweeps.spec import load_spec
-from tracking.folder import Folder
-from tracking.storage import SweepStorage, open_storage
+from sweeps.cli.entry import main
+from sweeps.plan.plan import draw_plan
+from sweeps.screen import results as output
+from sweeps.screen.say import patience, say
+from sweeps.spec.assignments import assign
+from sweeps.spec.spec import load_spec
+from sweeps.sweep import extended, resumed_spec
+from tracking.files.folder import Folder
+from tracking.files.places import open_storage
+from tracking.storage.sweep import SweepStorage
 
 
 def examples(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -75,7 +76,7 @@ def test_a_wrong_override_is_told_before_anything_slow_is_imported(
     words: list[str], sweep: SweepStorage, tmp_path: Path
 ) -> None:
     code = (
-        "import sys\nfrom sweeps.cli import main\n"
+        "import sys\nfrom sweeps.cli.entry import main\n"
         f"sys.argv = {['sweeps', *words]!r}\n"
         "try: main()\n"
         "finally: print([m for m in ('torch', 'ray', 'mlflow', 'matplotlib') if m in sys.modules])\n"
@@ -107,6 +108,6 @@ def test_a_bucket_without_its_library_names_the_extra(monkeypatch: pytest.Monkey
     def absent(name: str, *more: Any) -> Any:
         return None if name == "boto3" else find_spec(name, *more)
 
-    monkeypatch.setattr("tracking.bucket.find_spec", absent)
+    monkeypatch.setattr("tracking.files.bucket.find_spec", absent)
     with pytest.raises(RecordError, match=r"needs boto3: pip install 'iwae-sweeps\[s3\]'$"):
         open_storage("s3://bucket/prefix")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sweeps.plan import draw_plan
+from sweeps.execution.stopping import BUDGET, how_to_go_on
+from sweeps.plan.plan import draw_plan
 from sweeps.runner import outcome_of
-from sweeps.spec import SweepSpec
-from sweeps.stopping import BUDGET, how_to_go_on
-from tracking.folder import Folder
-from tracking.records import TrialRecord, TrialState
-from tracking.storage import SweepStorage
+from sweeps.spec.spec import SweepSpec
+from tracking.files.folder import Folder
+from tracking.records.records import TrialRecord, TrialState
+from tracking.storage.sweep import SweepStorage
 
 SEARCH = {"space": {"objective.num_samples": {"grid": [1, 5]}}}
 SPEC = SweepSpec.parse({"name": "small", "base": {"data": {"name": "digits"}}, "search": SEARCH})
@@ -70,7 +70,7 @@ def test_a_signal_at_the_very_end_of_a_command_comes_too_late(number: int):
     code = (
         "import atexit, os, sys\n"
         f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
-        "from sweeps.cli import main\n"
+        "from sweeps.cli.entry import main\n"
         "sys.argv = ['sweeps', 'specs']\n"
         "main()\n"
     )
@@ -84,7 +84,7 @@ def test_a_signal_whose_exception_a_library_swallowed_is_not_lost(name: str) -> 
         "import os, signal\n"
         "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"  # a background ignores some
         "    signal.signal(number, signal.SIG_DFL)\n"
-        "from sweeps import signals\nfrom sweeps.stopping import stop_on_signals\n"
+        "from sweeps.process import signals\nfrom sweeps.execution.stopping import stop_on_signals\n"
         "signals.end_in_order()\n"
         "try:\n"
         f"    os.kill(os.getpid(), signal.{name})\n"
@@ -105,7 +105,7 @@ def test_a_signal_that_was_ignored_from_the_start_is_ignored_to_the_end(name: st
     """Of `sweeps run … &` in a script, and of `nohup`: one rule for the start and for the trials."""
     code = (
         f"import os, signal\nsignal.signal(signal.{name}, signal.SIG_IGN)\n"
-        "from sweeps import signals\n"
+        "from sweeps.process import signals\n"
         "signals.end_in_order()\n"
         f"os.kill(os.getpid(), signal.{name})\n"
         "with signals.handled_by(lambda number, frame: print('heard')):\n"

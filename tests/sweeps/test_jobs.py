@@ -18,7 +18,7 @@ from cluster import MlflowServer, RayCluster
 from proxy import Proxy
 from workplace import SPEC, Workplace
 
-from tracking import provenance, sources
+from tracking.provenance import provenance, sources
 
 PASSWORD = "a password for tests"
 # Trials of seconds: long enough to be stopped inside.

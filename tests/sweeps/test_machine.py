@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from iwae.errors import ConfigError, RecordError
-from sweeps import account, cluster, machine
-from sweeps.capacity import Node, unused_gpus
-from sweeps.sections import Resources
-from sweeps.spec import SweepSpec
+from sweeps.machines import local_ray as cluster
+from sweeps.machines import machine
+from sweeps.machines.capacity import Node, unused_gpus
+from sweeps.process import account
+from sweeps.spec.resources import Resources
+from sweeps.spec.spec import SweepSpec
 
 
 @pytest.fixture(name="groups")

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sweeps.cli import main
-from sweeps.jobs import _is_sweep
+from sweeps.cli.entry import main
+from sweeps.cluster.jobs import _is_sweep
 
 WITH_A_NAME = [
     "resume {}",

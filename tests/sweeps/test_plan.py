@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iwae.errors import ConfigError
-from sweeps.plan import draw_plan, extend_plan, trials_of
-from sweeps.spec import SweepSpec
-from tracking.records import PlannedTrial
+from sweeps.plan.plan import draw_plan, extend_plan, trials_of
+from sweeps.spec.spec import SweepSpec
+from tracking.records.records import PlannedTrial
 
 SPACE = {
     "objective.num_samples": {"choice": [1, 5, 20]},

@@ -9,19 +9,19 @@ import pytest
 from rich.console import Console
 from workplace import SPEC
 
-from iwae import yaml
+from iwae.config import yaml
 from iwae.errors import ConfigError, RefusedError
-from sweeps import lifecycle
-from sweeps.cli import main
-from sweeps.output import show_result
-from sweeps.plan import draw_plan
+from sweeps import sweep as lifecycle
+from sweeps.cli.entry import main
+from sweeps.plan.plan import draw_plan
 from sweeps.recording import record_in
-from sweeps.runner import SweepResult
-from sweeps.spec import SweepSpec
-from tracking import publication
-from tracking.folder import Folder
-from tracking.records import TrialState
-from tracking.storage import SweepStorage
+from sweeps.result import SweepResult
+from sweeps.screen.results import show_result
+from sweeps.spec.spec import SweepSpec
+from tracking import publish as publication
+from tracking.files.folder import Folder
+from tracking.records.records import TrialState
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

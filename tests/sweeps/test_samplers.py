@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from iwae.config import TrainConfig
-from sweeps.plan import draw_plan
-from sweeps.samplers import Suggester, source_for
-from sweeps.spec import SweepSpec
-from tracking.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
+from iwae.config.train import TrainConfig
+from sweeps.plan.plan import draw_plan
+from sweeps.plan.samplers import Suggester, source_for
+from sweeps.spec.spec import SweepSpec
+from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 SPACE = {
     "optimizer.lr": {"loguniform": [1e-5, 1e-1]},

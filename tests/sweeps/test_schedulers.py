@@ -5,8 +5,8 @@ import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule
 
 from iwae.errors import ConfigError
-from sweeps.schedulers import ray_scheduler
-from sweeps.spec import SweepSpec
+from sweeps.plan.schedulers import ray_scheduler
+from sweeps.spec.spec import SweepSpec
 
 
 @dataclass(frozen=True)

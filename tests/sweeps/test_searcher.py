@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
-from sweeps import desk
-from sweeps.board import Board
-from sweeps.outcomes import UNSTORED
-from sweeps.searcher import MOST_RETURNS, PlanSearcher
-from tracking.folder import Folder
-from tracking.records import PlannedTrial, TrialState
-from tracking.sessions import Session
-from tracking.storage import SweepStorage
+from sweeps.execution import trial_files as desk
+from sweeps.execution.progress import Board
+from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
+from sweeps.execution.trial_files import UNSTORED
+from tracking.files.folder import Folder
+from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.sessions import Session
+from tracking.storage.sweep import SweepStorage
 
 
 @pytest.fixture

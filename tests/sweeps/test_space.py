@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwae.config import TrainConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
-from sweeps.plan import Point
-from sweeps.space import Space, merge, parse_space, paths
-from sweeps.spec import SweepSpec
+from sweeps.plan.plan import Point
+from sweeps.space.space import Space, merge, parse_space, paths
+from sweeps.spec.spec import SweepSpec
 
 CONDITIONAL = {
     "objective.num_samples": {"int": [1, 64], "log": True},

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from iwae import yaml
+from iwae.config import yaml
 from iwae.errors import ConfigError
-from sweeps.plan import draw_plan
-from sweeps.spec import SweepSpec, differences, json_schema, load_spec, ready_specs
-from tracking.spec_hash import spec_sha256
+from sweeps.plan.plan import draw_plan
+from sweeps.spec.spec import SweepSpec, differences, json_schema, load_spec, ready_specs
+from tracking.records.spec_hash import spec_sha256
 
 
 def document(**search: Any) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def test_quickstart_has_24_trials_on_data_that_need_no_download() -> None:
 
 def test_planning_loads_neither_torch_nor_ray_nor_mlflow() -> None:
     code = (
-        "import sys; from sweeps.plan import draw_plan; from sweeps.spec import load_spec;"
+        "import sys; from sweeps.plan.plan import draw_plan; from sweeps.spec.spec import load_spec;"
         "draw_plan(load_spec('quickstart'));"
         "print([m for m in ('torch', 'ray', 'mlflow', 'optuna', 'scipy') if m in sys.modules])"
     )

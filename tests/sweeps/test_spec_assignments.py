@@ -1,7 +1,8 @@
 import pytest
 
 from iwae.errors import ConfigError
-from sweeps.spec import assign, load_spec
+from sweeps.spec.assignments import assign
+from sweeps.spec.spec import load_spec
 
 
 def test_a_path_sets_a_value_and_makes_the_mappings_on_its_way() -> None:

@@ -4,8 +4,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from iwae import yaml
-from sweeps.spec import assign, json_schema, load_spec, ready_specs
+from iwae.config import yaml
+from sweeps.spec.assignments import assign
+from sweeps.spec.spec import json_schema, load_spec, ready_specs
 
 
 @pytest.fixture(scope="module")

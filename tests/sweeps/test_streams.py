@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from workplace import Workplace
 
-from sweeps import streams
+from sweeps.process import streams
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -142,7 +142,7 @@ def test_a_sweep_whose_terminal_is_closed_stops_in_order(tmp_path: Path) -> None
 def test_nohup_stays_deaf_to_a_closed_terminal() -> None:
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from sweeps import signals; signals.end_in_order(); os.kill(os.getpid(), signal.SIGHUP)\n"
+        "from sweeps.process import signals; signals.end_in_order(); os.kill(os.getpid(), signal.SIGHUP)\n"
         "with signals.handled_by(lambda number, frame: 1 / 0): os.kill(os.getpid(), signal.SIGHUP)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

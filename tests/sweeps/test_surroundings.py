@@ -8,15 +8,15 @@ import pytest
 from sklearn.datasets import load_digits
 from workplace import Workplace
 
-from iwae import yaml
-from iwae.config import DataConfig
-from iwae.data import load_dataset
+from iwae.config import yaml
+from iwae.config.data import DataConfig
+from iwae.data.load import load_dataset
 from iwae.errors import ConfigError, DataError
 from sweeps.data_sets import prepare_data
-from sweeps.plan import draw_plan
-from sweeps.spec import SweepSpec, load_spec
-from sweeps.surroundings import PATH_VARIABLES, make_environment_absolute, with_data_found
-from tracking.records import TrialState
+from sweeps.plan.plan import draw_plan
+from sweeps.spec.spec import SweepSpec, load_spec
+from sweeps.spec.surroundings import PATH_VARIABLES, make_environment_absolute, with_data_found
+from tracking.records.records import TrialState
 
 SPEC = """
 name: mine

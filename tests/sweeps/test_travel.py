@@ -3,10 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from iwae import yaml
-from sweeps.travel import pack, pack_sweep
-from tracking import provenance
-from tracking.sources import PACKAGES
+from iwae.config import yaml
+from sweeps.machines.package import pack, pack_sweep
+from tracking.provenance import provenance
+from tracking.provenance.sources import PACKAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ def test_code_that_travelled_says_where_it_comes_from(tmp_path: Path) -> None:
     pack(tmp_path)
     pack_sweep(tmp_path, {"name": "x"})
     assert yaml.load((tmp_path / "spec.yaml").read_text()) == {"name": "x"}
-    code = "import json, tracking.provenance as p; print(json.dumps([p.__file__, p.code()]))"
+    code = "import json, tracking.provenance.provenance as p; print(json.dumps([p.__file__, p.code()]))"
     shown = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
         env={"PATH": "/usr/bin:/bin"},

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from iwae.data import Dataset
-from sweeps import desk
-from sweeps.outcomes import UNSTORED
-from sweeps.trial import IwaeTrial
-from tracking.data_set import DataSet
-from tracking.folder import Folder
-from tracking.records import PlannedTrial, TrialState
-from tracking.sessions import Session
-from tracking.storage import SweepStorage
+from iwae.data.dataset import Dataset
+from sweeps.execution import trial_files as desk
+from sweeps.execution.trial import IwaeTrial
+from sweeps.execution.trial_files import UNSTORED
+from tracking.files.folder import Folder
+from tracking.records.data_set import DataSet
+from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.sessions import Session
+from tracking.storage.sweep import SweepStorage
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_storage_that_fails_is_not_the_trials_failure(
 # The limit leaves room for half of a minibatch's activations, not for all of them.
 LIMITED = """
 import json, resource, sys
-from sweeps.trial import IwaeTrial
+from sweeps.execution.trial import IwaeTrial
 options = json.loads(sys.argv[1])
 trial = IwaeTrial({**options, "planned": json.dumps(options["planned"])})
 import torch

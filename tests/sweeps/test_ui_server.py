@@ -11,7 +11,7 @@ import psutil
 import pytest
 from workplace import Workplace
 
-from sweeps.ui import mlflow_server
+from sweeps.cli.ui import mlflow_server
 
 SEARCH = "api/2.0/mlflow/experiments/search?max_results=1"
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sweeps.cli import main
+from sweeps.cli.entry import main
 
 WRONG = [
     (["bogus"], r"no such command 'bogus'.*\(see `sweeps --help`\)"),

@@ -10,10 +10,10 @@ import pytest
 from ray import cloudpickle
 from workplace import Workplace, deterministic
 
-from sweeps.imports import take
-from sweeps.travel import pack
-from sweeps.worker import trainable
-from tracking import sources
+from sweeps.execution.worker import trainable
+from sweeps.machines.package import pack
+from sweeps.process.imports import take
+from tracking.provenance import sources
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # A worker: what Ray sends arrives, and the class says which code it found.
@@ -32,7 +32,7 @@ print(json.dumps({"before": loaded, "refused": refused, "iwae": iwae.__file__}))
 def fakes(folder: Path) -> Path:
     """What issue 8 found in people's folders: another checkout, an empty package, one that raises."""
     for name, text in {
-        "iwae/__init__.py": "", "iwae/evaluation.py": "evaluate = lambda *_, **__: -30.0",
+        "iwae/__init__.py": "", "iwae/evaluation/evaluate.py": "evaluate = lambda *_, **__: -30.0",
         "sweeps/__init__.py": "raise RuntimeError('not the sweeps that was started')",
     }.items():  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,10 +68,12 @@ def test_a_worker_takes_the_drivers_code_from_behind_others(sent: Path, tmp_path
 
 def test_a_worker_with_other_code_names_the_file(sent: Path, tmp_path: Path) -> None:
     pack(tmp_path / "packed")
-    file = tmp_path / "packed" / "iwae" / "evaluation.py"
+    file = tmp_path / "packed" / "iwae" / "errors.py"
     file.write_text(file.read_text() + "# edited\n")
     refused = worker(sent, tmp_path / "packed")["refused"]
-    assert refused.endswith(f" has other code than the driver: iwae/evaluation.py in {tmp_path / 'packed'}")
+    assert refused.endswith(
+        f" has other code than the driver: iwae/errors.py in {tmp_path / 'packed'}"
+    )
 
 
 def test_a_worker_without_the_drivers_code_says_so(sent: Path, tmp_path: Path) -> None:
@@ -81,10 +83,10 @@ def test_a_worker_without_the_drivers_code_says_so(sent: Path, tmp_path: Path) -
 
 def test_what_a_package_raises_at_import_is_the_workers_message(tmp_path: Path) -> None:
     pack(tmp_path)
-    (tmp_path / "sweeps" / "desk.py").write_text("raise OSError('libnvidia.so: no such file')")
+    (tmp_path / "sweeps" / "execution" / "trial_files.py").write_text("raise OSError('libnvidia.so: no such file')")
     code = (
-        "import sys; from pathlib import Path; from sweeps.worker import refusal\n"
-        "from tracking.sources import manifest\n"
+        "import sys; from pathlib import Path; from sweeps.execution.worker import refusal\n"
+        "from tracking.provenance.sources import manifest\n"
         "print(refusal(manifest(Path(sys.argv[1]))))"
     )
     done = subprocess.run(
@@ -133,13 +135,13 @@ def test_other_packages_in_the_working_folder_and_on_pythonpath_change_nothing(
 
 
 OTHER = """
-import sweeps.travel
-from sweeps.cli import main
-pack = sweeps.travel.pack
+import sweeps.machines.package
+from sweeps.cli.entry import main
+pack = sweeps.machines.package.pack
 def edit(folder):
     pack(folder)
-    (folder / "iwae" / "evaluation.py").write_text("evaluate = None")
-sweeps.travel.pack = edit
+    (folder / "iwae" / "errors.py").write_text("evaluate = None")
+sweeps.machines.package.pack = edit
 main()
 """
 
@@ -152,6 +154,6 @@ def test_other_code_in_the_workers_ends_the_sweep_with_one_line(tmp_path: Path) 
     assert done.returncode == 1, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "has other code" in line]
     assert line.startswith("error: a worker on ")
-    assert "than the driver: iwae/evaluation.py in " in line
+    assert "than the driver: iwae/errors.py in " in line
     assert line.endswith("then `sweeps resume small`")
     assert [trial.attempts for trial in place.storage().record().trials] == [()] * 4

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tracking.folder import Folder
-from tracking.storage import SweepStorage
+from tracking.files.folder import Folder
+from tracking.storage.sweep import SweepStorage
 
 SPEC = """
 name: small

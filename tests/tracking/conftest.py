@@ -5,7 +5,7 @@ import pytest
 from hand_made import Sweep
 from trained import train_sweep
 
-from tracking.storage import SweepStorage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from iwae.config import TrainConfig
-from tracking.checkpoint import Checkpoint
-from tracking.folder import Folder
-from tracking.records import EpochRecord, PlannedTrial
-from tracking.storage import SweepStorage
+from iwae.config.train import TrainConfig
+from tracking.files.folder import Folder
+from tracking.records.records import EpochRecord, PlannedTrial
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
 
 EPOCHS = 4
 STARTED = 1_700_000_000.0

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import torch
 
+from iwae import serving as served_module
 from iwae.errors import DataError, RecordError
-from iwae.trainer import load
-from tracking import served as served_module
-from tracking.records import SweepRecord
-from tracking.served import ServedModel
-from tracking.storage import SweepStorage
+from iwae.model.weights import load
+from iwae.serving import ServedModel
+from tracking.records.records import SweepRecord
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

@@ -9,11 +9,11 @@ from hand_made import Sweep, history
 from safetensors.numpy import save
 from test_seals import rewritten
 
-from tracking.checkpoint import Checkpoint
-from tracking.records import TrialState
-from tracking.storage import SweepStorage
+from tracking.records.records import TrialState
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 def content(folder: Path) -> dict[Path, bytes]:

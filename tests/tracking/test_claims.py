@@ -7,7 +7,7 @@ import pytest
 from hand_made import Sweep
 
 from iwae.errors import RecordError
-from tracking import claims
+from tracking.runs import claims
 from tracking.store import RunStore
 
 

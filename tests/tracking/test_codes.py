@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from tracking import sources
-from tracking.codes import code_of, note
-from tracking.records import SweepRecord
-from tracking.report.caveats_of_trials import codes
+from tracking.provenance import sources
+from tracking.provenance.codes import code_of, note
+from tracking.records.records import SweepRecord
+from tracking.report.words.trials import codes
 from tracking.reproduction import reproduce
-from tracking.storage import SweepStorage
-from tracking.verification import storage_faults
+from tracking.storage.sweep import SweepStorage
+from tracking.verification.storage import storage_faults
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def storage(trained: SweepStorage) -> SweepStorage:
 @pytest.fixture
 def other(storage: SweepStorage) -> dict[str, Any]:
     """The code of a driver whose evaluation was edited."""
-    files = {**storage.record().code["sources"]["files"], "iwae/evaluation.py": "0" * 64}
+    files = {**storage.record().code["sources"]["files"], "iwae/evaluation/evaluate.py": "0" * 64}
     return {
         **storage.record().code,
         "diff": "+x",
@@ -47,7 +47,7 @@ def test_a_later_drivers_code_is_kept_and_told_and_belongs_to_its_trials(
     storage: SweepStorage, other: dict[str, Any]
 ) -> None:
     (line,) = note(storage, 7, other)
-    assert line.startswith("code: iwae/evaluation.py changed since the sweep began: ")
+    assert line.startswith("code: iwae/evaluation/evaluate.py changed since the sweep began: ")
     record = under(storage.record(), 1, 7, other)
     assert code_of(storage, record, record.trials[0]) == record.code
     assert code_of(storage, record, record.trials[1])["sources"] == other["sources"]
@@ -82,7 +82,7 @@ def test_a_reproduction_names_the_files_of_the_code_that_changed(
     """Also of an installed copy without a commit: the files' hashes know."""
     record = under(storage.record(), 1, 2, other)
     result = reproduce(record, record.trials[1], ran=other)
-    assert result.explanation.endswith("; the code is not the same: iwae/evaluation.py")
+    assert result.explanation.endswith("; the code is not the same: iwae/evaluation/evaluate.py")
     assert result.changed["code_sha256"][0] == other["sources"]["sha256"]
     lost = reproduce(record, record.trials[1], ran={})
     assert lost.explanation.endswith("; the code is not the same: which files differ is not recorded")

@@ -12,12 +12,12 @@ from hand_made import planned
 from lossy_proxy import LossyProxy, lossy_proxy
 
 from iwae.errors import RecordError
-from tracking import bucket, lease
-from tracking.bucket import Bucket
-from tracking.faults import storage_faults
-from tracking.mending import mend
-from tracking.records import TrialState
-from tracking.storage import SweepStorage
+from tracking.files import bucket, lease
+from tracking.files.bucket import Bucket
+from tracking.records.records import TrialState
+from tracking.storage.sweep import SweepStorage
+from tracking.verification.mend import mend
+from tracking.verification.storage import storage_faults
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ import pytest
 import torch
 from hand_made import EPOCHS, Sweep, history
 
-from iwae.config import DataConfig
-from iwae.data import Dataset
-from tracking.checkpoint import Checkpoint
-from tracking.contents import OtherDataError, measured_on, other_data, refuse_changed, refuse_other
-from tracking.data_set import DataSet
-from tracking.decided import Decided
-from tracking.report.caveats_of_trials import repeated_images
-from tracking.report.tables import tables
+from iwae.config.data import DataConfig
+from iwae.data.dataset import Dataset
+from tracking.analysis.configurations import tables
+from tracking.records.contents import OtherDataError, measured_on, other_data, refuse_changed, refuse_other
+from tracking.records.data_set import DataSet
+from tracking.report.words.trials import repeated_images
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.manifest import Decided
 
 DIGITS = DataConfig(name="digits")
 OURS, OTHER = "ab" * 32, "cd" * 32  # the first is what `hand_made` says that every attempt was trained on

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from iwae.errors import RecordError
-from tracking import uris
+from tracking.addresses import uris
 from tracking.store import RunStore
 
 ODD_NAMES = ["a%41b", "q?mark", "h#ash", "sp ace é", "50% off"]

@@ -9,9 +9,10 @@ from hand_made import Sweep
 
 from iwae.errors import RecordError
 from sweeps.deletion import delete
-from tracking.folder import Folder
-from tracking.sessions import Session
-from tracking.storage import SweepStorage, sweeps_in
+from tracking.files.folder import Folder
+from tracking.storage.sessions import Session
+from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep_files import sweeps_in
 from tracking.store import RunStore
 
 
@@ -162,7 +163,7 @@ def test_a_driver_that_begins_while_a_deletion_begins_is_seen(
     begun: list[Session] = []
 
     def begin_late(storage: SweepStorage) -> None:
-        from tracking.deletion import begin_deletion
+        from tracking.storage.deletion import begin_deletion
 
         begun.append(Session(SweepStorage(storage.files, "tiny"), "resume"))
         begin_deletion(storage)

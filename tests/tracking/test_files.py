@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from bucket_server import BUCKET, CREDENTIALS, bucket_server
 
-from tracking import lease
-from tracking.bucket import Bucket
-from tracking.files import Files, StorageError
-from tracking.folder import Folder
+from tracking.files import lease
+from tracking.files.bucket import Bucket
+from tracking.files.files import Files, StorageError
+from tracking.files.folder import Folder
 
 
 @pytest.fixture(scope="module")

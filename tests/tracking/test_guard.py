@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from tracking.guard import Guard
+from tracking.mlflow.guard import Guard
 
 TOKEN = "made-for-this-server"
 SECRET = "the owner's file"

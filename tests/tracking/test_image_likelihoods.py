@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from iwae.binarization import evaluation_pixels
-from iwae.data import Dataset
+from iwae.data.dataset import Dataset
+from iwae.data.pixels import evaluation_pixels
 from iwae.errors import RecordError
-from iwae.trainer import Trainer
-from tracking.checkpoint import Checkpoint
-from tracking.image_likelihoods import paired_test, read_likelihoods
-from tracking.storage import SweepStorage
+from iwae.trainer.trainer import Trainer
+from tracking.records.image_likelihoods import paired_test, read_likelihoods
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
 
 
 def arrays(log_p: np.ndarray, pixels: str = "ab", num_samples: int = 1000) -> dict[str, np.ndarray]:

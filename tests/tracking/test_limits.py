@@ -3,7 +3,7 @@ import hashlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracking.limits import MAX_RUN_NAME, stored
+from tracking.mlflow.limits import MAX_RUN_NAME, stored
 
 
 def test_a_short_text_stays_as_it_is():

@@ -6,9 +6,9 @@ import pytest
 from hand_made import Sweep
 
 from iwae.errors import RecordError
-from tracking.faults import storage_faults
-from tracking.mending import mend
-from tracking.records import TrialState
+from tracking.records.records import TrialState
+from tracking.verification.mend import mend
+from tracking.verification.storage import storage_faults
 
 
 def half(content: bytes) -> bytes:

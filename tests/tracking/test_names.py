@@ -1,9 +1,10 @@
 import pytest
 
 from iwae.errors import ConfigError
-from tracking.folder import Folder
-from tracking.names import check_name, is_name
-from tracking.storage import SweepStorage, sweeps_in
+from tracking.files.folder import Folder
+from tracking.records.names import check_name, is_name
+from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep_files import sweeps_in
 
 NO_NAMES = [
     "",

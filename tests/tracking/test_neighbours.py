@@ -13,11 +13,12 @@ from hand_made import Sweep
 from rich.console import Console
 
 from iwae.errors import RecordError
-from sweeps.cost import seconds_per_flop
-from sweeps.overview import show_status, show_sweeps, status_json, sweeps_json
-from sweeps.spec import load_spec
-from tracking.folder import Folder
-from tracking.storage import SweepStorage
+from sweeps.plan.forecast import seconds_per_flop
+from sweeps.screen.status import show_status, show_sweeps
+from sweeps.spec.spec import load_spec
+from sweeps.status import status_json, sweeps_json
+from tracking.files.folder import Folder
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 NOBODY = 65534

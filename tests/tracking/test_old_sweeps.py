@@ -13,16 +13,16 @@ import pytest
 from rich.console import Console
 
 from iwae.errors import RecordError
-from sweeps import lifecycle
-from tracking.faults import storage_faults
-from tracking.folder import Folder
-from tracking.provenance import environment
-from tracking.publication import make_report, publish
-from tracking.report.tables import best
+from sweeps import sweep as lifecycle
+from tracking.analysis.winner import best
+from tracking.files.folder import Folder
+from tracking.provenance.provenance import environment
+from tracking.publish import make_report, publish
 from tracking.reproduction import reproduce
-from tracking.storage import SweepStorage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
+from tracking.verification.storage import storage_faults
 
 ARCHIVE = Path(__file__).parent / "fixtures" / "old-sweep.tar.xz"
 # As the version that made it printed them.

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hand_made import Sweep
 
-from tracking.carry_over import NOTE, their_note
+from tracking.mlflow.mapping import Point
+from tracking.runs.carry_over import NOTE, their_note
 from tracking.store import RunStore
-from tracking.verification import verify
-from tracking.view import Point
+from tracking.verification.runs import verify
 
 OWN_TAGS = {NOTE: "look at this one", "team": "vision", "mlflow.runName": "my favourite"}
 OWN_FILES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from iwae.errors import RecordError
-from tracking.places import open_storage, same_place
+from tracking.files.places import open_storage, same_place
 
 
 def test_each_way_to_write_a_folder_gives_one_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ import numpy
 import pytest
 import torch
 
-from tracking.provenance import code, code_identity, differences, environment
+from tracking.provenance.provenance import code, code_identity, differences, environment
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -140,5 +140,7 @@ def test_another_patch_is_another_code():
 
 def test_workers_import_provenance_without_mlflow_or_plotting():
     names = "('mlflow', 'matplotlib', 'plotly', 'ray')"
-    program = f"import sys, tracking.provenance; sys.exit(any(name in sys.modules for name in {names}))"
+    program = (
+        f"import sys, tracking.provenance.provenance; sys.exit(any(name in sys.modules for name in {names}))"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

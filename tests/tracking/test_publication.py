@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tracking.folder import Folder
-from tracking.publication import publish, publish_if_missing
-from tracking.records import TrialState
-from tracking.sessions import Session
-from tracking.storage import SweepStorage
+from tracking.files.folder import Folder
+from tracking.publish import publish, publish_if_missing
+from tracking.records.records import TrialState
+from tracking.storage.sessions import Session
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 @pytest.fixture

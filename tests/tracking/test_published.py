@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from trained import train_sweep
 
-from tracking.folder import Folder
-from tracking.publication import publish
-from tracking.storage import SweepStorage
+from tracking.files.folder import Folder
+from tracking.publish import publish
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def model_weights(project: Path, store: RunStore) -> None:
 
 
 def model_code(project: Path, store: RunStore) -> None:
-    alter(artifact(project, "models/*/artifacts/code/iwae/model.py"))
+    alter(artifact(project, "models/*/artifacts/code/iwae/model/vae.py"))
 
 
 def model_gone(project: Path, store: RunStore) -> None:
@@ -102,7 +102,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (table_in_storage, "storage: report/tradeoff.csv is not what was published"),
     (answer, "does not hold the answer"), (counts, "sweeps.trials.COMPLETE = 400: must be 4"),
     (best_run, "sweeps.best_run_id = another"), (model_weights, "data/model.safetensors of the logged model"),
-    (model_code, "code/iwae/model.py of the logged model"), (model_gone, "is gone"),
+    (model_code, "code/iwae/model/vae.py of the logged model"), (model_gone, "is gone"),
     (figure_gone, "lacks the artifact figures/"), (note_gone, "report/published.json is missing"),
     (note_altered, "report/published.json is torn or was altered"),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from iwae.errors import RecordError
-from tracking import reach
+from tracking.addresses import reach
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from hand_made import EPOCHS, Sweep, wait_until
 
-from tracking import view
-from tracking.recorder import Recorder, SweepReader
-from tracking.storage import SweepStorage
+from tracking.mlflow import mapping as view
+from tracking.recorder import Recorder
+from tracking.storage.incremental import SweepReader
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 class Server:
@@ -112,7 +113,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(
 
 
 def test_an_error_artifact_is_removed_from_a_server_too(tmp_path: Path, server: Server):
-    from tracking.records import TrialState
+    from tracking.records.records import TrialState
 
     sweep = Sweep(tmp_path / "storage", name="retried")
     store = RunStore(server.uri).open(create=True)

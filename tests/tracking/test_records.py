@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 from hand_made import EPOCHS, Sweep, planned
 
-from iwae.config import TrainConfig
-from tracking.records import PlannedTrial, TrialRecord, TrialState
+from iwae.config.train import TrainConfig
+from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 
 
 def test_seeds_are_replicates_of_one_configuration():

@@ -17,14 +17,14 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 
-from iwae.config import TrainConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import RecordError, RefusedError
-from tracking.limits import MAX_PARAM, MAX_RUN_NAME
+from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME
 from tracking.recorder import Recorder
-from tracking.records import PlannedTrial, TrialState
-from tracking.storage import SweepStorage
+from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 @pytest.fixture

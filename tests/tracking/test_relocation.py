@@ -11,12 +11,12 @@ import pytest
 from trained import train_sweep
 
 from iwae.errors import RecordError
-from tracking.folder import Folder
-from tracking.publication import publish
+from tracking.files.folder import Folder
+from tracking.publish import publish
 from tracking.reproduction import reproduce
-from tracking.storage import SweepStorage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 def store_of(project: Path) -> RunStore:

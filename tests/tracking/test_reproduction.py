@@ -9,14 +9,15 @@ import pytest
 import torch
 from trained import plan
 
-from iwae.config import TrainConfig
-from iwae.epoch_metrics import redefined, trained_otherwise
+from iwae.config.train import TrainConfig
 from iwae.errors import RecordError
-from iwae.trainer import Trainer
+from iwae.trainer.metrics import redefined, trained_otherwise
+from iwae.trainer.trainer import Trainer
 from tracking.comparison import compare
-from tracking.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.files.places import open_storage
+from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.reproduction import judge, reproduce
-from tracking.storage import SweepStorage, open_storage
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 

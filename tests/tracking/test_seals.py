@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hand_made import Sweep
 
-from tracking.faults import storage_faults
-from tracking.mending import mend
-from tracking.records import TrialState
-from tracking.storage import SweepStorage
+from tracking.records.records import TrialState
+from tracking.storage.sweep import SweepStorage
+from tracking.verification.mend import mend
+from tracking.verification.storage import storage_faults
 
 EDITS = 100
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iwae.errors import RecordError
-from tracking import secrets
-from tracking.database import require_server
-from tracking.secrets import address, command, masked, without_secrets_of
-from tracking.storage import open_storage
-from tracking.uris import refuse_password, resolve_tracking_uri
+from tracking.addresses import secrets
+from tracking.addresses.secrets import address, command, masked, without_secrets_of
+from tracking.addresses.uris import refuse_password, resolve_tracking_uri
+from tracking.connection.database import require_server
+from tracking.files.places import open_storage
 
 FORMS = {
     "database": "postgresql://user:{pw}@host:5432/db",
@@ -175,7 +175,7 @@ def test_the_value_of_a_secret_variable_is_masked_wherever_it_is(monkeypatch: py
 
 def test_our_own_sources_look_like_no_secrets() -> None:
     """Else the recorded patch of honest work would not apply."""
-    root = Path(secrets.__file__).resolve().parents[1]
+    root = Path(secrets.__file__).resolve().parents[2]
     hits = {
         f"{path.relative_to(root)}: {line.strip()}"
         for package in ("iwae", "tracking", "sweeps")

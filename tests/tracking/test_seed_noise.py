@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from tracking.comparison import FALSE_ALARMS, JUDGED
-from tracking.seed_noise import quantile, tolerance
+from tracking.statistics.seed_noise import quantile, tolerance
 
 CONFIDENCE = 1 - FALSE_ALARMS / len(JUDGED)
 SWEEPS = 4000

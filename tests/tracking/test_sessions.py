@@ -8,13 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iwae.config import TrainConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import RecordError
-from tracking import sessions
-from tracking.folder import Folder
-from tracking.records import PlannedTrial, TrialState
-from tracking.sessions import SILENT_SECONDS, Session, is_alive, live_session, stop_leftovers
-from tracking.storage import SweepStorage
+from tracking.files.folder import Folder
+from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage import sessions
+from tracking.storage.sessions import SILENT_SECONDS, Session, is_alive, live_session, stop_leftovers
+from tracking.storage.sweep import SweepStorage
 
 SESSION = {
     "command": "x", "pid": 1, "process_started": 0.0, "started": 0.0, "ended": None, "outcome": None,
@@ -48,8 +48,8 @@ def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage)
 
 def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
     code = (
-        "import sys; from tracking.sessions import Session;"
-        "from tracking.places import open_storage; from tracking.storage import SweepStorage;"
+        "import sys; from tracking.storage.sessions import Session;"
+        "from tracking.files.places import open_storage; from tracking.storage.sweep import SweepStorage;"
         "s = Session(SweepStorage(open_storage(sys.argv[1]), 'sweep'), 'x'); s.__enter__();"
         "print('on', flush=True);"
         "import time; time.sleep(60)"

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from iwae.errors import RecordError
-from tracking import sources
+from tracking.provenance import sources
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("iwae/model.py", "tracking/report/html.py", "sweeps/specs/one.yaml"):
+    for name in ("iwae/model/vae.py", "tracking/report/page/html.py", "sweeps/specs/one.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_manifest_has_each_source_file_and_its_sha256(folder: Path) -> None:
     assert sources.manifest(folder) == {
         name: hashlib.sha256(name.encode()).hexdigest()
-        for name in ("iwae/model.py", "sweeps/specs/one.yaml", "tracking/report/html.py")
+        for name in ("iwae/model/vae.py", "sweeps/specs/one.yaml", "tracking/report/page/html.py")
     }
 
 
@@ -37,7 +37,7 @@ def test_what_is_no_source_does_not_count(folder: Path, name: str) -> None:
 
 def test_an_edited_added_moved_or_removed_file_is_another_code(folder: Path) -> None:
     seen = {sources.digest(sources.manifest(folder))}
-    file = folder / "iwae" / "model.py"
+    file = folder / "iwae" / "noise.py"
     file.write_text("edited")
     seen.add(sources.digest(sources.manifest(folder)))
     (folder / "iwae" / "added.py").write_text("")

@@ -13,11 +13,13 @@ import pytest
 from hand_made import EPOCHS, STARTED, Sweep, history
 
 from iwae.errors import RecordError
-from tracking.checkpoint import Checkpoint
-from tracking.folder import Folder
-from tracking.records import EpochRecord, TrialState
-from tracking.storage import SweepStorage, open_storage, sweeps_in
-from tracking.stored_pictures import StoredPictures
+from tracking.files.folder import Folder
+from tracking.files.places import open_storage
+from tracking.records.records import EpochRecord, TrialState
+from tracking.report.stills.stored_pictures import StoredPictures
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep_files import sweeps_in
 
 
 def unit_files(sweep: Sweep, index: int = 0) -> list[str]:
@@ -168,8 +170,8 @@ def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
     # The writer rewrites one unit as fast as it can; whenever it is killed, what lies there is whole.
     key = sweep.plan[0].key
     program = (
-        "from tracking.checkpoint import Checkpoint\n"
-        "from tracking.storage import SweepStorage, open_storage\n"
+        "from tracking.storage.checkpoint import Checkpoint\n"
+        "from tracking.storage.sweep import SweepStorage, open_storage\n"
         f"storage = SweepStorage(open_storage({sweep.storage.files.uri!r}), 'tiny')\n"
         "for n in range(10**6):\n"
         f"    storage.write_checkpoint({key!r}, Checkpoint(n, (), state=bytes(2_000_000)))\n"

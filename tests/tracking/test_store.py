@@ -13,12 +13,12 @@ from hand_made import EPOCHS, METRICS, STARTED, Sweep, history
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import RecordError
-from tracking.client import Client, Run
-from tracking.records import TrialState
-from tracking.spec_hash import spec_sha256
+from tracking.addresses.uris import resolve_tracking_uri
+from tracking.mlflow.client import Client, Run
+from tracking.records.records import TrialState
+from tracking.records.spec_hash import spec_sha256
 from tracking.store import RunStore
-from tracking.uris import resolve_tracking_uri
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 def rows(database: Path, query: str, *values: object) -> list[tuple]:
@@ -355,7 +355,7 @@ def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path):
 
 
 def test_importing_the_store_loads_no_mlflow():
-    code = "import sys, tracking.store, tracking.provenance; sys.exit('mlflow' in sys.modules)"
+    code = "import sys, tracking.store, tracking.provenance.provenance; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

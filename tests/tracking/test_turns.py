@@ -7,13 +7,13 @@ import pytest
 from hand_made import Sweep
 
 from iwae.errors import RecordError
-from tracking import turns
-from tracking.folder import Folder
+from tracking.files.folder import Folder
 from tracking.recorder import Recorder
-from tracking.records import SweepRecord
-from tracking.storage import SweepStorage
+from tracking.records.records import SweepRecord
+from tracking.storage import turns
+from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 def finish(sweep: Sweep) -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from iwae.errors import RecordError
+from tracking.addresses.uris import refuse_password, resolve_tracking_uri, shown
 from tracking.store import RunStore
-from tracking.uris import refuse_password, resolve_tracking_uri, shown
 
 
 @pytest.mark.parametrize(

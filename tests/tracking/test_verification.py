@@ -14,11 +14,11 @@ from hand_made import EPOCHS, STARTED, Sweep, history, planned
 from safetensors.numpy import save
 
 from iwae.errors import RecordError
-from tracking.checkpoint import Checkpoint
-from tracking.records import TrialState
-from tracking.sessions import machine
+from tracking.records.records import TrialState
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sessions import machine
 from tracking.store import RunStore
-from tracking.verification import verify
+from tracking.verification.runs import verify
 
 
 def change(database: Path, query: str) -> None:
@@ -414,7 +414,7 @@ def test_trials_added_to_the_plan_are_no_fault(recorded: Sweep, store: RunStore)
 
 
 def test_verify_of_an_unknown_sweep_names_the_known_ones(recorded: Sweep, store: RunStore):
-    from tracking.storage import SweepStorage
+    from tracking.storage.sweep import SweepStorage
 
     with pytest.raises(RecordError, match=r"no sweep nothing in .* \(there: tiny\)"):
         verify(SweepStorage(recorded.storage.files, "nothing"), store)

@@ -8,12 +8,12 @@ import zipfile
 import pytest
 from hand_made import Sweep
 
-from tracking.checkpoint import Checkpoint
-from tracking.decided import ZIP, Decided
-from tracking.faults import storage_faults
-from tracking.files import StorageError
-from tracking.mending import mend
-from tracking.records import TrialState
+from tracking.files.files import StorageError
+from tracking.records.records import TrialState
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.manifest import ZIP, Decided
+from tracking.verification.mend import mend
+from tracking.verification.storage import storage_faults
 
 BITS = 300
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from iwae.config import TrainConfig
-from iwae.data import load_dataset
-from iwae.trainer import Trainer
-from tracking.checkpoint import Checkpoint
-from tracking.folder import Folder
-from tracking.provenance import code, environment
-from tracking.records import EpochRecord, PlannedTrial
-from tracking.storage import SweepStorage
+from iwae.config.train import TrainConfig
+from iwae.data.load import load_dataset
+from iwae.trainer.trainer import Trainer
+from tracking.files.folder import Folder
+from tracking.provenance.provenance import code, environment
+from tracking.records.records import EpochRecord, PlannedTrial
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
 
 BASE = {
     "data": {"name": "digits", "num_train": 200},

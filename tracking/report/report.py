@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracking.records import SweepRecord
-from tracking.report.analysis import Analysis, analyse
-from tracking.report.caveats import caveats
-from tracking.report.grids import Pair, Pictures, markup, pairs, save
-from tracking.report.headline import headline
-from tracking.report.page import page
-from tracking.report.serial import to_csv, to_json
-from tracking.report.stills import draw_tradeoff
-from tracking.report.summary import summary
-from tracking.report.tables import tables
+from tracking.analysis.analysis import Analysis, analyse
+from tracking.analysis.configurations import tables
+from tracking.records.records import SweepRecord
+from tracking.report.files import to_csv, to_json
+from tracking.report.page.grids import Pair, Pictures, markup, pairs, save
+from tracking.report.page.page import page
+from tracking.report.stills.tradeoff import draw_tradeoff
+from tracking.report.words.caveats import caveats
+from tracking.report.words.headline import headline
+from tracking.report.words.summary import summary
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from iwae.config import TrainConfig
-from tracking.records import EpochRecord, PlannedTrial, SweepRecord, TrialRecord, TrialState
+from iwae.config.train import TrainConfig
+from tracking.records.records import EpochRecord, PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 FIXED, PER_SAMPLE = 8.6, 0.024  # seconds of an epoch: t = 8.6 + .024 K
 NUM_TRAIN = 50_000

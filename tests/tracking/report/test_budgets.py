@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from iwae.config import TrainConfig
-from tracking.records import EpochRecord
-from tracking.report.budgets import against_lowest, broken_off, budget, moment, read
-from tracking.report.strata import Stratum, strata
-from tracking.report.tables import tables
+from iwae.config.train import TrainConfig
+from tracking.analysis.configurations import tables
+from tracking.analysis.equal_budgets import against_lowest, broken_off, budget, moment, read
+from tracking.analysis.strata import Stratum, strata
+from tracking.records.records import EpochRecord
 
 
 def with_curve(trial, seconds, nlls):

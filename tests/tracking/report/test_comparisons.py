@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tracking.report.comparisons import common_spread, compare
+from tracking.statistics.comparisons import common_spread, compare
 
 
 def test_one_comparison_of_equal_seeds_has_students_quantile_of_the_fewer_degrees():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tracking.report.comparisons import compare
+from tracking.statistics.comparisons import compare
 
 SWEEPS = 400
 MOST = 0.05 + 3 * math.sqrt(0.05 * 0.95 / SWEEPS)  # three standard errors: it is asked 15 times

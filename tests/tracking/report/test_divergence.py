@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from tracking.records import TrialState
-from tracking.report.divergence import coin, divergence
-from tracking.report.tables import tables
+from tracking.analysis.configurations import tables
+from tracking.analysis.divergence import coin, divergence
+from tracking.records.records import TrialState
 
 
 def test_a_coin_for_each_pixel_costs_ln_2_nats(make):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tracking.records import TrialState
-from tracking.report.analysis import analyse
-from tracking.report.comparisons import compare
-from tracking.report.gains import against_best, gains
-from tracking.report.headline import headline
-from tracking.report.strata import strata
-from tracking.report.tables import tables
-from tracking.report.timing import adjusted_fit, stratum_fit
+from tracking.analysis.analysis import analyse
+from tracking.analysis.configurations import tables
+from tracking.analysis.gains import against_best, gains
+from tracking.analysis.strata import strata
+from tracking.analysis.time_fit import adjusted_fit, stratum_fit
+from tracking.records.records import TrialState
+from tracking.report.words.headline import headline
+from tracking.statistics.comparisons import compare
 
 
 def test_successive_ks_and_the_whole_range_are_one_family(make):

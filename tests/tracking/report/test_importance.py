@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from tracking.report.factorial import Factorial
-from tracking.report.fanova import INTERACTIONS
-from tracking.report.importance import chance, chance_of_all, importance
-from tracking.report.tables import tables
+from tracking.analysis.configurations import tables
+from tracking.analysis.fanova import INTERACTIONS
+from tracking.analysis.importance import chance, chance_of_all, importance
+from tracking.statistics.factorial import Factorial
 
 KS, DS = (1, 5, 20, 50), (5, 10, 20)
 K_EFFECT, D_EFFECT = np.array([-1.5, -0.5, 0.5, 1.5])[:, None], np.array([-1.0, 0.0, 1.0])[None, :]

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from tracking.report.analysis import analyse
-from tracking.report.caveats import caveats
-from tracking.report.looks import looks_of
-from tracking.report.tables import tables
+from tracking.analysis.analysis import analyse
+from tracking.analysis.configurations import tables
+from tracking.analysis.looks import looks_of
+from tracking.report.words.caveats import caveats
 
 
 def session(ended, outcome="finished"):

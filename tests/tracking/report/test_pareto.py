@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.report.pareto import pareto_front
+from tracking.statistics.pareto import pareto_front
 
 SMALL = st.integers(0, 6).map(float)  # few values, so that ties happen
 

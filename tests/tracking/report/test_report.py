@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from tracking.records import TrialState
+from tracking.records.records import TrialState
 from tracking.report.report import write_report
 
 CSV_COLUMNS = (

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tracking.report.analysis import Analysis, analyse
-from tracking.report.headline import headline
-from tracking.report.samples import flips, too_few, turned_round
-from tracking.report.tables import tables
+from tracking.analysis.analysis import Analysis, analyse
+from tracking.analysis.configurations import tables
+from tracking.report.words.headline import headline
+from tracking.report.words.samples import flips, too_few, turned_round
 
 
 def analysed(make: Any, *finals: tuple[int, float, float], mc_error: float = 0.02, **base: int) -> Analysis:

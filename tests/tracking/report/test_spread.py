@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from tracking.report.spread import bar, beyond, dots, note, possible, view
-from tracking.report.tables import tables
+from tracking.analysis.configurations import tables
+from tracking.report.charts.spread import bar, beyond, dots, note, possible, view
 
 
 def configuration(make, values, column="test/active_units"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tracking.report.statistics import pooled_variance, ratio_interval, t_interval, t_quantile
+from tracking.statistics.intervals import pooled_variance, ratio_interval, t_interval, t_quantile
 
 
 def test_interval_over_seeds_is_scipys():

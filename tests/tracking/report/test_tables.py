@@ -2,10 +2,11 @@ import pytest
 import torch
 from scipy import stats
 
-from iwae.data import load_dataset
-from tracking.records import TrialState
-from tracking.report.strata import strata
-from tracking.report.tables import best, tables
+from iwae.data.load import load_dataset
+from tracking.analysis.configurations import tables
+from tracking.analysis.strata import strata
+from tracking.analysis.winner import best
+from tracking.records.records import TrialState
 
 
 def final(make, k, seed, val, test):

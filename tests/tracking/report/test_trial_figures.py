@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tracking.records import TrialState
-from tracking.report.tiles import tiled
-from tracking.report.trial_figures import write_trial_figures
+from tracking.records.records import TrialState
+from tracking.report.stills.tiles import tiled
+from tracking.report.stills.trial import write_trial_figures
 
 
 def test_a_trial_gets_its_grids_and_its_curves(make, tmp_path):

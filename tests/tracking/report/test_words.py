@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from tracking.report.comparisons import Difference
-from tracking.report.words import listing, measured, nats, number, signed, times
+from tracking.report.words.numbers import listing, measured, nats, number, signed, times
+from tracking.statistics.comparisons import Difference
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,14 @@
+from .data import Binarization as Binarization
+from .data import DataConfig as DataConfig
+from .evaluation import EvaluationConfig as EvaluationConfig
+from .model import ModelConfig as ModelConfig
+from .objective import ObjectiveConfig as ObjectiveConfig
+from .optimizer import OptimizerConfig as OptimizerConfig
+from .schedules import AnnealingConfig as AnnealingConfig
+from .schedules import CosineRate as CosineRate
+from .schedules import CyclicalAnnealing as CyclicalAnnealing
+from .schedules import NoAnnealing as NoAnnealing
+from .schedules import StagedRate as StagedRate
+from .schedules import WarmUp as WarmUp
+from .train import TrainConfig as TrainConfig
+from .train import flatten as flatten

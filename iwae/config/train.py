@@ -1,0 +1,163 @@
+"""TrainConfig: everything that decides what a trial computes, and nothing else.
+
+Every limit is checked here, and a wrong value gets one line: "`path`: value is not allowed: must be ...".
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from iwae.config import yaml
+from iwae.config.data import DataConfig
+from iwae.config.evaluation import EVALUATION_DEFAULTS, EvaluationConfig
+from iwae.config.limits import Count
+from iwae.config.model import ModelConfig
+from iwae.config.objective import ObjectiveConfig
+from iwae.config.optimizer import OptimizerConfig
+from iwae.config.part import Part, PartError, parse
+from iwae.config.schedules import (
+    AnnealingConfig,
+    CyclicalAnnealing,
+    NoAnnealing,
+    StagedRate,
+    WarmUp,
+)
+
+# The key of a trial does not depend on where it ran.
+RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size"})
+
+
+class TrainConfig(Part):
+    """One training run, complete: same configuration, device kind and threads, same bits.
+
+    Attributes:
+        seed: of initialization, shuffling, binarization and posterior noise.
+        device: ``auto`` takes CUDA where there is one; not part of the key.
+        threads: PyTorch's intra-op threads; null leaves them as they are; not part of the key.
+        chunk_size: images that one forward and backward pass holds in memory; their gradients are summed, so
+            that only the last bits of a step differ; null takes the minibatch whole; not part of the key.
+    """
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    annealing: AnnealingConfig = NoAnnealing(name="none")
+    optimizer: OptimizerConfig = OptimizerConfig()
+    batch_size: Count = 100
+    num_epochs: Count = 50
+    evaluation: EvaluationConfig = EvaluationConfig()
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1, le=10**5)
+    chunk_size: Count | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_evaluation_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        data = values.get("data", {})
+        name = data.get("name") if isinstance(data, Mapping) else getattr(data, "name", None)
+        given = values.get("evaluation", {})
+        if not isinstance(given, Mapping):
+            return values
+        filled = {**(EVALUATION_DEFAULTS.get(name, {}) if isinstance(name, str) else {}), **given}
+        few, final = EvaluationConfig.model_fields["few_num_samples"].default, filled.get("final_num_samples")
+        if "few_num_samples" not in given and isinstance(final, int):
+            filled["few_num_samples"] = min(filled.get("few_num_samples", few), max(final, 1))
+        return {**values, "evaluation": filled}
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        data, model, annealing = self.data, self.model, self.annealing
+        if model.likelihood == "gaussian" and data.binarization != "none":
+            raise PartError(
+                "model.likelihood", "gaussian", "bernoulli on binary data, or data.binarization none"
+            )
+        if model.likelihood == "bernoulli" and data.binarization == "none" and data.name != "npz":
+            raise PartError(
+                "data.binarization", "none", f"dynamic, fixed or threshold: {data.name} has gray pixels"
+                " and a Bernoulli likelihood needs 0 or 1",
+            )  # fmt: skip
+        if isinstance(annealing, WarmUp) and annealing.warmup_epochs > self.num_epochs:
+            raise PartError(
+                "annealing.warmup_epochs", annealing.warmup_epochs, f"<= num_epochs ({self.num_epochs})"
+            )
+        if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
+            raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
+        if self.objective.name == "vae" and getattr(annealing, "target", "beta") != "beta":
+            raise PartError(
+                "annealing.target", "entropy_weight", "beta when objective.name is vae: its KL is analytic"
+            )
+        if self.chunk_size is not None and self.objective.free_bits > 0:
+            raise PartError(
+                "chunk_size",
+                self.chunk_size,
+                "null with free bits: they need the minibatch's mean KL",
+            )
+        schedule = self.optimizer.schedule
+        if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
+            raise PartError(
+                "optimizer.schedule.epochs", list(schedule.epochs),
+                f"at least num_epochs ({self.num_epochs}) in all",
+            )  # fmt: skip
+        return self
+
+    @classmethod
+    def parse(cls, values: Any, path: str = "") -> Self:
+        """The configuration in ``values``.
+
+        Args:
+            values: a mapping, as from YAML or JSON.
+            path: what stands before every path in an error, for example ``base``.
+
+        Raises:
+            ConfigError: a key is unknown, or a value is not allowed.
+        """
+        return parse(cls, values, path)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """The configuration in a YAML (or JSON) document."""
+        return cls.parse(yaml.load(text))
+
+    def to_yaml(self) -> str:
+        """The complete configuration, defaults included, as YAML."""
+        return yaml.dump(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The complete configuration, defaults included, as plain JSON data."""
+        return self.model_dump(mode="json")
+
+    def canonical_json(self) -> str:
+        """Sorted JSON without fields that equal their defaults and those that say where it runs."""
+        values = self.model_dump(mode="json", exclude_defaults=True, exclude=set(RUNTIME_FIELDS))
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: the identity of a trial, seed included."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def configuration_key(self) -> str:
+        """The key without the seed: the identity of what seeds are replicates of."""
+        return self.model_copy(update={"seed": type(self).model_fields["seed"].default}).key
+
+    def flat(self) -> dict[str, Any]:
+        """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``."""
+        return flatten(self.to_dict())
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings under dotted paths."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat

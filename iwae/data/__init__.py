@@ -1,0 +1,5 @@
+"""Data sets as bytes: read, split, and made into pixels."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

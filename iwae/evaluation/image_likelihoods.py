@@ -1,0 +1,33 @@
+"""log p̂ of every image of the final evaluation, as arrays: what a paired test over images needs."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from iwae.evaluation.evaluation import Evaluation
+
+
+def image_likelihoods(
+    num_samples: int, evaluated: Mapping[str, tuple[Tensor, Evaluation]]
+) -> dict[str, np.ndarray]:
+    """The numbers of each image of each split.
+
+    Args:
+        num_samples: K of the evaluation.
+        evaluated: by split, its bytes ``[N, X]`` and what was measured on them.
+
+    Returns:
+        ``num_samples``, and for each split ``<split>_log_p`` (float64 ``[N]``, nats), ``<split>_mc_error``
+        (float32 ``[N]``, nats, the standard error over the noise; left out with one sample) and
+        ``<split>_pixels`` (SHA-256 of the images: two trials with the same one saw the same pixels).
+    """
+    arrays: dict[str, np.ndarray] = {"num_samples": np.array(num_samples)}
+    for split, (images, evaluation) in evaluated.items():
+        arrays[f"{split}_log_p"] = evaluation.log_p.numpy()
+        if evaluation.mc_error is not None:
+            arrays[f"{split}_mc_error"] = evaluation.mc_error.float().numpy()
+        content = np.ascontiguousarray(images.cpu().numpy())
+        arrays[f"{split}_pixels"] = np.array(hashlib.sha256(content.tobytes()).hexdigest())
+    return arrays

@@ -1,0 +1,5 @@
+"""Models: what gives log-densities of pixels and latents."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

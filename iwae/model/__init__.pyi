@@ -1,0 +1,5 @@
+from .densities import LogDensities as LogDensities
+from .densities import Posterior as Posterior
+from .vae import VAE as VAE
+from .weights import load as load
+from .weights import save_weights as save_weights

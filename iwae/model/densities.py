@@ -1,0 +1,33 @@
+"""The terms of a log-weight, and the Gaussian posterior."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class LogDensities(NamedTuple):
+    """The terms of the log-weight log p(x|z) + log p(z) − log q(z|x), in nats.
+
+    Attributes:
+        log_p_x_given_z: ``[K, B]``.
+        log_p_z: ``[K, B]``.
+        log_q_z_given_x: ``[K, B]``.
+        kl: analytic KL(q(z_d|x) ‖ p(z_d)), ``[B, D]``; None for a posterior that has none.
+    """
+
+    log_p_x_given_z: Tensor
+    log_p_z: Tensor
+    log_q_z_given_x: Tensor
+    kl: Tensor | None
+
+
+class Posterior(NamedTuple):
+    """q(z|x), a Gaussian with a diagonal covariance: mean and log σ, each ``[B, D]``."""
+
+    mean: Tensor
+    log_std: Tensor
+
+    def kl(self) -> Tensor:
+        """½ (μ² + σ² − log σ² − 1) for every image and latent, ``[B, D]``."""
+        return 0.5 * (self.mean.square() + torch.exp(2 * self.log_std) - 1) - self.log_std

@@ -1,0 +1,116 @@
+"""What a trainer yields, under the names that MLflow shows."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from iwae.config.train import TrainConfig
+from iwae.evaluation.evaluation import Evaluation
+from iwae.evaluation.gradient_snr import GradientSnr
+from iwae.model.vae import MIN_LEARNED_LOG_STD
+
+# Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
+DEFINITIONS = 2
+# Names whose numbers of an earlier version are not those of version 2: the SNR was the mean of clamped ratios
+# (under `fixed` at pixels that were not trained on), a Gaussian's bits had no byte, and some are new.
+_GRADIENT = ("gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor")
+_NEW = (
+    "gradient/encoder_snr_floor", "gradient/decoder_snr_floor", "val/nll_final_mc_error", "test/nll_mc_error",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What was measured after an epoch.
+
+    Attributes:
+        epoch: completed epochs, from 1.
+        metrics: values under their MLflow names; likelihoods in nats, times in seconds.
+        wall_time: seconds since the Unix epoch.
+    """
+
+    epoch: int
+    metrics: dict[str, float]
+    wall_time: float
+
+
+class Progress(NamedTuple):
+    """Where a trainer is: ``phase`` is ``training``, ``evaluating`` or ``final evaluation``.
+
+    ``epoch`` counts completed epochs, ``fraction`` the optimizer steps of the whole training,
+    ``phase_fraction`` the current epoch's steps or the current evaluation.
+    """
+
+    phase: str
+    epoch: int
+    num_epochs: int
+    fraction: float
+    phase_fraction: float
+
+
+def validation_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """The metrics of an epoch's evaluation."""
+    return {
+        "val/nll": evaluation.nll,
+        "val/nll_stderr": evaluation.nll_stderr,
+        "val/active_units": float(evaluation.active_units),
+        "val/ess": evaluation.ess,
+    }
+
+
+def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | None) -> dict[str, float]:
+    """The metrics of the final evaluation."""
+    metrics = {
+        "val/nll_final": validation.nll,
+        "val/nll_final_stderr": validation.nll_stderr,
+        "val/nll_final_few": validation.nll_few,
+        "test/nll": test.nll,
+        "test/nll_stderr": test.nll_stderr,
+        "test/nll_few": test.nll_few,
+        "test/elbo": test.elbo,
+        "test/bits_per_dim": test.bits_per_dim,
+        "test/active_units": float(test.active_units),
+        "test/active_units_kl": float(test.active_units_kl),
+        "test/ess": test.ess,
+    }
+    for name, error in (("val/nll_final", validation.nll_mc_error), ("test/nll", test.nll_mc_error)):
+        if error is not None:
+            metrics[f"{name}_mc_error"] = error
+    if snr is not None:
+        metrics["gradient/encoder_snr"] = snr.encoder
+        metrics["gradient/decoder_snr"] = snr.decoder
+        metrics["gradient/encoder_snr_floor"] = snr.encoder_floor
+        metrics["gradient/decoder_snr_floor"] = snr.decoder_floor
+        metrics["gradient/snr_floor"] = max(snr.encoder_floor, snr.decoder_floor)
+    return metrics
+
+
+def trained_otherwise(recorded: int, config: TrainConfig) -> str:
+    """Why a record of an earlier version was trained otherwise than today; empty where it was not.
+
+    Args:
+        recorded: its version of ``DEFINITIONS``.
+        config: what was trained.
+    """
+    model = config.model
+    if recorded >= DEFINITIONS:
+        return ""
+    if model.likelihood == "bernoulli" and model.output_bias == "train_mean":
+        if config.data.binarization == "threshold":
+            return "the output bias started at the mean of the gray pixels, not of the rounded ones"
+    elif model.observation_std != "learned" and math.log(model.observation_std) < MIN_LEARNED_LOG_STD:
+        return f"observation_std {model.observation_std:g} was replaced by 9.1e-4, and is used as it is"
+    return ""
+
+
+def redefined(recorded: int, config: TrainConfig) -> frozenset[str]:
+    """The final numbers of a trial that mean something else now than when they were recorded.
+
+    Args:
+        recorded: the version of the definitions then.
+        config: the trial's.
+    """
+    if recorded >= DEFINITIONS:
+        return frozenset()
+    bits = {"test/bits_per_dim"} if config.model.likelihood == "gaussian" else set()
+    return frozenset({*_GRADIENT, *_NEW, *bits})

@@ -1,0 +1,188 @@
+"""The optimizer steps of a training run, and everything they depend on."""
+
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from iwae.annealing import AnnealingSchedule
+from iwae.config.optimizer import OptimizerConfig
+from iwae.config.schedules import CosineRate, StagedRate
+from iwae.config.train import TrainConfig
+from iwae.data.pixels import intensities, minibatch
+from iwae.errors import NonFiniteError
+from iwae.model.densities import LogDensities
+from iwae.model.vae import VAE
+from iwae.objectives import objectives
+from iwae.randomness import generator
+
+# Summed over images while an epoch trains, in the order in which a NaN is looked for.
+TERMS = ("log_p_x_given_z", "log_p_z", "log_q_z_given_x", "kl", "bound", "objective")
+
+
+class Optimization:
+    """Steps of one run; its state says where inside an epoch it is.
+
+    Args:
+        config: of the run.
+        model: what is trained, on its device.
+        images: resident training bytes ``[N, X]`` on the same device.
+
+    Attributes:
+        epoch: completed epochs.
+        batch: steps done in the current epoch.
+        steps_per_epoch: the last, smaller minibatch counted.
+        num_steps: of the whole training.
+    """
+
+    def __init__(self, config: TrainConfig, model: VAE, images: Tensor) -> None:
+        self.epoch = 0
+        self.batch = 0
+        self.steps_per_epoch = math.ceil(len(images) / config.batch_size)
+        self.num_steps = self.steps_per_epoch * config.num_epochs
+        self.annealing = AnnealingSchedule(config)
+        self._config, self._model, self._images = config, model, images
+        self._optimizer = build_optimizer(config.optimizer, model.parameters())
+        self._data_generator = generator(config.seed, "data", images.device)
+        self._noise_generator = generator(config.seed, "noise", images.device)
+        self._permutation: Tensor | None = None
+        self._sums = torch.zeros(len(TERMS), dtype=torch.float64, device=images.device)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps done."""
+        return self.epoch * self.steps_per_epoch + self.batch
+
+    def weights(self, steps: int) -> dict[str, float]:
+        """β and λ of the objective after so many steps."""
+        weights = {"beta": self._config.objective.beta, "entropy_weight": 1.0}
+        weights[self.annealing.target] = self.annealing(steps / self.num_steps)
+        return weights
+
+    def warm_up(self) -> None:
+        """A step that changes nothing: what a process does only once does not count as training seconds."""
+        config = self._config
+        x = intensities(self._images[: config.batch_size])[: config.chunk_size]
+        noise = torch.zeros(config.objective.num_samples, len(x), config.model.latent_dim, device=x.device)
+        terms = self._model.log_densities(x, len(noise), noise=noise)
+        torch.autograd.backward(objectives.objective(config.objective, terms).sum())
+        self._optimizer.zero_grad()
+
+    def step(self) -> None:
+        """One optimizer step on the next minibatch of the epoch."""
+        config = self._config
+        x = minibatch(self._next_images(), config.data.binarization, self._data_generator)
+        weights = self.weights(self.steps)
+        at_one = weights == {"beta": 1.0, "entropy_weight": 1.0} and config.objective.free_bits == 0
+        self._optimizer.zero_grad()
+        for part, noise in self.chunks(x, self._noise_generator):
+            terms = self._model.log_densities(
+                part, config.objective.num_samples, noise=noise, generator=self._noise_generator
+            )
+            total = objectives.objective(config.objective, terms, **weights).sum()
+            torch.autograd.backward(-total / len(x) if config.optimizer.reduction == "mean" else -total)
+            self._add(terms, total.detach(), at_one)
+        if config.optimizer.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
+        rate = learning_rate(config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.step()
+        self.batch += 1
+
+    def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, D]``.
+
+        Drawn for all images first, the noise is the same as without chunks; one chunk draws its own (None).
+        """
+        size = self._config.chunk_size
+        if size is None or size >= len(x):
+            yield x, None
+            return
+        shape = self._config.objective.num_samples, len(x), self._config.model.latent_dim
+        noise = torch.randn(shape, generator=source, device=x.device, dtype=x.dtype)
+        yield from zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True)
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means over the epoch's images of every term, nats; a smaller minibatch counts by its size.
+
+        Raises:
+            NonFiniteError: a term or a parameter is NaN or infinite.
+        """
+        means = dict(zip(TERMS, (self._sums / len(self._images)).tolist(), strict=True))
+        sums = torch.stack([p.detach().sum() for p in self._model.parameters()]).tolist()
+        names = [f"parameter {name}" for name, _ in self._model.named_parameters()]
+        for term, value in (*means.items(), *zip(names, sums, strict=True)):
+            if not math.isfinite(value):
+                raise NonFiniteError(self.epoch + 1, term, value)
+        return means
+
+    def end_epoch(self) -> None:
+        """The next step starts a new epoch."""
+        self.epoch, self.batch, self._permutation = self.epoch + 1, 0, None
+        self._sums.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position, parameters, optimizer, generators, sums; a copy."""
+        return copy.deepcopy(
+            {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "permutation": self._permutation,
+                "sums": self._sums,
+                "model": dict(self._model.state_dict()),
+                "optimizer": self._optimizer.state_dict(),
+                "data_generator": self._data_generator.get_state(),
+                "noise_generator": self._noise_generator.get_state(),
+            }
+        )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from ``state``."""
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        permutation = state["permutation"]
+        self._permutation = None if permutation is None else permutation.to(self._images.device, copy=True)
+        self._sums.copy_(state["sums"])
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._data_generator.set_state(state["data_generator"].cpu())
+        self._noise_generator.set_state(state["noise_generator"].cpu())
+
+    def _next_images(self) -> Tensor:
+        if self._permutation is None:
+            self._permutation = torch.randperm(
+                len(self._images), generator=self._data_generator, device=self._images.device
+            )
+        size = self._config.batch_size
+        return self._images.index_select(0, self._permutation[self.batch * size : (self.batch + 1) * size])
+
+    @torch.no_grad()
+    def _add(self, terms: LogDensities, objective: Tensor, at_one: bool) -> None:
+        """Adds the sums over a chunk; at weight 1 the objective is the bound."""
+        bound = objective if at_one else objectives.bound(self._config.objective, terms).sum()
+        assert terms.kl is not None
+        sampled = torch.stack(terms[:3]).sum((1, 2)) / terms.log_p_z.shape[0]
+        self._sums += torch.cat((sampled, torch.stack((terms.kl.sum(), bound, objective))))
+
+
+def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
+    """Adam in one fused kernel, on the CPU too."""
+    return torch.optim.Adam(parameters, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+
+
+def learning_rate(config: OptimizerConfig, step: int, steps_per_epoch: int, num_steps: int) -> float:
+    """The rate of optimizer step ``step``, from 0, of ``num_steps``."""
+    schedule = config.schedule
+    if isinstance(schedule, StagedRate):
+        epoch = step // steps_per_epoch
+        for length, factor in zip(schedule.epochs, schedule.factors, strict=True):
+            if epoch < length:
+                return config.lr * factor
+            epoch -= length
+        raise AssertionError("the stages last as long as training does")
+    if isinstance(schedule, CosineRate):
+        falling = 0.5 * (1 + math.cos(math.pi * step / max(1, num_steps - 1)))
+        return config.lr * (schedule.final_factor + (1 - schedule.final_factor) * falling)
+    return config.lr

@@ -1,0 +1,287 @@
+"""Trains one configuration: Trainer(config).epochs() yields what was measured after every epoch."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
+from iwae.data.load import load_dataset, suit
+from iwae.data.pixels import evaluation_pixels, intensities, resident
+from iwae.errors import ConfigError, NonFiniteError, RecordError, Stopped
+from iwae.evaluation.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
+from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
+from iwae.evaluation.image_likelihoods import image_likelihoods
+from iwae.model.vae import VAE
+from iwae.model.weights import load as load
+from iwae.model.weights import weights_bytes
+from iwae.noise import refuse_shared_noise
+from iwae.objectives import objectives
+from iwae.randomness import generator
+from iwae.trainer.machine import keep_freed_memory, peak_memory_bytes, reset_peak_memory
+from iwae.trainer.metrics import EpochMetrics, Progress, final_metrics, validation_metrics
+from iwae.trainer.optimization import Optimization
+from iwae.trainer.stopwatch import Stopwatch
+
+__all__ = ["EpochMetrics", "Progress", "Stopped", "Trainer", "load"]
+
+
+class FinalEvaluation(NamedTuple):
+    """What is measured once, at the end.
+
+    Attributes:
+        metrics: by MLflow name; likelihoods in nats.
+        images: log p̂ of every image, as ``iwae.evaluation.image_likelihoods`` lays it out.
+    """
+
+    metrics: dict[str, float]
+    images: dict[str, np.ndarray]
+
+
+class Trainer:
+    """One training run, from wherever its state is to the end.
+
+    Same configuration, device kind and threads: same bits, interrupted and resumed or not.
+
+    Args:
+        config: what to train.
+        dataset: the data set, where the caller has it already; None loads the one that ``config`` names.
+
+    Attributes:
+        device: where the model and the data lie.
+        model: what is trained.
+        dataset: its bytes on the device.
+
+    Raises:
+        DataError: the data set cannot be loaded, or does not suit the likelihood.
+        ConfigError: the device is not there, or the evaluation has more samples than noise for them.
+    """
+
+    def __init__(self, config: TrainConfig, dataset: Dataset | None = None) -> None:
+        self.config = config
+        keep_freed_memory()
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        self.device = _device(config.device)
+        self.dataset = (load_dataset(config.data) if dataset is None else dataset).to(self.device)
+        binarization = config.data.binarization
+        suit(self.dataset, config)
+        self._train = resident(self.dataset.train, binarization, "train")
+        self.model = VAE(
+            config.model,
+            self.dataset.num_pixels,
+            generator=generator(config.seed, "initialization"),
+            # A Bernoulli sample has the mean of its intensities; rounded pixels have another one.
+            train_pixels=self._train if binarization == "threshold" else self.dataset.train,
+        ).to(self.device)
+        self._refuse_shared_noise()
+        self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
+        self._optimization = Optimization(config, self.model, self._train)
+        self._stopwatch = Stopwatch(self.device)
+        reset_peak_memory(self.device)
+        self._stop = threading.Event()
+        self._phase, self._evaluated = "training", 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Completed epochs."""
+        return self._optimization.epoch
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps done."""
+        return self._optimization.steps
+
+    @property
+    def timing_shared(self) -> bool:
+        """Whether training had to share its cores: its seconds are then no measurement of its cost."""
+        return self._stopwatch.contended
+
+    @property
+    def progress(self) -> Progress:
+        """Where the trainer is; may be read from another thread."""
+        phase, epoch, batch = self._phase, self._optimization.epoch, self._optimization.batch
+        per_epoch = self._optimization.steps_per_epoch
+        done = min(1.0, (epoch * per_epoch + batch) / self._optimization.num_steps)
+        in_phase = batch / per_epoch if phase == "training" else self._evaluated
+        return Progress(phase, epoch, self.config.num_epochs, done, in_phase)
+
+    def stop(self) -> None:
+        """Ends ``epochs()`` or ``finish()`` at the next step or block; may be called from another thread.
+
+        ``state_dict()`` then holds the position, and a trainer that loads it goes on as if nothing had been.
+        """
+        self._stop.set()
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        """Trains the epochs that are left, and yields after each. Returns early after ``stop()``.
+
+        Raises:
+            NonFiniteError: a term or a parameter became NaN or infinite, found at the end of its epoch.
+        """
+        self._optimization.warm_up()
+        while self.epoch < self.config.num_epochs:
+            try:
+                self._train_epoch()
+                metrics = self._epoch_metrics()
+            except Stopped:
+                return
+            self._optimization.end_epoch()
+            self._stopwatch.epoch_seconds = 0.0
+            yield EpochMetrics(self.epoch, metrics, time.time())
+
+    def finish(self) -> dict[str, float]:
+        """The numbers of the final evaluation, under MLflow names.
+
+        Raises:
+            Stopped: after ``stop()``; call it again on a trainer that loads this one's state.
+            NonFiniteError: a log-weight is NaN or infinite.
+        """
+        return self.final_evaluation().metrics
+
+    def final_evaluation(self) -> FinalEvaluation:
+        """The final evaluation. The only place that measures on test data.
+
+        Raises:
+            Stopped: after ``stop()``; call it again on a trainer that loads this one's state.
+            NonFiniteError: a log-weight is NaN or infinite.
+        """
+        config = self.config.evaluation
+        test = evaluation_pixels(self.dataset.test, self.config.data.binarization, "test")
+        splits = {"validation": self._validation, "test": test}
+        shown = {split: pixels[: config.final_num_images] for split, pixels in splits.items()}
+        evaluated = {
+            split: (images, self._evaluate(images, config.final_num_samples, split))
+            for split, images in shown.items()
+        }
+        snr = self._gradient_snr(config.snr_num_draws) if config.snr_num_draws > 0 else None
+        return FinalEvaluation(
+            final_metrics(evaluated["validation"][1], evaluated["test"][1], snr),
+            image_likelihoods(config.final_num_samples, evaluated),
+        )
+
+    def weights(self) -> bytes:
+        """The model as the content of a safetensors file; ``load`` reads it."""
+        return weights_bytes(self.model, self.config)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that the rest of the training depends on, for ``torch.load(weights_only=True)``."""
+        return {
+            **self._identity(),
+            "optimization": self._optimization.state_dict(),
+            "stopwatch": self._stopwatch.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from ``state``.
+
+        Raises:
+            RecordError: the state is of another configuration, data set or kind of device.
+        """
+        for name, ours in self._identity().items():
+            if state[name] != ours:
+                raise RecordError(f"the saved state has another {name}: {state[name]}, not {ours}")
+        self._optimization.load_state_dict(state["optimization"])
+        self._stopwatch.load_state_dict(state["stopwatch"])
+
+    def _identity(self) -> dict[str, str]:
+        """What a state must agree in: bits are the same only on the same kind of device."""
+        return {
+            "trial key": self.config.key,
+            "data hash": self.dataset.content_hash,
+            "device": self.device.type,
+        }
+
+    def _refuse_shared_noise(self) -> None:
+        config, chunk = self.config.evaluation, SAMPLES_PER_CHUNK[self.device.type]
+        size = max(len(self.dataset.validation), len(self.dataset.test))
+        curve, final = (min(size, most or size) for most in (config.num_images, config.final_num_images))
+        refuse_shared_noise("evaluation.num_samples", curve, config.num_samples, chunk)
+        refuse_shared_noise("evaluation.final_num_samples", final, config.final_num_samples, chunk)
+
+    def _train_epoch(self) -> None:
+        """The steps of the current epoch that are left."""
+        self._phase = "training"
+        with self._stopwatch.running():
+            while self._optimization.batch < self._optimization.steps_per_epoch:
+                if self._stop.is_set():
+                    raise Stopped
+                self._optimization.step()
+
+    def _epoch_metrics(self) -> dict[str, float]:
+        optimization, seconds = self._optimization, self._stopwatch.epoch_seconds
+        means = optimization.epoch_means()
+        target = optimization.annealing.target
+        metrics = {
+            "train/bound": means["bound"],
+            "train/objective": means["objective"],
+            "train/kl": means["kl"],
+            "train/reconstruction": means["log_p_x_given_z"],
+            f"annealing/{target}": optimization.weights(optimization.steps - 1)[target],
+            "time/train_seconds": self._stopwatch.train_seconds,
+            "time/epoch_seconds": seconds,
+            "throughput/examples_per_second": len(self.dataset.train) / seconds,
+        }
+        config, epoch = self.config.evaluation, self.epoch + 1
+        if epoch % config.every == 0 or epoch == self.config.num_epochs:
+            images = self._validation[: config.num_images]
+            metrics |= validation_metrics(self._evaluate(images, config.num_samples, "validation"))
+        metrics["system/peak_memory_bytes"] = float(peak_memory_bytes(self.device))
+        return metrics
+
+    def _evaluate(self, images: Tensor, num_samples: int, split: str) -> Evaluation:
+        final = self.epoch == self.config.num_epochs
+        self._phase, self._evaluated = "final evaluation" if final else "evaluating", 0.0
+
+        def report(fraction: float) -> None:
+            self._evaluated = fraction
+
+        few = self.config.evaluation.few_num_samples
+        try:
+            return evaluate(
+                self.model, images, num_samples, few_num_samples=few, purpose=split,
+                stopped=self._stop.is_set, progress=report,
+            )  # fmt: skip
+        except NonFiniteError as error:
+            epoch = self.epoch if final else self.epoch + 1
+            raise NonFiniteError(epoch, error.term, error.value) from None
+
+    def _gradient_snr(self, num_draws: int) -> GradientSnr:
+        """Of the objective at its end weight, at the first images trained on; of dynamic ones one sample."""
+        config = self.config
+        first = self._train[: config.batch_size]
+        x = intensities(evaluation_pixels(first, config.data.binarization, "gradient"))
+        source = generator(config.seed, "gradient", self.device)
+        weights = self._optimization.weights(self._optimization.num_steps)
+
+        def per_image(part: Tensor, noise: Tensor | None) -> Tensor:
+            num_samples = config.objective.num_samples
+            terms = self.model.log_densities(part, num_samples, noise=noise, generator=source)
+            return objectives.objective(config.objective, terms, **weights)
+
+        def draw() -> Tensor:
+            if self._stop.is_set():
+                raise Stopped
+            parts = list(self._optimization.chunks(x, source))
+            if len(parts) == 1:
+                return per_image(*parts[0]).mean()
+            # What a chunk holds for the gradient is computed again when the gradient needs it.
+            return torch.cat([checkpoint(per_image, *part, use_reentrant=False) for part in parts]).mean()
+
+        groups = {"encoder": self.model.encoder, "decoder": self.model.decoder}
+        parameters = {name: list(part.parameters()) for name, part in groups.items()}
+        return gradient_snr(parameters, (draw for _ in range(num_draws)), num_draws)
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device", "cuda is not allowed: must be cpu or auto, there is no CUDA device here")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

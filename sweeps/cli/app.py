@@ -1,0 +1,247 @@
+"""What the commands share: the app, options, where storage and tracking store are, how a session ends."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from iwae.errors import RecordError
+from sweeps.process import signals
+
+if TYPE_CHECKING:
+    from sweeps.cluster.jobs import Cluster
+    from tracking.files.files import Files
+    from tracking.storage.sweep import SweepStorage
+    from tracking.store import RunStore
+
+app = typer.Typer(
+    name="sweeps", invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Hyperparameter sweeps of importance weighted autoencoders: how much training time is a larger
+    K worth?
+
+    `sweeps run quickstart` trains 24 small models in about two minutes; `sweeps ui` opens the result.""",
+)  # fmt: skip
+
+# Names and messages hold brackets: none is markup.
+err = Console(stderr=True, markup=False, emoji=False)
+_stopped_in_order = False
+# In a pipe nothing is cut off at the width of a terminal that is not there.
+out = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, markup=False, emoji=False)
+
+LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
+
+
+def checked_name(parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """A sweep's name from the command line, before anything else is looked at."""
+    from tracking.records.names import check_name
+
+    where = parameter.opts[0] if parameter.param_type_name == "option" else "NAME"
+    return None if value is None else check_name(value, where)
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The sweep's name (`sweeps list` shows them).", callback=checked_name
+    ),
+]
+NewName = Annotated[
+    str | None,
+    typer.Option("--name", help="The sweep's name, unique in the tracking store.", callback=checked_name),
+]
+Spec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a ready spec (see `sweeps specs`).")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        help="MLflow tracking store: a server or a database. Default: MLFLOW_TRACKING_URI, else mlflow.db"
+        " in this folder.",
+        show_default=False,
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the sweeps' files lie: a folder or s3://bucket/prefix. Default: SWEEPS_STORAGE, else"
+        " ./sweeps-storage.",
+        show_default=False,
+    ),
+]
+
+
+def _set_option(what: str, examples: str) -> Any:
+    return typer.Option(
+        "--set", metavar="PATH=VALUE", show_default=False, help=f"{what}; may be repeated: `{examples}`."
+    )
+
+
+# What a command accepts decides its example.
+Set = Annotated[
+    list[str] | None,
+    _set_option("Override a value of the spec", "--set base.num_epochs=20 --set 'search.seeds=[0, 1]'"),
+]
+SetMore = Annotated[
+    list[str] | None,
+    _set_option(
+        "What is added: the whole new list of seeds or grid values, or more trials",
+        "--set 'search.seeds=[0, 1, 2, 3]'",
+    ),
+]
+SetAgain = Annotated[
+    list[str] | None,
+    _set_option(
+        "Change budget, resources or tracking", "--set budget.wall_clock=2h --set resources.max_concurrent=1"
+    ),
+]
+SetConfig = Annotated[
+    list[str] | None,
+    _set_option(
+        "Override a value of the run's training configuration",
+        "--set objective.num_samples=50 --set num_epochs=20",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="A running Ray cluster, for example `auto` on its head.", show_default=False),
+]
+ClusterUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="URL", show_default=False,
+        help="The dashboard of a Ray cluster, http://HOST:8265. Default: RAY_API_SERVER_ADDRESS.",
+    ),
+]  # fmt: skip
+
+
+@app.callback()
+def sweeps(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """What `sweeps` does without a command: help, or its version."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"sweeps {version_of('iwae-sweeps')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
+    """Print a session's result and leave with its exit code."""
+    from sweeps.result import SweepResult
+    from sweeps.screen.results import result_json, show_result
+
+    assert isinstance(result, SweepResult)
+    signals.ignore()  # all is done and stored: what is left is to say so
+    if as_json:
+        print_json(result_json(result, store.tracking_uri))
+    show_result(result, err if as_json else out)
+    if result.outcome == "interrupted":
+        interrupted_in_order()
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def interrupted_in_order() -> NoReturn:
+    """Leave with exit code 130, once it was said what that means."""
+    global _stopped_in_order
+    _stopped_in_order = True
+    raise typer.Exit(130)
+
+
+def was_stopped_in_order() -> bool:
+    """Whether the command already said that it was interrupted."""
+    return _stopped_in_order
+
+
+def print_json(values: object) -> None:
+    """One object on standard output."""
+    import json
+
+    sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
+
+
+def files_of(storage: str | None) -> "Files":
+    """The storage in use, after it answered.
+
+    Raises:
+        RecordError: it does not answer: no such bucket, no credentials.
+    """
+    from tracking.files.files import StorageError
+    from tracking.files.places import open_storage
+
+    files = open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
+    try:
+        files.names("")
+    except StorageError as error:
+        raise RecordError(str(error)) from None
+    return files
+
+
+def sweep_of(storage: str | None, name: str) -> "SweepStorage":
+    """The sweep of this name, which must be there."""
+    from tracking.storage.sweep import SweepStorage
+
+    sweep = SweepStorage(files_of(storage), name)
+    sweep.spec()
+    return sweep
+
+
+def experiment_of(sweep: "SweepStorage") -> str:
+    """The MLflow experiment that its spec names."""
+    from sweeps.spec.spec import SweepSpec
+
+    return SweepSpec.parse(sweep.spec()).tracking.experiment
+
+
+def store_of(uri: str | None, experiment: str | None = None) -> "RunStore":
+    """The tracking store in use, not opened yet."""
+    from tracking.addresses.uris import refuse_password, resolve_tracking_uri
+    from tracking.store import RunStore
+
+    if uri is not None:
+        refuse_password(uri)
+    uri = resolve_tracking_uri(uri)
+    return RunStore(uri) if experiment is None else RunStore(uri, experiment)
+
+
+def open_store(
+    uri: str | None, experiment: str | None, *, create: bool = False, reading: bool = False
+) -> "RunStore":
+    """The tracking store in use, opened."""
+    return store_of(uri, experiment).open(create=create, reading=reading)
+
+
+def open_if_there(uri: str | None, *, reading: bool = False) -> "RunStore | None":
+    """The tracking store, or None where no database was made yet."""
+    from tracking.addresses.uris import sqlite_path
+
+    store = store_of(uri)
+    if store.tracking_uri.startswith("sqlite:") and not sqlite_path(store.tracking_uri).exists():
+        return None
+    return store.open(reading=reading)
+
+
+def cluster_of(url: str | None) -> "Cluster | None":
+    """The cluster that was given or that the environment names, after it answered; None without one.
+
+    Raises:
+        RecordError: nobody answers there, it is no Ray, or the token is missing or wrong.
+    """
+    from sweeps.cluster.client import cluster_address, readable_token
+
+    address = cluster_address(url)
+    if address is None:
+        return None
+    from sweeps.cluster.jobs import Cluster
+
+    if (warning := readable_token()) is not None:
+        err.print(warning, soft_wrap=True, highlight=False)
+    return Cluster(address)

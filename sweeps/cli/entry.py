@@ -1,0 +1,60 @@
+"""The command line: parsing and dispatch only.
+
+Standard output holds results (with `--json`, one object and nothing else); everything else goes to standard
+error. Exit codes: 0 done, 1 the work failed, 2 bad input and nothing was started, 130 interrupted.
+"""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from iwae.errors import SweepError, UserError
+from sweeps.cli.app import app, err, was_stopped_in_order
+from sweeps.cli.usage import UsageProblem, one_line
+from sweeps.process import (
+    account,
+    signals,
+    streams,
+)
+from tracking.addresses.reach import keep_loopback_direct
+
+
+def main() -> NoReturn:
+    """The entry point: exit codes and one-line errors."""
+    streams.never_fail()
+    signals.end_in_order()
+    keep_loopback_direct()
+    account.complete()
+    try:
+        code = app(prog_name="sweeps", standalone_mode=False) or 0
+        # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.
+        if code == 130 and not was_stopped_in_order():
+            err.print("interrupted", highlight=False)
+    except KeyboardInterrupt:
+        code = 130
+    except typer.Abort:
+        err.print()  # after the question
+        code = _failed("not confirmed: nothing was done (--yes does not ask)", 1)
+    except UsageProblem as problem:
+        code = _failed(one_line(problem), 2)
+    except UserError as error:
+        code = _failed(str(error), 2)
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        code = _failed(f"{where}{error.strerror or error}", 1)
+    except SweepError as error:
+        code = _failed(str(error), 1)
+    finally:
+        signals.ignore()
+    if (why := streams.refused_output()) is not None:
+        code = _failed(f"standard output: {why}: the result could not be written", code or 1)
+    sys.exit(code)
+
+
+def _failed(what: str, code: int) -> int:
+    from tracking.addresses.secrets import masked
+
+    what, _ = masked(what)  # a library's own words may quote an address
+    print(f"error: {' '.join(what.split())}", file=sys.stderr)  # noqa: T201
+    return code

@@ -1,0 +1,236 @@
+"""The commands of a sweep's life, here or on a cluster: submit, resume, list, status, logs, stop."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iwae.errors import RecordError
+from sweeps.cli.app import (  # fmt: skip
+    CHANGE,
+    LAUNCH,
+    LOOK,
+    Address,
+    ClusterUrl,
+    Json,
+    Name,
+    NewName,
+    Set,
+    SetAgain,
+    Spec,
+    Storage,
+    TrackingUri,
+    app,
+    cluster_of,
+    err,
+    experiment_of,
+    files_of,
+    finish,
+    interrupted_in_order,
+    open_if_there,
+    out,
+    print_json,
+    store_of,
+    sweep_of,
+)
+
+if TYPE_CHECKING:
+    from sweeps.cluster.jobs import Cluster
+    from sweeps.cluster.submit import Submitted
+    from sweeps.cluster.submitted import SubmittedSweep
+
+
+@app.command(rich_help_panel=LAUNCH)
+def submit(
+    spec: Spec,
+    cluster: ClusterUrl = None,
+    name: NewName = None,
+    assignments: Set = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Hand a sweep to a cluster's Job API and return; `sweeps status` and `sweeps logs` show it."""
+    from sweeps.cluster.destination import Destination
+    from sweeps.cluster.submit import submit as submit_sweep
+    from sweeps.spec.spec import load_spec
+
+    parsed = load_spec(spec, assignments or (), name, here=False)
+    destination = Destination.checked(
+        storage or os.environ.get("SWEEPS_STORAGE"), tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    )
+    _show_submitted(submit_sweep(parsed, _cluster_of(cluster), destination, err), as_json=json)
+
+
+@app.command(rich_help_panel=LAUNCH)
+def resume(
+    name: Name,
+    retry_failed: Annotated[bool, typer.Option(help="Run FAILED trials again too.")] = False,
+    assignments: SetAgain = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Submit it to this cluster, http://HOST:8265.", show_default=False),
+    ] = None,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Go on with a sweep: finished trials stay, the others continue from their newest checkpoint."""
+    from sweeps import sweep as lifecycle
+
+    if cluster:
+        from sweeps.cluster.submitted import resume as resume_submitted
+
+        found = _submitted(name, _cluster_of(cluster), storage)
+        submitted = resume_submitted(found, tracking_uri, assignments or (), err, retry_failed=retry_failed)
+        _show_submitted(submitted, as_json=json)
+        return
+    sweep = sweep_of(storage, name)
+    store = store_of(tracking_uri, experiment_of(sweep))
+    result = lifecycle.resume(
+        sweep, store, assignments or (), console=err, address=address, retry_failed=retry_failed
+    )
+    finish(result, store, as_json=json)
+
+
+@app.command("list", rich_help_panel=LOOK)
+def list_(
+    cluster: ClusterUrl = None, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False
+) -> None:
+    """List the sweeps in storage and in the tracking store, and the jobs of a cluster."""
+    from sweeps.screen.status import show_sweeps
+    from sweeps.status import sweeps_json
+
+    # One that the environment names must not stand between a user and what is here.
+    found = cluster_of(cluster) if cluster else _cluster_if_it_answers(cluster, lambda: None)
+    rows = sweeps_json(files_of(storage), open_if_there(tracking_uri, reading=True))
+    if found is not None:
+        from sweeps.cluster.submitted import with_jobs
+
+        rows = with_jobs(rows, found.jobs())
+    if json:
+        print_json({"sweeps": rows})
+    else:
+        show_sweeps(rows, out)
+
+
+@app.command(rich_help_panel=LOOK)
+def status(name: Name, cluster: ClusterUrl = None, storage: Storage = None, json: Json = False) -> None:
+    """Show a sweep's trials by state, what runs now, the best so far, and its job on a cluster."""
+    from sweeps.screen.status import show_status
+
+    values = _status(name, cluster, storage)
+    if json:
+        print_json(values)
+    else:
+        show_status(values, out)
+
+
+def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
+    from sweeps.status import status_json
+
+    # Storage is asked first: what it knows is shown, whether the cluster answers or not.
+    cluster = _cluster_if_it_answers(url, lambda: sweep_of(storage, name))
+    if cluster is None:
+        return {**status_json(sweep_of(storage, name)), "job": None}
+    from sweeps.cluster.submitted import status as status_of
+
+    return status_of(_submitted(name, cluster, storage))
+
+
+@app.command(rich_help_panel=LOOK)
+def logs(
+    name: Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
+    cluster: ClusterUrl = None,
+) -> None:
+    """Print what the newest job of a submitted sweep printed."""
+    from sweeps.cluster.submitted import logs as logs_of
+
+    found = cluster_of(cluster)
+    if found is None:
+        raise RecordError(
+            f"only submitted sweeps have logs: --cluster URL or RAY_API_SERVER_ADDRESS names the cluster"
+            f" of {name}"
+        )
+    try:
+        code = logs_of(_submitted(name, found, None), _write, _notice, follow=follow)
+    except KeyboardInterrupt:
+        _notice(f"no longer following; the job goes on: sweeps status {name} --cluster {found.address}")
+        interrupted_in_order()
+    raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=CHANGE)
+def stop(
+    name: Name,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for its end; 0 asks and does not wait.")
+    ] = 60.0,
+    cluster: ClusterUrl = None,
+    storage: Storage = None,
+) -> None:
+    """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
+    from sweeps import sweep as lifecycle
+
+    if cluster:
+        found = cluster_of(cluster)
+    else:
+        found = _cluster_if_it_answers(cluster, lambda: sweep_of(storage, name))
+    if found is not None:
+        from sweeps.cluster.submitted import stop as stop_submitted
+
+        how = stop_submitted(_submitted(name, found, storage), err, timeout)
+        _notice(f"{how}; go on with: sweeps resume {name} --cluster {found.address}")
+        return
+    stopped = lifecycle.stop(sweep_of(storage, name), err, timeout)
+    if not stopped:
+        _notice(f"{name} is not running")
+    elif timeout:
+        _notice(f"stopped; go on with: sweeps resume {name}")
+
+
+def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object]) -> "Cluster | None":
+    """The cluster, or None where none is named or it does not answer and what is looked for is here."""
+    try:
+        return cluster_of(url)
+    except RecordError as error:
+        with contextlib.suppress(RecordError):
+            look_here()
+            _notice(f"without the cluster's word: {error}")
+            return None
+        raise
+
+
+def _cluster_of(url: str | None) -> "Cluster":
+    found = cluster_of(url)
+    if found is None:
+        raise RecordError(
+            "--cluster: missing: must be the dashboard of a Ray cluster, http://HOST:8265"
+            " (or RAY_API_SERVER_ADDRESS)"
+        )
+    return found
+
+
+def _submitted(name: str, cluster: "Cluster", storage: str | None) -> "SubmittedSweep":
+    from sweeps.cluster.submitted import SubmittedSweep
+
+    return SubmittedSweep.find(name, cluster, storage)
+
+
+def _show_submitted(submitted: "Submitted", *, as_json: bool) -> None:
+    if as_json:
+        print_json(vars(submitted))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _notice(text: str) -> None:
+    err.print(text, soft_wrap=True, highlight=False)

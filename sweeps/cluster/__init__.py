@@ -1,0 +1,1 @@
+"""Sweeps that were submitted to a cluster."""

@@ -1,0 +1,245 @@
+"""What is known of a submitted sweep: status, logs, list; storage is asked first, the cluster second."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from iwae.errors import RecordError
+from sweeps import sweep as lifecycle
+from sweeps.cluster.ask import ask, ask_status, visible_sweep
+from sweeps.cluster.destination import Destination
+from sweeps.cluster.jobs import Cluster, Job
+from sweeps.cluster.submit import STOP_WAIT_SECONDS, Submitted, announce, launch, next_number
+from sweeps.machines.capacity import check_fits, waiting
+from sweeps.screen.say import say
+from sweeps.status import status_json
+from tracking.storage.sessions import live_session
+from tracking.storage.sweep import SweepStorage
+
+
+@dataclass(frozen=True)
+class SubmittedSweep:
+    """A sweep's jobs on a cluster, oldest first, and where it lies, as the cluster's nodes see it."""
+
+    name: str
+    cluster: Cluster
+    jobs: tuple[Job, ...]
+    storage: str | None
+
+    @classmethod
+    def find(cls, name: str, cluster: Cluster, storage: str | None) -> "SubmittedSweep":
+        """The sweep on the cluster.
+
+        Args:
+            name: of the sweep.
+            cluster: that it was submitted to.
+            storage: as the user gave it; None takes what its newest job was submitted with.
+        """
+        jobs = tuple(cluster.jobs(name))
+        said = jobs[-1].metadata.get("sweeps.storage") if jobs else None
+        return cls(name, cluster, jobs, storage or said or os.environ.get("SWEEPS_STORAGE"))
+
+    @property
+    def newest(self) -> Job | None:
+        """The newest job."""
+        return self.jobs[-1] if self.jobs else None
+
+    @property
+    def alive(self) -> Job | None:
+        """The job that waits or runs."""
+        return next((job for job in reversed(self.jobs) if job.is_alive), None)
+
+    @property
+    def visible(self) -> SweepStorage | None:
+        """The sweep in storage, when that is visible from here."""
+        return None if self.storage is None else visible_sweep(self.storage, self.name)
+
+    def unknown(self) -> RecordError:
+        """Nothing of this name is known."""
+        known = ", ".join(sorted({job.name for job in self.cluster.jobs()})) or "none"
+        return RecordError(f"no sweep {self.name} on {self.cluster.address} (there: {known})")
+
+
+def status(sweep: SubmittedSweep) -> dict[str, Any]:
+    """`status` as JSON, with the key ``job``; without trials when the sweep was not created yet.
+
+    Raises:
+        RecordError: neither the cluster nor the storage knows the sweep.
+    """
+    job, visible, values = sweep.newest, sweep.visible, None
+    if visible is not None:
+        values = status_json(visible)
+    elif job is None or job.status != "PENDING":
+        # A cluster that was started anew has forgotten its jobs; its nodes know where sweeps lie.
+        values = ask_status(sweep.cluster, sweep.name, sweep.storage)
+    if values is None and job is None:
+        raise sweep.unknown()
+    values = values or {"name": sweep.name, "storage": sweep.storage, "live": False, "trials": {}}
+    return {**values, "job": None if job is None else job_json(job)}
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """A job as `status` and `list` show it."""
+    return {"submission_id": job.id, "status": job.status, "message": explain(job)}
+
+
+def explain(job: Job) -> str:
+    """What became of a job, in one line."""
+    if job.exit_code == 0:
+        return "it ended in order"
+    if job.exit_code == 130:
+        return "it was stopped in order"
+    lines = [line.strip() for line in job.message.splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if errors:
+        return errors[-1]
+    if job.exit_code is not None:
+        return f"it ended with exit code {job.exit_code}: see `sweeps logs {job.name}`"
+    return lines[0] if lines else ""
+
+
+def logs(
+    sweep: SubmittedSweep, write: Callable[[str], None], notice: Callable[[str], None], *, follow: bool
+) -> int:
+    """Write what the newest job printed; the exit code: 0, or 1 when a job that was followed did not succeed.
+
+    Raises:
+        RecordError: it has no job.
+    """
+    job = sweep.newest
+    if job is None:
+        raise sweep.unknown()
+    if not follow:
+        write(sweep.cluster.log(job.id))
+        return 0
+    ended = sweep.cluster.follow(job.id, write, notice)
+    notice(f"{ended.id}: {ended.status}" + (f": {explain(ended)}" if ended.exit_code else ""))
+    return 0 if ended.status == "SUCCEEDED" else 1
+
+
+def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """The rows of `list`, each with its newest job under ``job``, and a row for every job without one."""
+    newest = {job.name: job for job in jobs}
+    found = [
+        {**row, "job": job_json(newest.pop(row["name"])) if row["name"] in newest else None} for row in rows
+    ]
+    for name, job in newest.items():
+        found.append({
+            "name": name, "storage": job.metadata.get("sweeps.storage"), "started": job.begun,
+            "live": False, "trials": {}, "parent_run_id": None, "error": None, "job": job_json(job),
+        })  # fmt: skip
+    return found
+
+
+# The Job API's own wait, and time to notice.
+_KILL_SECONDS = STOP_WAIT_SECONDS + 30.0
+
+
+def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
+    """Stop a submitted sweep: through storage, and through the Job API when that gets no answer.
+
+    Args:
+        sweep: to stop.
+        console: where it says what it does.
+        seconds: to wait for the driver's end before the Job API is asked; 0 asks storage and does not wait.
+
+    Returns:
+        How it ended, in words.
+
+    Raises:
+        RecordError: there is no such sweep, or it did not end at all.
+    """
+    job = sweep.alive
+    if job is None:
+        return _stop_without_job(sweep, console, seconds)
+    if job.status == "PENDING":
+        return _end(sweep.cluster, job, "it had not begun: ended through the Job API")
+    if _ask_to_stop(sweep, console):
+        if not seconds:
+            return "not waited for"
+        if sweep.cluster.wait(job.id, seconds) is not None:
+            return "stopped through storage"
+        say(console, f"no answer in {seconds:g} s: asking the Job API")
+    return _end(sweep.cluster, job, "ended through the Job API")
+
+
+def _stop_without_job(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
+    visible = sweep.visible
+    if visible is not None and lifecycle.stop(visible, console, seconds):
+        return "stopped through storage"
+    if visible is None and not sweep.jobs:
+        raise sweep.unknown()
+    return f"{sweep.name} is not running"
+
+
+def _ask_to_stop(sweep: SubmittedSweep, console: Console) -> bool:
+    """Leave the request in storage; False when no driver works on the sweep yet, or nobody could leave it."""
+    if (visible := sweep.visible) is not None:
+        return lifecycle.stop(visible, console, 0)
+    if sweep.storage is None:
+        return False
+    try:
+        _, lines = ask(sweep.cluster, ["stop", sweep.name, "--storage", sweep.storage, "--timeout", "0"])
+    except RecordError:
+        return False
+    asked = [line for line in lines if line.startswith("asked ")]
+    for line in asked:
+        say(console, line)
+    return bool(asked)
+
+
+def _end(cluster: Cluster, job: Job, how: str) -> str:
+    cluster.stop(job.id)
+    if cluster.wait(job.id, _KILL_SECONDS) is None:
+        raise RecordError(f"{job.id} did not end in {_KILL_SECONDS:.0f} s: see `ray job status {job.id}`")
+    return how
+
+
+def resume(
+    sweep: SubmittedSweep, tracking_uri: str | None, assignments: Sequence[str], console: Console, *,
+    retry_failed: bool,
+) -> Submitted:  # fmt: skip
+    """Submit a job that goes on with the sweep.
+
+    Raises:
+        UserError: the sweep is not there, somebody runs it, or it cannot run there any more.
+    """
+    if sweep.alive is not None:
+        raise RecordError(f"{sweep.name} is {sweep.alive.status} as {sweep.alive.id}: {_wait_or_stop(sweep)}")
+    said = sweep.newest.metadata.get("sweeps.tracking_uri") if sweep.newest is not None else None
+    destination = Destination.checked(
+        sweep.storage, tracking_uri or said or os.environ.get("MLFLOW_TRACKING_URI")
+    )
+    if (visible := sweep.visible) is not None:
+        if (session := live_session(visible)) is not None and not _is_over(session["started"], sweep.jobs):
+            raise RecordError(f"{sweep.name} is being run on {session['hostname']}: {_wait_or_stop(sweep)}")
+        began_as = visible.spec()
+    else:
+        values = ask_status(sweep.cluster, sweep.name, destination.storage)
+        if values is None:
+            raise RecordError(f"no sweep {sweep.name} in {destination.storage} of {sweep.cluster.address}")
+        if values["live"]:
+            raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
+        began_as = values["spec"]
+    resources = lifecycle.resumed_from(began_as, assignments).resources
+    nodes = sweep.cluster.nodes()
+    check_fits(resources, nodes)
+    words = ["resume", sweep.name, *(["--retry-failed"] if retry_failed else [])]
+    words += [word for assignment in assignments for word in ("--set", assignment)]
+    submitted = launch(sweep.cluster, sweep.name, words, next_number(sweep.jobs), destination)
+    announce(submitted, waiting(resources, nodes), console)
+    return submitted
+
+
+def _wait_or_stop(sweep: SubmittedSweep) -> str:
+    return f"wait for it, or `sweeps stop {sweep.name} --cluster {sweep.cluster.address}`"
+
+
+def _is_over(started: float, jobs: Sequence[Job]) -> bool:
+    """Whether the driver that began then was that of a job that has ended; its heartbeat lasts longer."""
+    return any(
+        job.begun is not None and job.ended is not None and job.begun <= started <= job.ended for job in jobs
+    )

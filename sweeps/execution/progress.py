@@ -1,0 +1,126 @@
+"""What a running sweep shows: every trial's state and progress, shared between threads."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tracking.records.records import PlannedTrial, TrialRecord, TrialState
+from tracking.storage.sweep import SweepStorage
+
+
+@dataclass
+class Row:
+    """One trial as the display shows it; ``fraction`` is the share of its training done."""
+
+    planned: PlannedTrial
+    state: TrialState = TrialState.WAITING
+    phase: str = ""
+    epoch: int = 0
+    fraction: float = 0.0
+    val_nll: float | None = None
+    val_nll_final: float | None = None
+    train_seconds: float = 0.0
+    error: str | None = None
+
+
+class Board:
+    """The rows of one sweep, in plan order.
+
+    Args:
+        storage: where running trials say how far they are.
+        trials: what storage held when the driver started.
+    """
+
+    def __init__(self, storage: SweepStorage, trials: Iterable[TrialRecord]) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._rows: dict[str, Row] = {}
+        self._changed: list[str] = []
+        self._handed_out: set[str] = set()
+        self.started = time.time()
+        for trial in trials:
+            self._rows[trial.key] = Row(trial.plan)
+            self.update(trial)
+        self._changed.clear()
+        self._done_before = self._done()
+
+    def add(self, trials: Iterable[PlannedTrial]) -> None:
+        """More trials, from a sampler."""
+        with self._lock:
+            self._rows.update((planned.key, Row(planned)) for planned in trials)
+
+    def begin(self, key: str) -> None:
+        """A trial was handed out: from now on `refresh` asks how far it is."""
+        with self._lock:
+            self._handed_out.add(key)
+
+    def update(self, trial: TrialRecord) -> None:
+        """A trial as storage has it now."""
+        with self._lock:
+            self._handed_out.discard(trial.key)
+            row = self._rows.setdefault(trial.key, Row(trial.plan))
+            row.state, row.error = trial.state, trial.error
+            row.epoch = len(trial.history)
+            row.train_seconds = trial.train_seconds
+            row.fraction = 1.0 if trial.state.ended else row.epoch / trial.config.num_epochs
+            values = [e.metrics["val/nll"] for e in trial.history if "val/nll" in e.metrics]
+            row.val_nll = values[-1] if values else None
+            row.val_nll_final = trial.final["val/nll_final"] if trial.final else None
+            self._changed.append(trial.key)
+
+    def refresh(self) -> None:
+        """Read how far the running trials say they are."""
+        with self._lock:
+            asked = [(key, self._rows[key]) for key in self._handed_out]
+        for key, row in asked:
+            if row.state in (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPED):
+                progress = self._storage.progress(key)
+                if progress is None or progress["time"] < self.started:
+                    continue
+                with self._lock:
+                    if row.state in (TrialState.WAITING, TrialState.RUNNING):
+                        row.state = TrialState.RUNNING
+                        row.phase, row.epoch = progress["phase"], progress["epoch"]
+                        row.fraction = progress["fraction"]
+                        row.val_nll = progress.get("val/nll", row.val_nll)
+                        row.train_seconds = progress.get("time/train_seconds", row.train_seconds)
+
+    def rows(self) -> list[Row]:
+        """A copy of the rows, in plan order."""
+        with self._lock:
+            return [Row(**vars(row)) for row in self._rows.values()]
+
+    def take_changed(self) -> list[Row]:
+        """The trials that ended since the last call, in the order in which they did."""
+        with self._lock:
+            changed = [Row(**vars(self._rows[key])) for key in self._changed]
+            self._changed.clear()
+        return changed
+
+    def best(self) -> Row | None:
+        """The complete trial with the lowest final validation NLL."""
+        with self._lock:
+            complete = [row for row in self._rows.values() if row.val_nll_final is not None]
+            best = min(complete, key=lambda row: row.val_nll_final or 0.0, default=None)
+            return None if best is None else Row(**vars(best))
+
+    def seconds_left(self) -> float | None:
+        """Time left, from the work done since the driver started; None while nothing is known.
+
+        A trial's work is taken as its epochs times a constant and a part that grows with K.
+        """
+        with self._lock:
+            total, done = sum(map(_work, self._rows.values())), self._done()
+        if done <= self._done_before:
+            return None
+        pace = (time.time() - self.started) / (done - self._done_before)
+        return pace * (total - done)
+
+    def _done(self) -> float:
+        return sum(_work(row) * row.fraction for row in self._rows.values())
+
+
+def _work(row: Row) -> float:
+    # Per step, the overhead of one epoch's batch is worth about twenty importance samples.
+    return row.planned.config.num_epochs * (20 + row.planned.config.objective.num_samples)

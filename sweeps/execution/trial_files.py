@@ -1,0 +1,120 @@
+"""A trial's way to its files: patient with storage, and silent once another driver has the sweep."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from iwae.errors import SweepError
+from tracking.files.files import StorageError
+from tracking.files.places import open_storage
+from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.sweep import SweepStorage
+
+# A full disk that is cleared, a file system that is mounted again, an S3 that asks to slow down.
+PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
+T = TypeVar("T")
+
+
+class Superseded(SweepError):  # noqa: N818 (not an error)
+    """A later driver works on the sweep: whatever this one still wrote would be written twice."""
+
+
+class Desk:
+    """Reads and writes the files of one attempt of a trial.
+
+    Every method waits up to a minute for storage that is away or full.
+
+    Args:
+        options: ``storage``, ``sweep``, ``session``, ``cpus``, ``gpus`` and ``keep`` of the trial's config.
+        planned: the trial.
+
+    Raises:
+        StorageError: storage stayed away.
+        Superseded: from methods that write, when a later driver has taken the sweep over.
+    """
+
+    def __init__(self, options: Mapping[str, Any], planned: PlannedTrial) -> None:
+        self.storage = SweepStorage(open_storage(options["storage"]), options["sweep"])
+        self._options = options
+        self._planned = planned
+
+    def newest(self) -> Checkpoint | None:
+        """The unit to go on from."""
+        return patient(lambda: self.storage.newest(self._planned.key))
+
+    def begin(self, started: float, from_epoch: int, provenance: Mapping[str, Any]) -> None:
+        """Enter a new attempt, with what the attempts before it held."""
+
+        def write() -> None:
+            before = self.storage.trial(self._planned)
+            self.storage.begin_attempt(self._planned.key, {
+                "started": started, "hostname": socket.gethostname(), "pid": os.getpid(),
+                "session": self._options["session"], "from_epoch": from_epoch,
+                "cpus": self._options["cpus"], "gpus": self._options["gpus"],
+                "earlier": {"cpu_seconds": before.cpu_seconds, "gpu_seconds": before.gpu_seconds},
+                "provenance": provenance,
+            })  # fmt: skip
+
+        self._write(write)
+
+    def write(self, unit: Checkpoint) -> None:
+        """Make a unit durable."""
+        self._write(lambda: self.storage.write_checkpoint(self._planned.key, unit, self._options["keep"]))
+
+    def close(self, state: TrialState, error: str | None = None) -> None:
+        """Say how the attempt ended."""
+        self._write(lambda: self.storage.write_outcome(self._planned.key, state, error))
+
+    def write_progress(self, progress: Mapping[str, Any]) -> None:
+        """Say how far the attempt is, at once or not at all."""
+        self.storage.write_progress(self._planned.key, progress)
+
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the sweep to stop."""
+        return patient(self.storage.stop_requested) is not None
+
+    @property
+    def superseded(self) -> bool:
+        """Whether a later driver works on the sweep."""
+        return self.storage.session_numbers()[-1:] > [self._options["session"]]
+
+    def _write(self, write: Callable[[], None]) -> None:
+        def unless_superseded() -> None:
+            # At each try: what waited for storage is as late as whoever took over is long at work.
+            if self.superseded:
+                raise Superseded
+            write()
+
+        patient(unless_superseded)
+
+
+def patient(action: Callable[[], T]) -> T:
+    """What an action gives, tried again for a minute while storage is away or full.
+
+    Raises:
+        StorageError: it stayed so.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except StorageError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+# Storage failed the trial, or its data are not the sweep's: it is not to blame, and not over.
+UNSTORED = "UNSTORED"
+
+
+# The worker's code is not the driver's: no trial is begun.
+OTHER_CODE = "OTHER_CODE"
+
+
+# What a scheduler hears of a trial that has no validation NLL yet: finite, and worse than anything real.
+NO_NLL_YET = 1e30

@@ -1,0 +1,78 @@
+"""Gives a plan's pending trials to Ray Tune and waits for them."""
+
+import tempfile
+from typing import Any
+
+from iwae.errors import SweepError
+from sweeps.execution.progress import Board
+from sweeps.spec.spec import SweepSpec
+from tracking.records.records import PlannedTrial, SweepRecord
+from tracking.storage.sessions import Session
+
+
+def run_trials(
+    spec: SweepSpec, session: Session, record: SweepRecord, pending: list[PlannedTrial], board: Board
+) -> str | None:
+    """Run the pending trials; returns what failed them all, if something did."""
+    from ray import tune
+    from ray.exceptions import RayError
+
+    from sweeps.execution.searcher import PlanSearcher
+    from sweeps.execution.worker import trainable
+    from sweeps.plan.samplers import source_for
+    from sweeps.plan.schedulers import ray_scheduler
+
+    resources = spec.resources
+    source = source_for(spec, record) if spec.is_model_based else None
+    options = _options(spec, session, record)
+    searcher = PlanSearcher(session, pending, source, options, resources.max_concurrent, board)
+    with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable(), {"CPU": resources.cpus, "GPU": resources.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=ray_scheduler(spec),
+                num_samples=-1,
+                reuse_actors=True,
+                metric="val/nll",
+                mode="min",
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+                trial_name_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=spec.retries),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        except (RayError, ConnectionError) as error:
+            why = " ".join(str(error).split())[:120]
+            raise SweepError(
+                f"the Ray cluster went away ({why}): when it is back, `sweeps resume {spec.name}`"
+            ) from None
+    return searcher.trouble
+
+
+def _options(spec: SweepSpec, session: Session, record: SweepRecord) -> dict[str, Any]:
+    """What every trial is told beside its line of the plan (`sweeps.execution.trial`)."""
+    resources, storage = spec.resources, session.storage
+    return {
+        "storage": storage.files.uri,
+        "sweep": storage.name,
+        "session": session.number,
+        "cpus": resources.cpus,
+        "gpus": resources.gpus,
+        "device": "cuda" if resources.gpus else "cpu",
+        "threads": max(1, int(resources.cpus)),
+        # A scheduler may end a trial at any report: what it was judged by is made durable before.
+        "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
+        "keep": spec.keep_checkpoints,
+        "data": [one.to_dict() for one in record.data],
+        "figures": spec.tracking.figures,
+        "retries": spec.retries,
+        "shrink_retries": spec.shrink_retries,
+    }

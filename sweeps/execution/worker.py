@@ -1,0 +1,96 @@
+"""What Ray hands to a worker: it proves that the worker's code is the driver's, then imports the trial.
+
+Ray sends this module and the two that it imports from by value, so that nothing on a worker's disk can stand
+in for them.
+"""
+
+import importlib
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ray import cloudpickle, tune
+
+from sweeps.execution.trial_files import NO_NLL_YET, OTHER_CODE
+from sweeps.process import imports
+from sweeps.process.imports import take
+from tracking.provenance import sources
+from tracking.provenance.sources import PACKAGES, changed, digest, listed, manifest
+
+
+def trainable() -> type[tune.Trainable]:
+    """The Trainable for Tune, with what this process's sources are.
+
+    Raises:
+        RecordError: this process's packages do not come from one folder.
+    """
+    for module in (sys.modules[__name__], imports, sources):
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    return type("IwaeWorker", (ProvenTrial,), {"driver": dict(sources.of_this_process())})
+
+
+class ProvenTrial(tune.Trainable):
+    """Runs `IwaeTrial` once the code was proven; else each trial ends with the reason.
+
+    Attributes:
+        driver: the manifest of the driver's sources.
+    """
+
+    driver: ClassVar[Mapping[str, str]] = {}
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Prove the code, once a process, and begin its first trial."""
+        self._trial: Any = None
+        self._refused = refusal(self.driver)
+        if self._refused is None:
+            from sweeps.execution.trial import IwaeTrial
+
+            self._trial = IwaeTrial({**config, "code": digest(self.driver)})
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin the next trial in the same process."""
+        if self._trial is not None:
+            self._trial.begin_next({**new_config, "code": digest(self.driver)})
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch."""
+        if self._trial is not None:
+            result: dict[str, Any] = self._trial.step()
+            return result
+        return {"epoch": 0, "val/nll": NO_NLL_YET, "outcome": OTHER_CODE, "error": self._refused,
+                "done": True, "over": True}  # fmt: skip
+
+    def cleanup(self) -> None:
+        """Keep what a pruned trial has, when the scheduler ends it or the actor goes."""
+        if self._trial is not None:
+            self._trial.cleanup()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: storage has it."""
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing: `step` takes up the newest unit in storage."""
+
+
+def refusal(driver: Mapping[str, str]) -> str | None:
+    """Why this process cannot run the driver's code, in one line; None when it imported that and no other."""
+    copies = [
+        path for path in map(Path, sys.path) if all((path / n / "__init__.py").is_file() for n in PACKAGES)
+    ]
+    found: list[Mapping[str, str]] = [manifest(path) for path in copies]
+    where = f"a worker on {socket.gethostname()}"
+    if not found:
+        return f"{where} has no copy of the driver's code on its path"
+    if driver not in found:
+        differs = listed(changed(driver, found[0]))
+        return f"{where} has other code than the driver: {differs} in {copies[0]}"
+    try:
+        take(PACKAGES, copies[found.index(driver)])
+        importlib.import_module("sweeps.execution.trial")
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return f"{where} cannot import the driver's code: {why}"
+    return None

@@ -1,0 +1,5 @@
+"""Which trials there will be, and how long they take."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,162 @@
+"""The live table on a terminal, plain lines in a pipe. Everything goes to standard error."""
+
+import contextlib
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.execution.progress import Board, Row
+from tracking.files.files import StorageError
+from tracking.records.records import TrialState
+
+REFRESH_SECONDS = 1.0
+LINE_SECONDS = 30.0
+# Lines of the terminal that are not rows of the table.
+OTHER_LINES = 6
+STYLES = {
+    TrialState.COMPLETE: "green",
+    TrialState.RUNNING: "cyan",
+    TrialState.FAILED: "bold red",
+    TrialState.PRUNED: "yellow",
+    TrialState.STOPPED: "magenta",
+    TrialState.WAITING: "dim",
+}
+
+
+class Display:
+    """Shows a board until it is closed.
+
+    Args:
+        board: what is shown.
+        name: the sweep's name.
+        console: where; a live table when it is a terminal, else a line for each trial that ends.
+    """
+
+    def __init__(self, board: Board, name: str, console: Console) -> None:
+        self._board = board
+        self._name = name
+        self._console = console
+        self._closing = threading.Event()
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+        self._show(last=True)
+        if self._live is not None:
+            self._live.stop()
+
+    def _run(self) -> None:
+        ticks = 0
+        while not self._closing.wait(REFRESH_SECONDS):
+            with contextlib.suppress(StorageError):  # shown as it was; the trials will say what is wrong
+                self._board.refresh()
+            ticks += 1
+            self._show(summary=ticks % round(LINE_SECONDS / REFRESH_SECONDS) == 0)
+
+    def _show(self, *, summary: bool = False, last: bool = False) -> None:
+        if self._live is not None:
+            self._live.update(self._table(), refresh=True)
+            return
+        rows = self._board.rows()
+        ended = sum(row.state.ended for row in rows)
+        changed = [row for row in self._board.take_changed() if row.state is not TrialState.WAITING]
+        before = ended - sum(row.state.ended for row in changed)
+        for row in changed:
+            before += row.state.ended
+            self._console.print(_line(row, before, len(rows)), soft_wrap=True, highlight=False)
+        if summary and not last:
+            running = ", ".join(_doing(row) for row in rows if row.state is TrialState.RUNNING)
+            left = self._board.seconds_left()
+            when = f", about {duration(left)} left" if left is not None else ""
+            doing = f"; {running}" if running else ""
+            self._console.print(f"  {ended}/{len(rows)} trials{when}{doing}", soft_wrap=True, highlight=False)
+
+    def _table(self) -> Group:
+        rows = self._board.rows()
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("trial", "state", "progress", ""):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("val NLL", "final val NLL", "train s"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in _most_interesting(rows, max(4, self._console.size.height - OTHER_LINES)):
+            bar = ProgressBar(total=1.0, completed=row.fraction, width=20)
+            phase = row.phase if row.state is TrialState.RUNNING else ""
+            table.add_row(
+                row.planned.name, Text(row.state.value, STYLES[row.state]), bar,
+                f"{row.epoch}/{row.planned.config.num_epochs} {phase}",
+                _nats(row.val_nll), _nats(row.val_nll_final), f"{row.train_seconds:.1f}" if row.epoch else "",
+            )  # fmt: skip
+        return Group(self._headline(rows), table)
+
+    def _headline(self, rows: list[Row]) -> Text:
+        states = [row.state for row in rows]
+        counts = "  ".join(f"{states.count(s)} {s.value}" for s in TrialState if s in states)
+        left = self._board.seconds_left()
+        best = self._board.best()
+        text = Text(f"{self._name}  ", "bold")
+        text.append(counts, "default")
+        if left is not None:
+            text.append(f"  about {duration(left)} left", "dim")
+        if best is not None:
+            text.append(
+                f"\nlowest final val NLL so far {best.val_nll_final:.3f}: {best.planned.name}", "green"
+            )
+        return text
+
+
+def _most_interesting(rows: list[Row], number: int) -> list[Row]:
+    """As many rows as fit: running and failed ones, then those just before and after them in the plan."""
+    if len(rows) <= number:
+        return rows
+    first = {TrialState.RUNNING: 0, TrialState.FAILED: 1}
+    active = [i for i, row in enumerate(rows) if row.state is TrialState.RUNNING] or [0]
+    middle = active[0]
+    order = sorted(range(len(rows)), key=lambda i: (first.get(rows[i].state, 2), abs(i - middle)))
+    return [rows[i] for i in sorted(order[:number])]
+
+
+def _line(row: Row, ended: int, total: int) -> str:
+    width = len(str(total))
+    text = f"[{ended:{width}}/{total}] {row.planned.name}: {row.state.value}"
+    if row.val_nll_final is not None:
+        return f"{text}, final val NLL {row.val_nll_final:.3f} nats, {row.train_seconds:.1f} s of training"
+    if row.error is not None:
+        cause = row.error.partition("\n")[0]
+        return f"{text}, {cause}"
+    return f"{text} after {row.epoch} of {row.planned.config.num_epochs} epochs"
+
+
+def _doing(row: Row) -> str:
+    return f"{row.planned.name} {row.phase} {row.fraction:.0%}"
+
+
+def _nats(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,87 @@
+"""A plan before it runs: how many trials, how long."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sweeps.plan.forecast import Cost, cost_of, seconds_per_flop
+from sweeps.screen.live import duration
+from sweeps.screen.say import say
+from tracking.files.files import Files
+from tracking.records.records import PlannedTrial
+
+if TYPE_CHECKING:
+    from sweeps.spec.spec import SweepSpec
+from sweeps.screen.status import SHOWN_TRIALS
+
+
+def plan_json(spec: "SweepSpec", trials: list[PlannedTrial]) -> dict[str, Any]:
+    """`plan` as the design's JSON object."""
+    return {
+        "name": spec.name,
+        "num_trials": _num_trials(spec, trials),
+        "trials": [{"key": trial.key, "overrides": dict(trial.overrides)} for trial in trials],
+    }
+
+
+def _num_trials(spec: "SweepSpec", trials: list[PlannedTrial]) -> int:
+    return (spec.search.num_trials or 0) * len(spec.search.seeds) if spec.is_model_based else len(trials)
+
+
+def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, console: Console) -> None:
+    """The trials of a spec, and their cost as far as it is known."""
+    configurations = len({trial.configuration_key for trial in trials})
+    if spec.is_model_based:
+        say(
+            console,
+            f"{spec.name}: {spec.search.num_trials} configurations × {len(spec.search.seeds)} seeds,"
+            f" suggested by {spec.search.sampler.name} as results come in",
+        )
+        return
+    seeds = len(spec.search.seeds)
+    say(
+        console,
+        f"{spec.name}: {configurations} configurations × {seeds} seeds = {len(trials)} trials",
+    )
+    rate = seconds_per_flop(files, spec)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("#", "trial", "key"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("training", "evaluation", "one thread's time" if rate else ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    costs = [cost_of(trial.config) for trial in trials]
+    for trial, cost in list(zip(trials, costs, strict=True))[:SHOWN_TRIALS]:
+        table.add_row(
+            str(trial.index), trial.name, trial.key[:12], _flops(cost.training), _flops(cost.evaluation),
+            duration(cost.total * rate) if rate else "",
+        )  # fmt: skip
+    console.print(table)
+    if len(trials) > SHOWN_TRIALS:
+        say(console, f"… and {len(trials) - SHOWN_TRIALS} more (--json lists all)")
+    _show_total(costs, rate, console)
+
+
+def _show_total(costs: list[Cost], rate: float | None, console: Console) -> None:
+    total = sum(cost.total for cost in costs)
+    share = sum(cost.evaluation for cost in costs) / total if total else 0.0
+    known = (
+        f"about {duration(total * rate)} of one thread, from the trials in storage"
+        if rate
+        else "seconds are known once a trial of this data set has run here"
+    )
+    say(console, f"in all {_flops(total)}, {share:.0%} of it evaluation; {known}")
+
+
+def _flops(value: float) -> str:
+    for unit, size in (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e6:.3g} MFLOP"
+
+
+def show_specs(specs: Mapping[str, str], console: Console) -> None:
+    """The ready specs, a line each."""
+    for name, description in specs.items():
+        say(console, f"{name:16} {description}")

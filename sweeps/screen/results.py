@@ -1,0 +1,109 @@
+"""What the commands print of a result: lines for people, plain mappings for `--json`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from sweeps.screen.live import duration
+from sweeps.screen.say import say
+from tracking.records.records import TrialState
+from tracking.storage.sweep import SweepStorage
+
+if TYPE_CHECKING:
+    from sweeps.result import SweepResult
+    from tracking.analysis.winner import Best
+    from tracking.reproduction import Reproduction
+    from tracking.verification.storage import Fault
+
+SHOWN_TRIALS = 40
+
+
+# Results of a session
+
+
+def result_json(result: "SweepResult", tracking_uri: str) -> dict[str, Any]:
+    """`run` and `resume` as the design's JSON object."""
+    best = None if result.best is None else best_json(result.best, result.best_run_id)
+    return {
+        "name": result.record.name,
+        "parent_run_id": result.parent_run_id,
+        "tracking_uri": tracking_uri,
+        "storage": result.record.storage,
+        "seconds": result.seconds,
+        "trials": result.record.counts,
+        "best": best,
+    }
+
+
+def show_result(result: "SweepResult", console: Console) -> None:
+    """What a person reads at the end of `run` and `resume`."""
+    record = result.record
+    counts = ", ".join(f"{number} {state}" for state, number in record.counts.items()) or "no trials"
+    say(console, f"{record.name}: {counts} in {duration(result.seconds)}")
+    for trial in record.trials:
+        if trial.state is TrialState.FAILED:
+            say(console, f"  failed: {trial.plan.name}: {trial.cause}")
+    unfinished = [t.plan.name for t in record.trials if not t.state.ended]
+    if unfinished:
+        why = "the budget ended it" if result.outcome == "budget" else "it was interrupted"
+        say(console, f"  {why}; not finished: {', '.join(unfinished[:4])}{_more(len(unfinished) - 4)}")
+        say(console, f"  go on with: sweeps resume {record.name}")
+    if result.best is not None:
+        show_best(result.best, best_json(result.best, result.best_run_id), console)
+    say(console, f"  report: {record.storage}/{record.name}/report/index.html")
+    if result.untold is None:
+        say(console, f"  browse: sweeps ui {record.name}")
+    else:
+        say(console, f"  MLflow lacks something of it: {result.untold}")
+        say(console, f"  see to it, then bring it up to date: sweeps verify {record.name} --repair")
+
+
+def _more(number: int) -> str:
+    return f" and {number} more" if number > 0 else ""
+
+
+# Best and reproduction
+
+
+def best_json(best: "Best", run_id: str | None) -> dict[str, Any]:
+    """The best configuration: its median run, and the means over its seeds, in nats."""
+    return {
+        "run_id": run_id,
+        "trial_key": best.trial.key,
+        "config": best.trial.config.to_dict(),
+        "val_nll_final": best.val_nll_final,
+        "test_nll": best.test_nll,
+    }
+
+
+def show_best(best: "Best", values: Mapping[str, Any], console: Console) -> None:
+    """The best configuration in three lines."""
+    seeds = len(best.configuration)
+    spread = "one seed, so no interval" if seeds == 1 else f"mean over {seeds} seeds"
+    say(console, f"best: {best.trial.plan.configuration_name}")
+    test = "" if best.test_nll is None else f", test NLL {best.test_nll:.3f}"
+    say(console, f"  val NLL {best.val_nll_final:.3f}{test} nats ({spread})")
+    which = "median" if seeds % 2 else "lower median"
+    nll = (best.trial.final or {})["val/nll_final"]
+    say(console, f"  its {which} run: {values['run_id'] or best.trial.key} (val NLL {nll:.3f})")
+
+
+def show_reproduction(result: "Reproduction", console: Console) -> None:
+    """The verdict and what explains it."""
+    values = result.to_dict()
+    say(console, f"{values['verdict']}: {result.explanation}")
+    for difference in values["differences"][:20]:
+        say(console, f"  {difference}")
+    # The same bits need no explanation.
+    changed = {} if values["verdict"] == "BITWISE" else values["environment"]["changed"]
+    for name, change in changed.items():
+        say(console, f"  environment {name}: {change}")
+
+
+def show_faults(storage: SweepStorage, faults: "list[Fault]", console: Console) -> None:
+    """What `verify` found."""
+    if not faults:
+        say(console, f"{storage.name}: no trial lost, doubled or stuck; every epoch logged once")
+    for fault in faults:
+        say(console, f"{(fault.trial_key or 'sweep')[:12]}: {fault.what}")

@@ -1,0 +1,213 @@
+"""The search space: what a sweep varies, by path of TrainConfig.
+
+A path names a leaf (``objective.num_samples``) or a whole part (``annealing``). A leaf's value is set in the
+base; a part's value replaces the base's part, with that part's own defaults.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from iwae.config.part import Part, parse
+from iwae.config.train import TrainConfig
+from iwae.errors import ConfigError
+from sweeps.space.choices import Chooser, Corner, Node, Options, Real, Structure, product
+from sweeps.space.entries import parse_entry
+
+_ELSEWHERE = {
+    "seed": "seeds are replicates, not a parameter: must be set in search.seeds",
+    "device": "where a trial runs is not a parameter: must be set in resources.gpus",
+    "threads": "where a trial runs is not a parameter: must be set in resources.cpus",
+    "evaluation": "every trial is measured with the same yardstick: must be set in base.evaluation",
+}
+
+
+@dataclass(frozen=True)
+class Space:
+    """A parsed search space.
+
+    Attributes:
+        entries: a node for each path, in the order in which they were written.
+    """
+
+    entries: Mapping[str, Node]
+
+    @property
+    def size(self) -> int | None:
+        """How many points there are; None when they are not countable."""
+        return product(node.size() for node in self.entries.values())
+
+    @property
+    def choices(self) -> dict[str, Node]:
+        """Everything that is chosen in drawing a point, by name, conditional choices included."""
+        return {k: v for path, node in self.entries.items() for k, v in node.choices(path).items()}
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """Places in the spec that a grid cannot enumerate."""
+        return tuple(node.where for node in self.choices.values() if isinstance(node, Real))
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every point of a countable space; the path written first varies slowest."""
+        yield from Structure(self.entries, "").values()
+
+    def draw(self, chooser: Chooser) -> dict[str, Any]:
+        """One point: plain values by path."""
+        return {path: node.draw(chooser, path) for path, node in self.entries.items()}
+
+    def locate(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The choices that give ``point``, by name; None when the space does not hold it."""
+        found: dict[str, Any] = {}
+        for path, node in self.entries.items():
+            below = node.locate(point[path], path) if path in point else None
+            if below is None:
+                return None
+            found.update(below)
+        return found if set(point) == set(self.entries) else None
+
+    def extremes(self, path: str, base: Any) -> list[Any]:
+        """The values of ``path`` at the corners of its entry; the base's own where it is not varied."""
+        for entry_path, node in self.entries.items():
+            if entry_path == path:
+                return [corner.value for corner in node.corners()]
+            below = path.removeprefix(f"{entry_path}.")
+            if below != path:
+                return [corner.value[below] for corner in node.corners() if below in corner.value]
+        return [base]
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the value at each path of ``overrides`` replaced; neither is changed."""
+    merged: dict[str, Any] = copy.deepcopy(dict(base))
+    for path, value in overrides.items():
+        *parents, leaf = path.split(".")
+        part = merged
+        for parent in parents:
+            part = part.setdefault(parent, {})
+        part[leaf] = copy.deepcopy(value)
+    return merged
+
+
+def describe(overrides: Mapping[str, Any]) -> str:
+    """A point in one line: ``objective.num_samples=5, annealing={name: linear}``."""
+    return ", ".join(f"{path}={_plain(value)}" for path, value in overrides.items()) or "the base"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_plain(below)}" for name, below in value.items()) + "}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.space") -> Space:
+    """The search space in ``raw``, every path and value of it checked against TrainConfig.
+
+    Raises:
+        ConfigError: a path does not exist or is not varied here, an entry is malformed, a value is not
+            allowed or stands twice, or two paths overlap.
+    """
+    entries: dict[str, Node] = {}
+    for path, entry in raw.items():
+        field = _field(path, base, f"{where}.{path}")
+        for other in entries:
+            if path.startswith(f"{other}.") or other.startswith(f"{path}."):
+                raise ConfigError(
+                    f"{where}.{path}", f"overlaps {where}.{other}: must be varied in one of them"
+                )
+        node = parse_entry(entry, f"{where}.{path}")
+        _check_values(node, field)
+        entries[path] = node
+    return Space(entries)
+
+
+def paths(model: type[Part] = TrainConfig, prefix: str = "") -> dict[str, FieldInfo]:
+    """Every path that a space may hold, leaves and whole parts."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in model.model_fields.items():
+        if not prefix and name in _ELSEWHERE:
+            continue
+        kinds = parts_of(field.annotation)
+        found[prefix + name] = field
+        for kind in kinds:
+            below = paths(kind, f"{prefix}{name}.")
+            if len(kinds) > 1:
+                below.pop(f"{prefix}{name}.name")
+            found.update(below)
+    return found
+
+
+def parts_of(annotation: Any) -> list[type[Part]]:
+    """The parts in a field's type: none for a leaf, several where a part comes in kinds."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return [annotation]
+    return [part for argument in get_args(annotation) for part in parts_of(argument)]
+
+
+def _field(path: str, base: TrainConfig, where: str) -> FieldInfo:
+    """The field that ``path`` names in the base."""
+    names = path.split(".")
+    if names[0] in _ELSEWHERE:
+        raise ConfigError(where, f"not allowed in the space: {_ELSEWHERE[names[0]]}")
+    part: Any = base
+    for depth, name in enumerate(names):
+        fields = type(part).model_fields if isinstance(part, Part) else {}
+        field = fields.get(name)
+        if field is None:
+            raise _unknown(path, ".".join(names[:depth]), part, where)
+        if depth == len(names) - 1:
+            owner = ".".join(names[:-1])
+            if name == "name" and len(parts_of(paths()[owner].annotation)) > 1:
+                raise ConfigError(where, f"not allowed: must vary the whole part, as in"
+                                  f" {owner}: {{grid: [{{name: ...}}, {{name: ...}}]}}")  # fmt: skip
+            return field
+        part = getattr(part, name)
+    raise AssertionError(path)
+
+
+def _unknown(path: str, owner: str, part: Any, where: str) -> ConfigError:
+    known = paths()
+    if path in known:
+        return ConfigError(
+            where, f"unknown path: base.{owner} is {part.name}, which has no {path.split('.')[-1]}"
+        )
+    close = difflib.get_close_matches(path, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "must be a path of the configuration (`sweeps schema`)"
+    return ConfigError(where, f"unknown path: {hint}")
+
+
+def _check_values(node: Node, field: FieldInfo) -> None:
+    """Every corner of the node is a value of the field, and no two options are the same value."""
+    definition: Any = (field.annotation, field)
+    holder = create_model("Value", __base__=Part, value=definition)
+    for corner in node.corners():
+        _checked(holder, corner, isinstance(node, Real))
+    if not isinstance(node, Options):
+        return
+    seen: dict[str, str] = {}
+    for option in node.options:
+        if option.size() != 1:
+            continue
+        corner = next(option.corners())
+        value = repr(_checked(holder, corner, False))
+        if value in seen:
+            raise ConfigError(
+                option.where, f"{_plain(corner.value)} is not allowed: must differ from {seen[value]}"
+            )
+        seen[value] = option.where
+
+
+def _checked(holder: type[Part], corner: Corner, is_real: bool) -> Any:
+    try:
+        return parse(holder, {"value": corner.value}).model_dump(mode="json")["value"]
+    except ConfigError as error:
+        path = error.path.removeprefix("value")
+        place = max((p for p in corner.written if path.startswith(p)), key=len)
+        hint = (
+            " (int: [low, high] draws whole numbers)" if is_real and "whole number" in error.message else ""
+        )
+        raise ConfigError(corner.written[place] + path[len(place) :], error.message + hint) from None

@@ -1,0 +1,187 @@
+"""What a sweep's parts must fulfil together: sampler, space, early stopping and every drawn configuration."""
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from iwae.config.train import TrainConfig
+from iwae.errors import ConfigError
+from sweeps.space.choices import Real, Whole
+from sweeps.space.space import Space, describe
+from sweeps.spec.early_stopping import AshaScheduler, MedianScheduler, NoScheduler
+from sweeps.spec.extent import Extent
+from sweeps.spec.search import MAX_TRIALS, MODEL_BASED, SearchSpec
+
+PROBES = 256
+_WHERE = "search.space"
+
+
+def check_search(
+    search: SearchSpec,
+    space: Space,
+    scheduler: NoScheduler | AshaScheduler | MedianScheduler,
+    base: TrainConfig,
+    configuration: Callable[[Mapping[str, Any]], TrainConfig],
+) -> Extent:
+    """Refuse what cannot work, or cannot be compared; the extent of what is left.
+
+    Raises:
+        ConfigError: with the path of what must change.
+    """
+    _check_sampler(search, space)
+    configs = _check_points(search, space, configuration)
+    measured = {_measured_on(config) for config in configs}
+    if len(measured) > 1 and (search.sampler.name in MODEL_BASED or scheduler.name != "none"):
+        user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
+        raise ConfigError(
+            _WHERE, f"data or likelihood vary, and {user} would compare NLLs of different data:"
+            " must be a sweep for each, or sampler grid, random or qmc with scheduler none",
+        )  # fmt: skip
+    if not isinstance(scheduler, NoScheduler):
+        _check_early_stopping(space, scheduler, base)
+    return Extent(
+        max(config.objective.num_samples for config in configs),
+        min(config.evaluation.final_num_samples for config in configs),
+    )
+
+
+def _check_sampler(search: SearchSpec, space: Space) -> None:
+    name = search.sampler.name
+    if name == "grid":
+        if space.ranges:
+            raise ConfigError(
+                space.ranges[0], "not allowed with sampler grid, which cannot enumerate a range:"
+                " must be {grid: [...]}, or search.sampler.name random, qmc, tpe, gp or cmaes",
+            )  # fmt: skip
+        trials = (space.size or 0) * len(search.seeds)
+        if trials > MAX_TRIALS:
+            raise ConfigError(_WHERE, f"a grid of {trials} trials is not allowed: must be <= {MAX_TRIALS}")
+        return
+    if not space.entries:
+        raise ConfigError(
+            _WHERE, f"{{}} is not allowed: must vary something when search.sampler.name is {name}"
+        )
+    if (search.num_trials or 0) * len(search.seeds) > MAX_TRIALS:
+        most = MAX_TRIALS // len(search.seeds)
+        raise ConfigError("search.num_trials", f"{search.num_trials} is not allowed: must be <= {most}")
+    numeric = [path for path, node in space.entries.items() if isinstance(node, Real | Whole)]
+    if name == "cmaes" and not numeric:
+        raise ConfigError(
+            "search.sampler.name", "cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path"
+            " of search.space is a range (uniform, loguniform or int): CMA-ES moves numbers, not options",
+        )  # fmt: skip
+
+
+def _check_points(
+    search: SearchSpec, space: Space, configuration: Callable[[Mapping[str, Any]], TrainConfig]
+) -> list[TrainConfig]:
+    """Every point of a grid, and corners and random points of the rest, as configurations."""
+    if search.sampler.name == "grid":
+        points = list(space.points())
+    else:
+        prober = _Prober()
+        points = [space.draw(prober) for _ in range(PROBES)]
+    configs = []
+    for point in points:
+        try:
+            configs.append(configuration(point))
+        except ConfigError as error:
+            raise ConfigError(_WHERE, f"the point {describe(point)} is not allowed: {error}") from None
+    return configs
+
+
+def _measured_on(config: TrainConfig) -> tuple[object, ...]:
+    """What must be the same for two NLLs to be comparable."""
+    data = config.data
+    return (data.name, data.path, data.binarization, data.num_validation, config.model.likelihood)
+
+
+class _Prober:
+    """Draws at random, bounds as often as what lies between."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(0)
+
+    def option(self, name: str, count: int) -> int:
+        return self._random.randrange(count)
+
+    def real(self, name: str, low: float, high: float, log: bool) -> float:
+        return self._random.choice((low, high, self._random.uniform(low, high)))
+
+    def whole(self, name: str, low: int, high: int, step: int, log: bool) -> int:
+        return self._random.choice((low, high, self._random.randrange(low, high + 1, step)))
+
+
+def longest_warm_up(space: Space, base: TrainConfig) -> int:
+    """The most epochs that any annealing of the space takes to reach its end value; 0 without annealing."""
+    own = getattr(base.annealing, "warmup_epochs", 0)
+    if "annealing" in space.entries:
+        kinds = space.extremes("annealing", None)
+        return max(_warm_up(kind) for kind in kinds)
+    return int(max(space.extremes("annealing.warmup_epochs", own)))
+
+
+def _warm_up(annealing: Mapping[str, Any]) -> int:
+    return int(
+        getattr(
+            TrainConfig.parse({"annealing": annealing, "num_epochs": 10**9}).annealing, "warmup_epochs", 0
+        )
+    )
+
+
+def grace_epochs(
+    space: Space, scheduler: NoScheduler | AshaScheduler | MedianScheduler, base: TrainConfig
+) -> int:
+    """Epochs before which no trial is ended.
+
+    By default the longest warm-up in the space, rounded up to a whole number of ``evaluation.every``, so that
+    every rung falls on an evaluated epoch.
+    """
+    if isinstance(scheduler, NoScheduler):
+        return base.num_epochs
+    if scheduler.grace_epochs is not None:
+        return scheduler.grace_epochs
+    every = base.evaluation.every
+    return max(1, math.ceil(longest_warm_up(space, base) / every)) * every
+
+
+def _check_early_stopping(
+    space: Space, scheduler: AshaScheduler | MedianScheduler, base: TrainConfig
+) -> None:
+    if "num_epochs" in space.entries:
+        raise ConfigError(
+            f"{_WHERE}.num_epochs", f"not allowed with scheduler {scheduler.name}, which compares trials at"
+            " the same epoch of the same schedule: must be set in base.num_epochs, or scheduler.name none",
+        )  # fmt: skip
+    kinds = [v["name"] for v in space.extremes("annealing", base.annealing.model_dump())]
+    if "cyclical" in kinds:
+        raise ConfigError(
+            "scheduler.name", f"{scheduler.name} is not allowed: must be none with cyclical annealing, whose"
+            " curves cross at every restart",
+        )  # fmt: skip
+    grace, every = grace_epochs(space, scheduler, base), base.evaluation.every
+    warm_up = longest_warm_up(space, base)
+    where = "scheduler.grace_epochs"
+    if grace < warm_up:
+        raise ConfigError(
+            where, f"{grace} is not allowed: must be >= {warm_up}, the longest warm-up in the space"
+        )
+    if grace % every:
+        raise ConfigError(
+            where, f"{grace} is not allowed: must be a multiple of base.evaluation.every ({every})"
+        )
+    if grace >= base.num_epochs:
+        raise ConfigError(
+            where, f"{grace} is not allowed: must be < base.num_epochs ({base.num_epochs}),"
+            f" and >= {warm_up}, the longest warm-up",
+        )  # fmt: skip
+    if isinstance(scheduler, AshaScheduler):
+        most = 1
+        while grace * scheduler.reduction_factor**most < base.num_epochs:
+            most += 1
+        if scheduler.brackets > most:
+            raise ConfigError(
+                "scheduler.brackets", f"{scheduler.brackets} is not allowed: must be <= {most}:"
+                f" between {grace} and {base.num_epochs} epochs lie {most} rungs",
+            )  # fmt: skip

@@ -1,0 +1,83 @@
+"""The sections of a sweep's spec beside ``base``: what is searched, how long, with what."""
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from iwae.config.part import Part, PartError
+from sweeps.spec.search import MAX_TRIALS
+
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", value.strip())
+        if match is None or not any(match.groups()):
+            raise ValueError("seconds, or text such as 45s, 90m, 2h or 1h30m")
+        return sum(float(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
+    return value
+
+
+Seconds = Annotated[
+    float,
+    Field(gt=0),
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
+            ]
+        }
+    ),
+]
+
+
+class Budget(Part):
+    """When to stop although trials are left; null has no limit.
+
+    Attributes:
+        wall_clock: of one `run` or `resume`: seconds, or text such as ``2h``, ``90m``, ``1h30m``.
+        gpu_hours: that all trials of the sweep hold, every `resume` counted; a share of a GPU counts as such.
+        cpu_hours: the same of CPUs, for sweeps without GPUs.
+    """
+
+    wall_clock: Seconds | None = None
+    gpu_hours: float | None = Field(default=None, gt=0)
+    cpu_hours: float | None = Field(default=None, gt=0)
+
+
+class Resources(Part):
+    """What a trial occupies.
+
+    Attributes:
+        cpus: CPUs of a trial; its number of threads is this, rounded down, at least 1.
+        gpus: GPUs of a trial; 0.25 lets four share one.
+        max_concurrent: most trials at once; null is as many as fit.
+    """
+
+    cpus: float = Field(default=1, gt=0)
+    gpus: float = Field(default=0, ge=0)
+    max_concurrent: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
+
+    @model_validator(mode="after")
+    def _whole_above_one(self) -> Self:
+        for name in ("cpus", "gpus"):
+            amount = getattr(self, name)
+            if amount > 1 and amount != int(amount):
+                raise PartError(name, amount, "a whole number above 1")
+        return self
+
+
+class Tracking(Part):
+    """What MLflow is told.
+
+    Attributes:
+        experiment: the MLflow experiment.
+        figures: whether a trial stores samples, reconstructions and latents as pictures.
+    """
+
+    experiment: str = Field(default="iwae-sweeps", min_length=1)
+    figures: bool = True

@@ -1,0 +1,146 @@
+"""What a sweep tries: the space, the sampler and the seeds."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, WithJsonSchema, model_validator
+
+from iwae.config.part import Part, PartError
+
+MAX_TRIALS = 10_000
+
+
+METRIC = "val/nll_final"
+
+
+MODEL_BASED = ("tpe", "gp", "cmaes")
+
+
+_BOUND = "a bound tightens with K, so it ranks K and not models"
+
+
+_WHY_NOT = {
+    "train/bound": _BOUND,
+    "train/objective": _BOUND,
+    "val/nll": "it is a curve over few samples and few images, which flatters small K",
+}
+
+
+class GridSampler(Part):
+    """Every combination, in order; the path written first varies slowest.
+
+    Attributes:
+        seed: not used: a grid draws nothing.
+    """
+
+    name: Literal["grid"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class RandomSampler(Part):
+    """Independent draws (Bergstra and Bengio 2012)."""
+
+    name: Literal["random"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class QmcSampler(Part):
+    """A scrambled Sobol sequence: draws that cover the space evenly; best with 2, 4, 8, ... trials."""
+
+    name: Literal["qmc"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class TpeSampler(Part):
+    """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate, grouped by condition.
+
+    Attributes:
+        startup_trials: configurations drawn at random before the model is used.
+        candidates: points among which the best expected one is suggested.
+    """
+
+    name: Literal["tpe"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    startup_trials: int = Field(default=10, ge=1, le=MAX_TRIALS)
+    candidates: int = Field(default=24, ge=1, le=MAX_TRIALS)
+
+
+class GpSampler(Part):
+    """Gaussian process with log expected improvement; for spaces of a few parameters.
+
+    Attributes:
+        startup_trials: configurations drawn at random before the model is used.
+    """
+
+    name: Literal["gp"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    startup_trials: int = Field(default=10, ge=1, le=MAX_TRIALS)
+
+
+class CmaEsSampler(Part):
+    """CMA-ES (Hansen) over the numeric parameters that are always present; the others are drawn at random.
+
+    Attributes:
+        startup_trials: configurations drawn at random before the first generation.
+        population: configurations a generation; null is 4 + 3 ln(dimensions).
+        sigma: first standard deviation, in units of the parameters' transformed ranges; null is a sixth of
+            the narrowest.
+    """
+
+    name: Literal["cmaes"]
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    startup_trials: int = Field(default=1, ge=1, le=MAX_TRIALS)
+    population: int | None = Field(default=None, ge=2, le=MAX_TRIALS)
+    sigma: float | None = Field(default=None, gt=0)
+
+
+Sampler = Annotated[
+    GridSampler | RandomSampler | QmcSampler | TpeSampler | GpSampler | CmaEsSampler,
+    Field(discriminator="name"),
+]
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class SearchSpec(Part):
+    """What is varied and how configurations are drawn.
+
+    Attributes:
+        metric: what ranks trials: −L at ``final_num_samples`` on validation data, at the end of training.
+        space: for each path of the configuration ``{grid: [...]}``, ``{choice: [...]}``,
+            ``{uniform: [low, high]}``, ``{loguniform: [low, high]}`` or ``{int: [low, high]}``.
+        num_trials: number of configurations (not counting seeds); needed by every sampler but grid.
+        seeds: replicates: every configuration is trained once with each.
+    """
+
+    metric: Annotated[str, WithJsonSchema({"const": METRIC})] = METRIC
+    space: dict[str, Any]
+    sampler: Sampler = GridSampler(name="grid")
+    num_trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)] = (0,)
+
+    @model_validator(mode="after")
+    def _ranks_models(self) -> Self:
+        if self.metric != METRIC:
+            why = _WHY_NOT.get(self.metric, "")
+            if self.metric.startswith("test/"):
+                why = "test data are touched once and select nothing"
+            raise PartError("metric", self.metric, METRIC + (f": {why}" if why else ""))
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Self:
+        for index, seed in enumerate(self.seeds):
+            if seed in self.seeds[:index]:
+                first = self.seeds.index(seed)
+                raise PartError(f"seeds[{index}]", seed, f"different from search.seeds[{first}]")
+        return self
+
+    @model_validator(mode="after")
+    def _number_suits_sampler(self) -> Self:
+        name = self.sampler.name
+        if name == "grid" and self.num_trials is not None:
+            raise PartError("num_trials", self.num_trials, "null when search.sampler.name is grid")
+        if name != "grid" and self.num_trials is None:
+            raise PartError("num_trials", "null", f"a whole number >= 1 when search.sampler.name is {name}")
+        return self

@@ -1,0 +1,94 @@
+"""How far a sweep is, and which sweeps there are: plain data."""
+
+from typing import TYPE_CHECKING, Any
+
+from iwae.errors import SweepError
+from sweeps.plan.forecast import cost_of
+from tracking.files.files import Files
+from tracking.files.places import same_place
+from tracking.records.records import SweepRecord, TrialState
+from tracking.storage.sessions import live_session
+from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep_files import sweeps_in
+
+if TYPE_CHECKING:
+    from tracking.store import RunStore
+
+
+def status_json(storage: SweepStorage) -> dict[str, Any]:
+    """Where a sweep stands: states, running trials, best so far, times in seconds."""
+    record = storage.record()
+    session = live_session(storage)
+    running = []
+    for trial in record.trials:
+        if trial.state is TrialState.RUNNING and session is not None:
+            progress = storage.progress(trial.key) or {}
+            running.append({"trial_key": trial.key, "name": trial.plan.name, **progress})
+    elapsed = sum((s["ended"] or s["heartbeat"]) - s["started"] for s in record.sessions)
+    complete = sorted(record.complete, key=lambda t: (t.final or {})["val/nll_final"])
+    best = None
+    if complete:
+        best = {"trial_key": complete[0].key, "name": complete[0].plan.name, **(complete[0].final or {})}
+    return {
+        "name": record.name,
+        "storage": record.storage,
+        "spec": storage.spec(),
+        "live": session is not None,
+        "unread": storage.unread_sessions(),
+        "stopping": storage.stop_requested() if session is not None else None,
+        "trials": record.counts,
+        "running": running,
+        "best_trial": best,
+        "seconds": elapsed,
+        "seconds_left": _seconds_left(record, elapsed, storage),
+        "cpu_hours": record.cpu_hours,
+        "gpu_hours": record.gpu_hours,
+        "train_seconds": sum(trial.train_seconds for trial in record.trials),
+        "failed": [
+            {"trial_key": t.key, "name": t.plan.name, "error": t.cause}
+            for t in record.trials
+            if t.state is TrialState.FAILED
+        ],
+    }
+
+
+def _seconds_left(record: SweepRecord, elapsed: float, storage: SweepStorage) -> float | None:
+    total = done = 0.0
+    for trial in record.trials:
+        cost = cost_of(trial.config).total
+        progress = storage.progress(trial.key) if trial.state is TrialState.RUNNING else None
+        share = 1.0 if trial.state.ended else progress.get("fraction", 0.0) if progress else 0.0
+        total += cost
+        done += share * cost
+    return None if done == 0 else elapsed * (total - done) / done
+
+
+def sweeps_json(files: Files, store: "RunStore | None") -> list[dict[str, Any]]:
+    """Every sweep in storage and in the tracking store; one that cannot be read has an ``error``."""
+    rows = [_row(files, name) for name in sweeps_in(files)]
+    here = {row["name"]: row for row in rows}
+    for sweep in store.list_sweeps() if store is not None else []:
+        row = here.get(sweep["name"])
+        if row is None or not same_place(sweep["storage"] or files.uri, files.uri):
+            row = _empty_row(sweep["name"], sweep["storage"]) | {"started": sweep["started"]}
+            rows.append(row)
+        row["parent_run_id"] = sweep["run_id"]
+    return rows
+
+
+def _row(files: Files, name: str) -> dict[str, Any]:
+    storage, row = SweepStorage(files, name), _empty_row(name, files.uri)
+    try:
+        record = storage.record()
+        started = min((session["started"] for session in record.sessions), default=None)
+        live, unread = live_session(storage) is not None, storage.unread_sessions()
+    except SweepError as error:
+        return {**row, "error": str(error)}
+    return {**row, "started": started, "live": live, "trials": record.counts, "unread": unread}
+
+
+def _empty_row(name: str, storage: str) -> dict[str, Any]:
+    return {
+        "name": name, "storage": storage, "started": None, "live": False, "trials": {}, "parent_run_id": None,
+        "error": None, "unread": [],
+    }  # fmt: skip

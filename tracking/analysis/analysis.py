@@ -1,0 +1,86 @@
+"""Everything that the report says about one table, computed once."""
+
+from dataclasses import dataclass
+
+from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.equal_budgets import Budget, budget
+from tracking.analysis.gains import Gain, against_best, gains
+from tracking.analysis.importance import Importance, importance
+from tracking.analysis.strata import Stratum, strata
+from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
+from tracking.analysis.winner import Best, best_of
+from tracking.statistics.comparisons import Difference
+from tracking.statistics.pareto import pareto_front
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One table and what follows from it.
+
+    Attributes:
+        table: the configurations.
+        best: the one with the lowest mean final validation NLL, none that diverged.
+        best_row: its row.
+        strata: configurations that differ in K alone.
+        fits: training time against K, for every stratum with two K's or more.
+        adjusted: the same over the whole table, adjusted for what else is varied.
+        gains: what each step up in K buys, within strata.
+        against_best: every other configuration against the best.
+        front: Pareto front of mean training seconds and mean final validation NLL, by seconds; none diverged.
+        budgets: equal epochs and equal seconds, for each stratum with two K's, else over the whole table.
+        importance: of the space's parameters.
+    """
+
+    table: Table
+    best: Best
+    best_row: Configuration
+    strata: tuple[Stratum, ...]
+    fits: tuple[TimeFit, ...]
+    adjusted: TimeFit | None
+    gains: tuple[Gain, ...]
+    against_best: tuple[tuple[Configuration, Difference], ...]
+    front: tuple[Configuration, ...]
+    budgets: tuple[Budget, ...]
+    importance: Importance
+
+    @property
+    def chosen(self) -> Stratum | None:
+        """The stratum that answers for K: the best configuration's, else the one with most K's."""
+        several = [stratum for stratum in self.strata if len(stratum.configurations) > 1]
+        with_best = [stratum for stratum in several if self.best_row in stratum.configurations]
+        return max(with_best or several, key=lambda s: len(s.configurations), default=None)
+
+    @property
+    def replicated(self) -> bool:
+        """Whether any configuration has two complete seeds."""
+        return any(len(row.trials) > 1 for row in self.table.configurations)
+
+    def fit_of(self, stratum: Stratum) -> TimeFit | None:
+        """The stratum's own line."""
+        return next((fit for fit in self.fits if fit.label == stratum.label), None)
+
+
+def analyse(table: Table) -> Analysis:
+    """The analysis of one table; it needs no random numbers and no clock."""
+    groups, best = strata(table), best_of(table)
+    best_row = next(row for row in table.configurations if row.trials is best.configuration)
+    compared = [group for group in groups if len(group.configurations) > 1]
+    timed = [(row, seconds) for row in table.steady if (seconds := row.mean("train_seconds")) is not None]
+    front = pareto_front([(seconds, row.mean("val_nll_final") or 0.0) for row, seconds in timed])
+    return Analysis(
+        table=table,
+        best=best,
+        best_row=best_row,
+        strata=groups,
+        fits=tuple(fit for group in compared if (fit := stratum_fit(group)) is not None),
+        adjusted=adjusted_fit(table),
+        gains=gains(table, compared),
+        against_best=against_best(table, best_row),
+        front=tuple(timed[index][0] for index in front),
+        budgets=tuple(
+            found
+            for group in compared or [Stratum("", table.configurations)]
+            if (found := budget(group)) is not None
+        ),
+        importance=importance(table),
+    )

@@ -1,0 +1,183 @@
+"""Which trials may stand in one table, and the table: one row a configuration, its seeds as replicates."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from iwae.config.train import flatten
+from tracking.analysis.divergence import divergence
+from tracking.analysis.looks import looks_of
+from tracking.records.contents import measured_on
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.records.yardstick import Yardstick
+from tracking.statistics.intervals import Estimate, t_interval
+
+K_PATH = "objective.num_samples"
+
+
+def _final(name: str) -> Callable[[TrialRecord], float | None]:
+    return lambda trial: (trial.final or {}).get(name)
+
+
+def _snr_floor(part: str) -> Callable[[TrialRecord], float | None]:
+    """The floor of the number shown; older records have one for both parts."""
+
+    def measure(trial: TrialRecord) -> float | None:
+        final = trial.final or {}
+        return final.get(f"gradient/{part}_snr_floor", final.get("gradient/snr_floor"))
+
+    return measure
+
+
+def _seconds_per_epoch(trial: TrialRecord) -> float | None:
+    return trial.train_seconds / trial.history[-1].epoch if trial.history else None
+
+
+def _peak_memory(trial: TrialRecord) -> float | None:
+    name = "system/peak_memory_bytes"
+    return max((e.metrics[name] for e in trial.history if name in e.metrics), default=None)
+
+
+COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
+    "train_seconds": lambda trial: trial.train_seconds if trial.history else None,
+    "seconds_per_epoch": _seconds_per_epoch,
+    "val_nll_final": _final("val/nll_final"),
+    "val_nll_few": _final("val/nll_final_few"),
+    "val_nll_stderr": _final("val/nll_final_stderr"),
+    "val_nll_mc_error": _final("val/nll_final_mc_error"),
+    "test_nll": _final("test/nll"),
+    "test_nll_few": _final("test/nll_few"),
+    "test_nll_stderr": _final("test/nll_stderr"),
+    "active_units": _final("test/active_units"),
+    "ess": _final("test/ess"),
+    "encoder_snr": _final("gradient/encoder_snr"),
+    "decoder_snr": _final("gradient/decoder_snr"),
+    "encoder_snr_floor": _snr_floor("encoder"),
+    "decoder_snr_floor": _snr_floor("decoder"),
+    "peak_memory_bytes": _peak_memory,
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A row: what one configuration's complete trials measured.
+
+    Attributes:
+        trials: its complete trials, in plan order; at least one.
+        planned: seeds that the plan holds for it.
+        parameters: value of every varied leaf, by path; a leaf that its parts do not have is left out.
+        diverged: why it counts as diverged; empty if it does not.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    planned: int
+    parameters: Mapping[str, Any]
+    diverged: str = ""
+
+    @property
+    def key(self) -> str:
+        """The configuration's key."""
+        return self.trials[0].plan.configuration_key
+
+    @property
+    def name(self) -> str:
+        """A name that a person can read."""
+        return self.trials[0].plan.configuration_name
+
+    @property
+    def num_samples(self) -> int:
+        """K, the importance samples of a training step."""
+        return self.trials[0].config.objective.num_samples
+
+    @property
+    def shared_timing(self) -> bool:
+        """Whether the seconds of any of its trials were measured beside other work."""
+        return any(trial.timing.get("shared") for trial in self.trials)
+
+    def values(self, column: str) -> tuple[float, ...]:
+        """A column's value of every seed that has one."""
+        return self._values[column]
+
+    def estimate(self, column: str) -> Estimate | None:
+        """A column's mean over seeds with its 95 % t-interval; None if no seed has it."""
+        return self._estimates[column]
+
+    # Once a row: every figure, table and comparison asks every row again.
+    @cached_property
+    def _values(self) -> Mapping[str, tuple[float, ...]]:
+        return {
+            column: tuple(value for trial in self.trials if (value := measure(trial)) is not None)
+            for column, measure in COLUMNS.items()
+        }
+
+    @cached_property
+    def _estimates(self) -> Mapping[str, Estimate | None]:
+        return {column: t_interval(values) for column, values in self._values.items()}
+
+    def mean(self, column: str) -> float | None:
+        """A column's mean over seeds."""
+        estimate = self.estimate(column)
+        return estimate.mean if estimate else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The configurations that one yardstick measured.
+
+    Attributes:
+        yardstick: what they were measured on and with.
+        paths: their varied leaves.
+        configurations: in plan order.
+        looks: how often the sweep ended and was then given more seeds of a configuration, plus 1.
+    """
+
+    yardstick: Yardstick
+    paths: tuple[str, ...]
+    configurations: tuple[Configuration, ...]
+    looks: int = 1
+
+    @cached_property
+    def steady(self) -> tuple[Configuration, ...]:
+        """The configurations that did not diverge; all of them if every one did."""
+        return tuple(row for row in self.configurations if not row.diverged) or self.configurations
+
+    @cached_property
+    def distinct_paths(self) -> tuple[str, ...]:
+        """The varied leaves that take more than one value here."""
+        return tuple(
+            p for p in self.paths if len({text(c.parameters.get(p)) for c in self.configurations}) > 1
+        )
+
+    @property
+    def num_samples(self) -> tuple[int, ...]:
+        """The K's in the table, ascending."""
+        return tuple(sorted({c.num_samples for c in self.configurations}))
+
+
+def text(value: Any) -> str:
+    """A parameter's value as text; empty where a configuration does not have it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def tables(record: SweepRecord) -> list[Table]:
+    """The record's complete trials as one table for each yardstick, the one with most trials first."""
+    paths = tuple(dict.fromkeys(path for t in record.trials for path in flatten(t.plan.overrides)))
+    groups: dict[Yardstick, list[Configuration]] = {}
+    contents = measured_on(record)
+    for trials in record.configurations.values():
+        done = [
+            t for t in trials if t.state is TrialState.COMPLETE and COLUMNS["val_nll_final"](t) is not None
+        ]
+        for content in dict.fromkeys(contents[trial.key] for trial in done):
+            same = tuple(trial for trial in done if contents[trial.key] == content)
+            flat = same[0].config.flat()
+            parameters = {path: flat[path] for path in paths if path in flat}
+            row = Configuration(same, len(trials), parameters, divergence(trials))
+            groups.setdefault(Yardstick.of(same[0], content), []).append(row)
+    looks = looks_of(record)
+    found = [Table(yardstick, paths, tuple(rows), looks) for yardstick, rows in groups.items()]
+    return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))

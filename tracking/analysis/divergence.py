@@ -1,0 +1,40 @@
+"""Configurations that diverged: shown and named, but no measure of how much seeds differ."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from tracking.records.records import TrialRecord, TrialState
+from tracking.report.words.numbers import nats
+
+# What the trainer says of a trial that it gave up: "loss is nan", "log-weight is inf".
+NOT_FINITE = re.compile(r"\b(nan|[+-]?inf(inity)?|not finite|infinite)\b", re.IGNORECASE)
+
+
+def coin(trial: TrialRecord) -> float | None:
+    """X ln 2 nats, the NLL of a coin for each of X pixels; None where X is unknown or the NLL a density."""
+    final = trial.final or {}
+    nll, bits = final.get("test/nll"), final.get("test/bits_per_dim")
+    if trial.config.model.likelihood != "bernoulli" or not nll or not bits:
+        return None
+    return round(nll / (bits * math.log(2))) * math.log(2)
+
+
+def divergence(trials: Sequence[TrialRecord]) -> str:
+    """Why a configuration diverged, from all trials that the plan holds for it; empty if it did not.
+
+    One seed is enough: that the others ended well says little about the next one.
+    """
+    for trial in trials:
+        seed = f"seed {trial.config.seed}"
+        if trial.state is TrialState.FAILED and NOT_FINITE.search(trial.cause):
+            return f"{seed} failed: {trial.cause}"
+        nll = (trial.final or {}).get("val/nll_final")
+        if trial.state is not TrialState.COMPLETE or nll is None:
+            continue
+        if not math.isfinite(nll):
+            return f"{seed} has no finite validation NLL"
+        worst = coin(trial)
+        if worst is not None and nll > worst:
+            return f"{seed} has {nats(nll)} nats, more than the {nats(worst)} of a coin for each pixel"
+    return ""

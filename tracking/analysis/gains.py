@@ -1,0 +1,124 @@
+"""What a step up in K buys: nats, and nats for each extra second of training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, log
+
+from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.strata import Stratum
+from tracking.statistics.comparisons import Difference, compare
+from tracking.statistics.intervals import ratio_interval
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Two configurations that differ in K alone.
+
+    Attributes:
+        stratum: label of what they have in common.
+        first: the one with the smaller K.
+        second: the one with the larger K.
+        whole: from the stratum's smallest to its largest K, not one step.
+        validation: final validation NLL of the second minus the first, nats; negative is better.
+        test: the same on test data; None where it was not measured.
+        seconds: mean training seconds of the second minus those of the first.
+        slower: logarithm of the ratio of their training seconds, second to first: clocks err in proportion.
+        rate: nats of validation NLL gained for each extra second; None unless training took longer.
+        rate_interval: Fieller's, from the intervals of ``validation`` and ``slower``; None where there are
+            none, or the extra seconds cannot be told from zero.
+    """
+
+    stratum: str
+    first: Configuration
+    second: Configuration
+    whole: bool
+    validation: Difference
+    test: Difference | None
+    seconds: float | None
+    slower: Difference | None
+    rate: float | None
+    rate_interval: tuple[float, float] | None
+
+    @property
+    def diverged(self) -> bool:
+        """Whether one of the two diverged, so that their difference says nothing about K."""
+        return bool(self.first.diverged or self.second.diverged)
+
+    @property
+    def rated(self) -> bool:
+        """Whether the rate says anything: with replicates, only if the extra seconds differ from zero."""
+        if self.rate is None or self.diverged:
+            return False
+        return self.rate_interval is not None or self.validation.low is None
+
+
+Pair = tuple[str, Configuration, Configuration, bool]
+
+
+def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
+    """Successive K's of every stratum, and its smallest against its largest.
+
+    A quantity's differences are one family: their intervals hold together. Validation NLL, test NLL and
+    training seconds are three families.
+    """
+    pairs: list[Pair] = []
+    for stratum in groups:
+        rows = stratum.configurations
+        pairs += [(stratum.label, a, b, False) for a, b in pairwise(rows)]
+        if len(rows) > 2:
+            pairs.append((stratum.label, rows[0], rows[-1], True))
+    validation, test = _family(table, pairs, "val_nll_final"), _family(table, pairs, "test_nll")
+    slower = _family(table, pairs, "train_seconds", logarithmic=True)
+    found = []
+    for (label, first, second, whole), nats, on_test, ratio in zip(
+        pairs, validation, test, slower, strict=True
+    ):
+        assert nats is not None  # every configuration of a table has it
+        before, after = first.mean("train_seconds"), second.mean("train_seconds")
+        extra = None if before is None or after is None else after - before
+        rate = -nats.value / extra if extra is not None and extra > 0 else None
+        interval = None if rate is None or extra is None else _rate_interval(nats, extra, ratio)
+        found.append(Gain(label, first, second, whole, nats, on_test, extra, ratio, rate, interval))
+    return tuple(found)
+
+
+def against_best(table: Table, best: Configuration) -> tuple[tuple[Configuration, Difference], ...]:
+    """Every other configuration against the best one, by final validation NLL, ascending.
+
+    The best was chosen for the number that is compared, so the family is that of all pairs.
+    """
+    rows = table.configurations
+    place = next(index for index, row in enumerate(rows) if row is best)
+    pairs = [(place, index) for index in range(len(rows)) if index != place]
+    groups = [row.values("val_nll_final") for row in rows]
+    found = compare(groups, pairs, chosen=True, apart=_apart(rows), looks=table.looks)
+    others = [(rows[index], one) for (_, index), one in zip(pairs, found, strict=True)]
+    return tuple(sorted(others, key=lambda pair: pair[1].value))
+
+
+def _apart(rows: Sequence[Configuration]) -> list[int]:
+    return [index for index, row in enumerate(rows) if row.diverged]
+
+
+def _family(
+    table: Table, pairs: Sequence[Pair], column: str, *, logarithmic: bool = False
+) -> list[Difference | None]:
+    """The differences of one column over all pairs; None where one of a pair has no value in it."""
+    groups = [row.values(column) for row in table.configurations]
+    if logarithmic:
+        groups = [tuple(log(value) for value in values if value > 0) for values in groups]
+    places = {id(row): index for index, row in enumerate(table.configurations)}
+    compared = [(places[id(first)], places[id(second)]) for _, first, second, _ in pairs]
+    present = [pair for pair in compared if groups[pair[0]] and groups[pair[1]]]
+    apart = _apart(table.configurations)
+    found = dict(zip(present, compare(groups, present, apart=apart, looks=table.looks), strict=True))
+    return [found.get(pair) for pair in compared]
+
+
+def _rate_interval(nats: Difference, extra: float, slower: Difference | None) -> tuple[float, float] | None:
+    """Fieller's interval; the one of the extra seconds holds zero where that of their ratio holds one."""
+    if nats.half is None or slower is None or slower.half is None or slower.value <= 0:
+        return None
+    half = (1 - exp(-slower.half)) / (1 - exp(-slower.value)) * extra
+    return ratio_interval(-nats.value, extra, nats.half, half)

@@ -1,0 +1,47 @@
+"""The best configuration, and what is as good."""
+
+from dataclasses import dataclass
+
+from tracking.analysis.configurations import Table, tables
+from tracking.records.records import SweepRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Best:
+    """The configuration with the lowest mean ``val/nll_final``, and one run that stands for it.
+
+    Attributes:
+        configuration: its complete trials.
+        trial: the one with the median ``val/nll_final`` (the lower median of an even number).
+        val_nll_final: mean over seeds, nats.
+        test_nll: mean over seeds, nats; read after the choice, never for it.
+        interval: 95 % t-interval of ``val_nll_final`` over seeds; None with one seed.
+    """
+
+    configuration: tuple[TrialRecord, ...]
+    trial: TrialRecord
+    val_nll_final: float
+    test_nll: float | None
+    interval: tuple[float, float] | None
+
+
+def best_of(table: Table) -> Best:
+    """The best configuration of one table, none that diverged while another did not."""
+    winner = min(table.steady, key=lambda c: c.mean("val_nll_final") or 0.0)
+    ranked = sorted(winner.trials, key=lambda trial: (trial.final or {})["val/nll_final"])
+    estimate = winner.estimate("val_nll_final")
+    assert estimate is not None  # tables() leaves out trials without it
+    interval = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
+    median = ranked[(len(ranked) - 1) // 2]
+    return Best(winner.trials, median, estimate.mean, winner.mean("test_nll"), interval)
+
+
+def best(record: SweepRecord) -> Best | None:
+    """The configuration with the lowest mean ``val/nll_final`` over its complete seeds.
+
+    One that diverged for a seed is not chosen for the seeds that did not. Where the sweep varies data,
+    likelihood or final evaluation, numbers are not comparable across them: then it is the best of the table
+    with most trials. None without a complete trial. Test numbers are never compared.
+    """
+    found = tables(record)
+    return best_of(found[0]) if found else None

@@ -1,0 +1,2 @@
+from .provenance import code as code
+from .provenance import environment as environment

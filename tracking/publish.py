@@ -1,0 +1,96 @@
+"""Makes the trade-off report of a sweep and attaches it to the parent run."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tracking.analysis.winner import best
+from tracking.published import REPORT, model_of, note, note_fault, published
+from tracking.records.records import SweepRecord
+from tracking.report.report import Report, write_report
+from tracking.report.stills.stored_pictures import StoredPictures
+from tracking.storage.sessions import live_session
+from tracking.storage.sweep import SweepStorage
+from tracking.store import RunStore
+from tracking.verification.left_out import believed
+
+_log = logging.getLogger(__name__)
+
+
+def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
+    """Write the report of what storage holds.
+
+    Args:
+        record: the sweep.
+        storage: where its pictures lie.
+        folder: where the report goes.
+    """
+    return write_report(record, folder, StoredPictures(storage, [trial.key for trial in record.complete]))
+
+
+def store_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
+    """Write the report into a folder and into storage."""
+    report = make_report(record, storage, folder)
+    for path in report.files:
+        storage.files.write(storage.path("report", path.name), path.read_bytes())
+    return report
+
+
+def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
+    """Store the report and attach it to the parent run; bring MLflow to the record, log the best model.
+
+    While a driver works on the sweep its recorder brings MLflow to storage, and its end logs the best model:
+    then the report is all that is attached. Should the driver end meanwhile, its end is published again, so
+    that an older report never stays.
+
+    Returns:
+        The parent's run id.
+    """
+    parent = _publish(record, storage, store)
+    while live_session(storage) is None and _ends(storage.sessions()) != _ends(record.sessions):
+        record = storage.record()
+        parent = _publish(record, storage, store)
+    return parent
+
+
+def publish_if_missing(record: SweepRecord, storage: SweepStorage, store: RunStore) -> None:
+    """Publish where the parent run has no report: its sweep ended while MLflow was away, or MLflow is new."""
+    parent = store.find_sweep(record.name)
+    there = parent is not None and store.client.artifacts.read_if_there(parent, REPORT) is not None
+    if not there or note_fault(storage, there) is not None:
+        publish(record, storage, store)
+
+
+def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
+    live = live_session(storage) is not None
+    parent = store.find_sweep(record.name) if live else None
+    if parent is None:
+        parent = store.sync(record)
+    attach(record, storage, store, parent, with_model=not live)
+    return parent
+
+
+def attach(
+    record: SweepRecord, storage: SweepStorage, store: RunStore, parent: str, *, with_model: bool = True
+) -> None:
+    """Draw the report, attach it to the parent run, log the best model, and note what was published."""
+    before = published(storage)
+    record, altered = believed(record, store)
+    for line in altered:
+        _log.warning("%s: see `sweeps verify %s`", line, record.name)
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
+        report = store_report(record, storage, Path(name))
+        store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))
+        files = {path.name: path.read_bytes() for path in report.files}
+    model = before.get("model", {})
+    if with_model and (choice := best(record)) is not None:
+        uri = store.log_best_model(record, choice.trial)
+        model = model_of(store, uri, choice.trial.key)
+    note(storage, files, report.summary_markdown, model)
+
+
+def _ends(sessions: Iterable[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+    """What of the drivers' entries stays as it is: not their heartbeats."""
+    return [(session.get("started"), session.get("ended")) for session in sessions]

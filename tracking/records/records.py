@@ -1,0 +1,279 @@
+"""What lies in storage about a sweep, as plain values: no MLflow, no Ray, no plotting.
+
+A sweep is a plan (what was decided before a trial ran) and, for each trial of the plan, what it left in
+storage. Everything that is shown, compared or reproduced is a function of these records.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from iwae.config.part import Part
+from iwae.config.train import TrainConfig, flatten
+from tracking.records.data_set import DataSet
+
+
+class TrialState(StrEnum):
+    """Where a trial stands.
+
+    WAITING has no attempt yet. RUNNING has one that neither ended nor said why it stopped (after a hard kill
+    a trial still reads RUNNING; `status` and `verify` ask whether anybody works on it). STOPPED was asked to
+    stop and goes on with `resume`. PRUNED was ended by the scheduler. COMPLETE has its final numbers.
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the trial unless somebody asks."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One line of the plan.
+
+    Attributes:
+        index: position in the plan, from 0.
+        overrides: what the search space set, by path: ``{"objective.num_samples": 50, ...}``; a whole part
+            such as ``annealing`` is one entry with a mapping as its value. The seed is not among them.
+        config: the complete configuration, seed included.
+    """
+
+    index: int
+    overrides: Mapping[str, Any]
+    config: TrainConfig
+
+    @cached_property
+    def key(self) -> str:
+        """The trial's identity: the configuration's key."""
+        return self.config.key
+
+    @cached_property
+    def configuration_key(self) -> str:
+        """Identity of the configuration that seeds are replicates of."""
+        return self.config.configuration_key
+
+    @cached_property
+    def name(self) -> str:
+        """A name that a person can read: ``K=50 D=20 linear s0``."""
+        return f"{self.configuration_name} s{self.config.seed}"
+
+    @cached_property
+    def configuration_name(self) -> str:
+        """The name without the seed; what else is varied stands behind K, D and the annealing."""
+        config = self.config
+        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_dim}"]
+        if config.objective.name != "iwae":
+            words.append(config.objective.name)
+        if config.annealing.name != "none" or "annealing" in self.overrides:
+            words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
+        named = {"objective.num_samples", "objective.name", "model.latent_dim", "annealing.name"}
+        for path, value in self.overrides.items():
+            part = attrgetter(path)(config)
+            # Of a whole part only what differs from the part's own defaults: `linear`, or `linear start=0.1`.
+            chosen = part.model_dump(exclude_defaults=True) if isinstance(part, Part) else value
+            for leaf, shown in flatten({path: chosen}).items():
+                if leaf not in named:
+                    words.append(f"{leaf.rpartition('.')[2]}={_short(shown)}")
+        return " ".join(words)
+
+    def to_json(self) -> str:
+        """One line of ``plan.jsonl``."""
+        return json.dumps(
+            {
+                "index": self.index,
+                "key": self.key,
+                "overrides": dict(self.overrides),
+                "config": self.config.to_dict(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> "PlannedTrial":
+        """The trial in one line of ``plan.jsonl``."""
+        values = json.loads(line)
+        planned = cls(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
+        # Computing it again costs as much as reading the line; `verify` compares the two.
+        planned.__dict__["key"] = values["key"]
+        return planned
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "×".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One completed epoch.
+
+    Attributes:
+        epoch: completed epochs, from 1.
+        time: when it was completed, seconds since 1970.
+        metrics: by MLflow name.
+    """
+
+    epoch: int
+    time: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A planned trial and what it left in storage.
+
+    Attributes:
+        history: every epoch up to the newest intact checkpoint, in order.
+        final: the final numbers by MLflow name; None unless COMPLETE.
+        error: the cause, for FAILED; the first line is readable on its own.
+        attempts: one mapping an attempt, oldest first: ``started`` (seconds since 1970), ``hostname``,
+            ``pid``, ``session`` (the driver's number), ``from_epoch``, ``cpus`` and ``gpus`` it held,
+            ``earlier`` (``cpu_seconds`` and ``gpu_seconds`` of the attempts before it) and ``provenance``
+            (``tracking.provenance.provenance.environment``). Empty where the file was torn.
+        timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
+        ended: when it was complete, pruned, stopped or failed, seconds since 1970.
+        seen: the last sign of life of a trial that has not ended, seconds since 1970.
+        seals: the digests in the seals of its attempts and of its newest unit and outcome, by file name;
+            files from before there were seals have none.
+    """
+
+    plan: PlannedTrial
+    state: TrialState
+    history: tuple[EpochRecord, ...] = ()
+    final: Mapping[str, float] | None = None
+    error: str | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
+    ended: float | None = None
+    seen: float | None = None
+    seals: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The trial's identity."""
+        return self.plan.key
+
+    @property
+    def config(self) -> TrainConfig:
+        """The complete configuration, seed included."""
+        return self.plan.config
+
+    @property
+    def cause(self) -> str:
+        """The first line of the error; empty without one."""
+        return (self.error or "").partition("\n")[0]
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """The environment of the newest attempt; empty before the first."""
+        return self.attempts[-1].get("provenance", {}) if self.attempts else {}
+
+    @property
+    def train_seconds(self) -> float:
+        """Training seconds so far, without evaluation, logging and checkpoints."""
+        return self.history[-1].metrics.get("time/train_seconds", 0.0) if self.history else 0.0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU-seconds that all attempts held, busy or not: CPUs times wall clock."""
+        return self._held("cpu")
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPU-seconds that all attempts held; a share of a GPU counts as that share."""
+        return self._held("gpu")
+
+    def _held(self, kind: str) -> float:
+        last = self.attempts[-1] if self.attempts else {}
+        if "started" not in last:
+            return 0.0
+        until = self.ended or self.seen or last["started"]
+        earlier = last.get("earlier", {}).get(f"{kind}_seconds", 0.0)
+        return float(earlier + last.get(f"{kind}s", 0.0) * max(0.0, until - last["started"]))
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A sweep as storage holds it.
+
+    Attributes:
+        name: unique in a tracking store.
+        storage: absolute path of the storage that holds the sweep's folder.
+        spec: the spec as plain data, as it was resolved when the sweep started.
+        code: commit, uncommitted diff and versions of the driver (``tracking.provenance.provenance.code``).
+        sessions: one mapping a driver that worked on it: ``started``, ``ended`` (None while it runs or
+            when it was killed), ``outcome`` (``finished``, ``budget``, ``interrupted`` or ``failed``).
+        trials: in the plan's order.
+        data: what its data sets held when they were first read; none in a record from before that was kept.
+        decided: SHA-256 of spec, plan, code and data; None for a sweep from before sweeps had ids.
+        earlier: the same of what was decided before, oldest first.
+    """
+
+    name: str
+    storage: str
+    spec: Mapping[str, Any]
+    code: Mapping[str, Any]
+    sessions: tuple[Mapping[str, Any], ...]
+    trials: tuple[TrialRecord, ...]
+    data: tuple[DataSet, ...] = ()
+    decided: str | None = None
+    earlier: tuple[str, ...] = ()
+
+    @cached_property
+    def complete(self) -> tuple[TrialRecord, ...]:
+        """The trials with final numbers."""
+        return tuple(trial for trial in self.trials if trial.state is TrialState.COMPLETE)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Trials by state, states without a trial left out."""
+        states = [trial.state for trial in self.trials]
+        return {state.value: states.count(state) for state in TrialState if state in states}
+
+    @property
+    def cpu_hours(self) -> float:
+        """CPU-hours that the trials held so far."""
+        return sum(trial.cpu_seconds for trial in self.trials) / 3600
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPU-hours that the trials held so far."""
+        return sum(trial.gpu_seconds for trial in self.trials) / 3600
+
+    @cached_property
+    def configurations(self) -> dict[str, tuple[TrialRecord, ...]]:
+        """The trials of each configuration (its replicates, by seed), by configuration key, in plan order."""
+        groups: dict[str, list[TrialRecord]] = {}
+        for trial in self.trials:
+            groups.setdefault(trial.plan.configuration_key, []).append(trial)
+        return {key: tuple(trials) for key, trials in groups.items()}
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """Paths of the search space in the spec's order; the seed is not among them."""
+        paths: dict[str, None] = {}
+        for trial in self.trials:
+            paths.update(dict.fromkeys(trial.plan.overrides))
+        return tuple(paths)
+
+    def trial(self, key: str) -> TrialRecord:
+        """The trial with this key.
+
+        Raises:
+            KeyError: the plan has none.
+        """
+        for trial in self.trials:
+            if trial.key == key:
+                return trial
+        raise KeyError(key)

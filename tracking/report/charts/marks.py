@@ -1,0 +1,85 @@
+"""What stands in an interactive figure for a configuration: its mean, its bar or its seeds."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from tracking.analysis.configurations import Configuration
+from tracking.report.charts.axes import Axis, Series
+from tracking.report.charts.palette import faint
+from tracking.report.charts.plots import Trace
+from tracking.report.charts.spread import bar, dots
+from tracking.report.words.numbers import number
+from tracking.statistics.intervals import Estimate
+
+
+def points(
+    axis: Axis,
+    one: Series,
+    column: str,
+    show: Callable[[float], str] = number,
+    *,
+    panel: int = 1,
+    suffix: str = "",
+    unit: float = 1.0,
+    **style: Any,
+) -> Trace | None:
+    """One series of means with their bars; None where no configuration has the column."""
+    found = [(row, estimate) for row in one.rows if (estimate := row.estimate(column)) is not None]
+    if not found:
+        return None
+    bars = [bar(row, column, e) or (e.mean, e.mean) for row, e in found]
+    low = [(e.mean - end) / unit for (end, _), (_, e) in zip(bars, found, strict=True)]
+    high = [(end - e.mean) / unit for (_, end), (_, e) in zip(bars, found, strict=True)]
+    trace: Trace = {
+        "type": "scatter", "mode": "lines+markers" if one.joined and axis.path else "markers",
+        "x": [_x(axis, row) for row, _ in found], "y": [e.mean / unit for _, e in found],
+        "error_y": {
+            "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
+            "width": 3, "color": faint(one.colour, 0.55),
+            "visible": (any(high) or any(low)) and not one.crowded,
+        },
+        "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
+        "line": {"color": one.colour, "width": 2},
+        "name": escape(one.label + suffix), "legendgroup": one.label, "showlegend": bool(one.label + suffix),
+        **_axes(panel),
+    }  # fmt: skip
+    return {**trace, **style}
+
+
+def seeds(axis: Axis, one: Series, column: str, *, panel: int = 1, unit: float = 1.0) -> list[Trace]:
+    """The single seeds of configurations with two, faint; no trace where there is none or points crowd."""
+    found = [(row, value) for row in one.rows for value in dots(row, column)]
+    if not found or one.crowded:
+        return []
+    return [{
+        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False,
+        "x": [_x(axis, row) for row, _ in found], "y": [value / unit for _, value in found],
+        "marker": {"color": faint(one.colour, 0.45), "size": 5}, "legendgroup": one.label, **_axes(panel),
+    }]  # fmt: skip
+
+
+def hover(
+    row: Configuration, estimate: Estimate, show: Callable[[float], str] = number, unit: float = 1.0
+) -> str:
+    """What a point says: configuration, mean, interval, seeds and trials."""
+    lines = [f"<b>{escape(row.name)}</b>", show(estimate.mean / unit)]
+    if estimate.low is not None and estimate.high is not None:
+        lines[1] += f" [{show(estimate.low / unit)}, {show(estimate.high / unit)}]"
+    lines.append(f"{len(row.trials)} seed{'s' * (len(row.trials) > 1)}: " + ", ".join(_trials(row)))
+    return "<br>".join(lines)
+
+
+def _x(axis: Axis, row: Configuration) -> float | str:
+    return axis.x(row) if axis.path else escape(str(axis.x(row)))
+
+
+def _axes(panel: int) -> dict[str, str]:
+    which = "" if panel == 1 else str(panel)
+    return {"xaxis": f"x{which}", "yaxis": f"y{which}"}
+
+
+def _trials(row: Configuration) -> list[str]:
+    shown = [f"s{trial.config.seed} {trial.key[:8]}" for trial in row.trials[:5]]
+    return [*shown, "…"] if len(row.trials) > 5 else shown

@@ -1,0 +1,162 @@
+"""Interactive figures over the whole space: Pareto front, parallel coordinates, importance."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import K_PATH, Configuration, text
+from tracking.analysis.strata import short_path
+from tracking.report.charts.axes import MOST_BARS
+from tracking.report.charts.marks import hover
+from tracking.report.charts.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
+from tracking.report.charts.plots import Chart, Trace, layout, scale
+from tracking.report.charts.spread import bar, dots, view
+from tracking.report.words.numbers import nats, number
+
+
+def pareto(analysis: Analysis) -> Chart:
+    """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
+    colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
+    crowded = len(analysis.table.configurations) > MOST_BARS
+    shown = [row for row in analysis.table.configurations if row.mean("train_seconds") is not None]
+    data: list[Trace] = []
+    front = [_place(row) for row in analysis.front]
+    if len(front) > 1:
+        steps = {"color": MUTED, "width": 1.5, "shape": "hv", "dash": "dot"}
+        data.append({
+            "type": "scatter", "mode": "lines", "x": [x for x, _ in front], "y": [y for _, y in front],
+            "line": steps, "name": "Pareto front", "hoverinfo": "skip",
+        })  # fmt: skip
+    for k in analysis.table.num_samples:
+        rows = [row for row in shown if row.num_samples == k]
+        if not crowded:
+            data += _seeds(rows, colours[k], str(k))
+        places = [_place(row) for row in rows]
+        on_front = [any(row is other for other in analysis.front) for row in rows]
+        data.append({
+            "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named,
+            "legendgroup": str(k), "x": [x for x, _ in places], "y": [y for _, y in places],
+            "error_x": _error(rows, "train_seconds", colours[k], crowded),
+            "error_y": _error(rows, "val_nll_final", colours[k], crowded),
+            "marker": {
+                "color": colours[k], "size": [12 if on else 8 for on in on_front],
+                "line": {"color": "#1c2430", "width": [1.5 if on else 0 for on in on_front]},
+            },
+            "text": [_pareto_hover(row) for row in rows], "hovertemplate": "%{text}<extra></extra>",
+        })  # fmt: skip
+    axes = {
+        "xaxis": scale("training seconds", range=view(shown, ("train_seconds",))),
+        "yaxis": scale("final validation NLL, nats", range=view(shown, ("val_nll_final",))),
+    }
+    return Chart(data, layout(**axes, height=440))
+
+
+def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace]:
+    """The single seeds of configurations with two."""
+    pairs = [
+        place
+        for row in rows
+        for place in zip(dots(row, "train_seconds"), dots(row, "val_nll_final"), strict=False)
+    ]
+    return [{
+        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False, "legendgroup": group,
+        "x": [x for x, _ in pairs], "y": [y for _, y in pairs],
+        "marker": {"color": faint(colour, 0.45), "size": 5},
+    }] if pairs else []  # fmt: skip
+
+
+def _place(row: Configuration) -> tuple[float, float]:
+    return row.mean("train_seconds") or 0.0, row.mean("val_nll_final") or 0.0
+
+
+def _pareto_hover(row: Configuration) -> str:
+    estimate = row.estimate("val_nll_final")
+    assert estimate is not None  # every configuration of a table has it
+    return f"{hover(row, estimate, nats)}<br>{number(row.mean('train_seconds') or 0.0)} s"
+
+
+def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:
+    means = [row.mean(column) or 0.0 for row in rows]
+    bars = [bar(row, column, row.estimate(column)) for row in rows]
+    low = [0.0 if b is None else mean - b[0] for b, mean in zip(bars, means, strict=True)]
+    high = [0.0 if b is None else b[1] - mean for b, mean in zip(bars, means, strict=True)]
+    return {
+        "type": "data", "symmetric": False, "array": high, "arrayminus": low,
+        "visible": any(high) and not crowded, "thickness": 1, "width": 3, "color": faint(colour, 0.45),
+    }  # fmt: skip
+
+
+def parallel_coordinates(analysis: Analysis) -> Chart:
+    """One line a configuration through everything that is varied and what came of it."""
+    table = analysis.table
+    rows = [row for row in table.steady if row.mean("train_seconds") is not None]
+    paths = sorted(table.distinct_paths, key=lambda path: path != K_PATH)
+    dimensions = [_dimension(short_path(path), [row.parameters.get(path) for row in rows]) for path in paths]
+    for label, column in (
+        ("train s", "train_seconds"),
+        ("active units", "active_units"),
+        ("test NLL", "test_nll"),
+    ):
+        values = [row.mean(column) for row in rows]
+        if None not in values:
+            dimensions.append(_dimension(label, values))
+    nlls = [row.mean("val_nll_final") or 0.0 for row in rows]
+    dimensions.append(_dimension("validation NLL", nlls))
+    bar = {"title": {"text": "validation NLL", "side": "right"}, "thickness": 12, "outlinewidth": 0}
+    line = {"color": nlls, "colorscale": colour_scale(), "showscale": True, "colorbar": bar}
+    trace: Trace = {
+        "type": "parcoords", "dimensions": dimensions, "line": line, "labelfont": {"size": 12},
+        "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
+    }  # fmt: skip
+    return Chart([trace], layout(height=430, margin={"l": 70, "r": 30, "t": 60, "b": 30}))
+
+
+def _dimension(label: str, values: Sequence[Any]) -> dict[str, Any]:
+    """A numeric axis, or one with a named tick for each level (numbers in a few levels are levels too)."""
+    levels = sorted(set(values), key=lambda v: (isinstance(v, str), v)) if _sortable(values) else None
+    numeric = levels is not None and all(isinstance(v, int | float) for v in levels)
+    if numeric and (len(set(values)) > 8 or all(isinstance(v, float) for v in values)):
+        return {"label": label, "values": list(values)}
+    names = [text(v) for v in levels] if levels is not None else sorted({text(v) for v in values})
+    return {
+        "label": label, "values": [names.index(text(v)) for v in values], "tickvals": list(range(len(names))),
+        "ticktext": [escape(name) or "—" for name in names], "range": [-0.2, max(0.2, len(names) - 0.8)],
+    }  # fmt: skip
+
+
+def _sortable(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def importance_bars(analysis: Analysis) -> Chart | None:
+    """Shares of the variance between configurations with their intervals; None where they cannot be said."""
+    shares = dict(reversed(list(analysis.importance.shares.items())[:MOST_BARS]))
+    if not shares:
+        return None
+    found = list(shares.values())
+    trace: Trace = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [share.value for share in found],
+        "y": [escape(name) for name in shares],
+        "marker": {"color": HUES[0]},
+        "width": 0.55,
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "color": MUTED,
+            "thickness": 1.4,
+            "width": 5,
+            "array": [max(0.0, share.high - share.value) for share in found],
+            "arrayminus": [max(0.0, share.value - share.low) for share in found],
+        },
+        "customdata": [[share.low, share.high] for share in found],
+        "hovertemplate": "%{y}: %{x:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>",
+    }
+    title = "share of the variance between configurations' mean validation NLL"
+    axes = {
+        "xaxis": scale(title, tickformat=".0%", range=[0, 1.04]),
+        "yaxis": scale("", gridcolor="rgba(0,0,0,0)"),
+    }
+    return Chart([trace], layout(**axes, height=130 + 34 * len(shares)))

@@ -1,0 +1,153 @@
+"""``tradeoff.csv`` and ``tradeoff.json``: the report for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import COLUMNS, Configuration, Table, text
+from tracking.analysis.equal_budgets import Budget
+from tracking.analysis.gains import Gain
+from tracking.analysis.time_fit import TimeFit
+from tracking.records.records import SweepRecord
+from tracking.statistics.comparisons import Difference
+from tracking.statistics.intervals import CONFIDENCE, Estimate
+
+CSV_COLUMNS = (
+    "train_seconds",
+    "seconds_per_epoch",
+    "val_nll_final",
+    "test_nll",
+    "active_units",
+    "ess",
+    "encoder_snr",
+    "peak_memory_bytes",
+)
+
+
+def to_csv(table: Table | None) -> str:
+    """One row a configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
+
+    low and high are the ends of the 95 % t-interval over seeds, empty with one seed. A part of the
+    configuration that is varied whole (``annealing``) has one column a leaf (``annealing.name``).
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = [f"{column}_{end}" for column in CSV_COLUMNS for end in ("mean", "low", "high")]
+    writer.writerow([*(table.paths if table else ()), "seeds", *ends])
+    for row in table.configurations if table else ():
+        cells: list[object] = [text(row.parameters.get(path)) for path in table.paths] if table else []
+        cells.append(len(row.trials))
+        for column in CSV_COLUMNS:
+            found = row.estimate(column)
+            cells += ["", "", ""] if found is None else [found.mean, found.low, found.high]
+        writer.writerow(cells)
+    return out.getvalue()
+
+
+def to_json(
+    record: SweepRecord,
+    analyses: Sequence[Analysis],
+    headlines: Sequence[Sequence[str]],
+    warnings: Sequence[str],
+) -> str:
+    """Tables, fits, comparisons and warnings as one JSON object; NLLs in nats, times in seconds."""
+    return json.dumps(
+        {
+            "name": record.name,
+            "trials": record.counts,
+            "confidence": CONFIDENCE,
+            "warnings": list(warnings),
+            "groups": [_group(analysis, words) for analysis, words in zip(analyses, headlines, strict=True)],
+        },
+        indent=2,
+        allow_nan=False,
+    )
+
+
+def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
+    table, best = analysis.table, analysis.best
+    return {
+        "yardstick": {
+            "data": table.yardstick.data.model_dump(mode="json", exclude={"num_train"}),
+            "likelihood": table.yardstick.likelihood,
+            "final_num_samples": table.yardstick.final_num_samples,
+            "final_num_images": table.yardstick.final_num_images,
+            "few_num_samples": table.yardstick.few_num_samples,
+        },
+        "headline": list(words),
+        "varied": list(table.paths),
+        "looks": table.looks,
+        "configurations": [_configuration(row) for row in table.configurations],
+        "best": {
+            "configuration": analysis.best_row.key, "trial": best.trial.key,
+            "val_nll_final": best.val_nll_final, "test_nll": best.test_nll, "interval": best.interval,
+        },
+        "fits": [_fit(fit) for fit in analysis.fits],
+        "adjusted_fit": None if analysis.adjusted is None else _fit(analysis.adjusted),
+        "gains": [_gain(gain) for gain in analysis.gains],
+        "against_best": [
+            {"configuration": row.key, "val_nll_final": _difference(difference)}
+            for row, difference in analysis.against_best
+        ],
+        "pareto_front": [row.key for row in analysis.front],
+        "equal_budgets": [_budget(found) for found in analysis.budgets],
+        "importance": {
+            "shares": {name: vars(share) for name, share in analysis.importance.shares.items()},
+            "method": "anova of a full grid" if analysis.importance.grid else "functional anova",
+            "left_out": list(analysis.importance.left_out), "reason": analysis.importance.reason,
+        },
+    }  # fmt: skip
+
+
+def _configuration(row: Configuration) -> dict[str, Any]:
+    metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS}
+    return {
+        "key": row.key, "name": row.name, "parameters": dict(row.parameters), "num_samples": row.num_samples,
+        "seeds": len(row.trials), "planned_seeds": row.planned, "shared_timing": row.shared_timing,
+        "diverged": row.diverged or None, "trials": [trial.key for trial in row.trials], "metrics": metrics,
+    }  # fmt: skip
+
+
+def _estimate(found: Estimate | None) -> dict[str, Any] | None:
+    return None if found is None else vars(found)
+
+
+def _difference(found: Difference | None) -> dict[str, Any] | None:
+    return None if found is None else {**vars(found), "separable": found.separable}
+
+
+def _fit(found: TimeFit) -> dict[str, Any]:
+    fit = found.fit
+    return {
+        "label": found.label, "intercept": fit.intercept, "intercept_interval": fit.interval("intercept"),
+        "slope": fit.slope, "slope_interval": fit.interval("slope"), "degrees": fit.degrees,
+        "observations": fit.observations, "r_squared": fit.r_squared, "epochs": found.epochs,
+        "steps_per_epoch": found.steps_per_epoch, "seconds_per_step_and_sample": found.per_step,
+        "adjusted_for": list(found.adjusted_for), "not_adjusted_for": list(found.not_adjusted_for),
+    }  # fmt: skip
+
+
+def _gain(gain: Gain) -> dict[str, Any]:
+    return {
+        "stratum": gain.stratum, "first": gain.first.key, "second": gain.second.key, "whole": gain.whole,
+        "num_samples": [gain.first.num_samples, gain.second.num_samples],
+        "val_nll_final": _difference(gain.validation), "test_nll": _difference(gain.test),
+        "train_seconds": gain.seconds, "log_seconds_ratio": _difference(gain.slower),
+        "nats_per_second": gain.rate,
+        "nats_per_second_interval": gain.rate_interval,
+    }  # fmt: skip
+
+
+def _budget(found: Budget) -> dict[str, Any]:
+    rows = [
+        {
+            "configuration": row.configuration.key, "at_epochs": _estimate(row.at_epochs),
+            "at_seconds": _estimate(row.at_seconds), "epochs_at_seconds": row.epochs_at_seconds,
+            "cut": row.cut,
+        }
+        for row in found.rows
+    ]  # fmt: skip
+    return {"stratum": found.label, "epochs": found.epochs, "seconds": found.seconds, "rows": rows}

@@ -1,0 +1,1 @@
+"""Pictures that do not move (matplotlib)."""

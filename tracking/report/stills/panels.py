@@ -1,0 +1,175 @@
+"""The panels of the still picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.time_fit import TimeFit
+from tracking.report.charts.axes import Axis, Series
+from tracking.report.charts.palette import INK, MUTED, k_colours
+from tracking.report.charts.spread import bar, dots, view
+from tracking.report.stills.labels import place_labels
+from tracking.report.words.numbers import listing, measured
+
+MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "cross": "P", "x": "X"}
+MOST_FORMULAS = 4
+
+
+def draw_time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
+    """Training seconds against K, from zero, with the fitted lines, their bands and formulas."""
+    colours = {one.label: one.colour for one in axis.series}
+    fits = [fit for fit in analysis.fits if fit.label in colours] if axis.by_k else []
+    if not fits and analysis.adjusted is not None:
+        fits = [analysis.adjusted]
+    for fit in fits:
+        colour = colours.get(fit.label, INK)
+        grid = np.linspace(0, max(fit.num_samples), 41).tolist()
+        axes.plot(grid, fit.fit.at(grid), color=colour, linewidth=1.3, zorder=3)
+        band = fit.fit.band(grid)
+        if band is not None:
+            axes.fill_between(grid, *band, color=colour, alpha=0.1, linewidth=0)
+    _against(axes, axis, "train_seconds", joined=False, logarithmic=False)
+    for index, fit in enumerate(fits if len(fits) <= MOST_FORMULAS else []):
+        axes.text(
+            0.03, 0.97 - 0.075 * index, literal(formula(fit)), transform=axes.transAxes, fontsize=9, va="top",
+            color=colours.get(fit.label, INK),
+        )  # fmt: skip
+    shared = sum(row.shared_timing for row in axis.rows)
+    axes.set_ylabel("seconds" + ", measured beside other work" * (2 * shared > len(axis.rows)))
+    axes.set_ylim(view(axis.rows, ("train_seconds",), zero=True))
+
+
+def formula(fit: TimeFit) -> str:
+    """The line as ``t = 1.16 + 0.144·K s``."""
+    line = fit.fit
+    a = measured(line.intercept, line.interval("intercept"))[0]
+    b = measured(abs(line.slope), _size(line.interval("slope")))[0]
+    adjusted = f", adjusted for {listing(fit.adjusted_for, 3)}" if fit.adjusted_for else ""
+    return f"t = {a} {'−' if line.slope < 0 else '+'} {b}·K s{adjusted}"
+
+
+def _size(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    return ends if ends is None or ends[0] + ends[1] >= 0 else (-ends[1], -ends[0])
+
+
+def draw_nll(axes: Axes, axis: Axis) -> None:
+    """Final validation NLL, at few samples hollow."""
+    _against(axes, axis, "val_nll_few", few=True)
+    _against(axes, axis, "val_nll_final")
+    axes.set_ylabel("nats")
+    axes.set_ylim(view(axis.rows, ("val_nll_final", "val_nll_few")))
+
+
+def draw_units(axes: Axes, axis: Axis) -> None:
+    """Active units, with the latent dimension where all configurations have the same."""
+    _against(axes, axis, "active_units")
+    low, high = view(axis.rows, ("active_units",))
+    sizes = {row.trials[0].config.model.latent_dim for row in axis.rows}
+    if len(sizes) == 1:
+        most = min(sizes)
+        high = max(high, most + 0.09 * (most - low))
+        axes.axhline(most, color=MUTED, linewidth=1, linestyle="--", zorder=1)
+        axes.annotate(
+            f"all {most} latent dimensions", (0.01, most), xycoords=("axes fraction", "data"), xytext=(0, 3),
+            textcoords="offset points", fontsize=8, color=MUTED,
+        )  # fmt: skip
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+    axes.set_ylabel("latent dimensions")
+    axes.set_ylim(low, high)
+
+
+def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
+    """Mean training seconds and mean validation NLL; points on the Pareto front ringed, each K named once."""
+    rows = [row for row in axis.rows if row.mean("train_seconds") is not None]
+    by_k = k_colours(analysis.table.num_samples)
+    front = {id(row) for row in analysis.front}
+    for one in axis.series:
+        shown = [row for row in one.rows if row.mean("train_seconds") is not None]
+        if one.joined and axis.by_k:
+            axes.plot(*_places(shown), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
+        for row in shown:
+            colour = one.colour if axis.by_lines else by_k[row.num_samples]
+            _front_point(axes, row, colour, id(row) in front, one.crowded)
+    axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
+    x, (low, high) = view(rows, ("train_seconds",)), view(rows, ("val_nll_final",))
+    axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
+    axes.set_ylim(low - 0.07 * (high - low), high)  # room for labels below the front
+    if len(analysis.table.num_samples) > 1:
+        names = {row.num_samples: row for row in analysis.front}  # of several the last, which lies lowest
+        labelled = _places(list(names.values()))
+        place_labels(axes, [f"K={k}" for k in names], list(zip(*labelled, strict=True)), _places(rows))
+
+
+def _places(rows: Sequence[Configuration]) -> tuple[list[float], list[float]]:
+    x, y = ([row.mean(column) or 0.0 for row in rows] for column in ("train_seconds", "val_nll_final"))
+    return x, y
+
+
+def _front_point(axes: Axes, row: Configuration, colour: str, ringed: bool, bare: bool) -> None:
+    (x,), (y,) = _places([row])
+    if not bare:
+        seconds, nats = dots(row, "train_seconds"), dots(row, "val_nll_final")
+        if len(seconds) == len(nats):
+            axes.plot(seconds, nats, ".", color=colour, alpha=0.4, markersize=4.5, zorder=2)
+        ends = bar(row, "val_nll_final", row.estimate("val_nll_final"))
+        if ends is not None:
+            axes.plot([x, x], ends, color=colour, linewidth=1, alpha=0.7, zorder=2)
+    axes.plot(
+        [x], [y], "o", color=colour, markersize=8 if ringed else 5, zorder=4 if ringed else 3,
+        markeredgecolor=INK if ringed else colour, markeredgewidth=1.3 if ringed else 0,
+    )  # fmt: skip
+
+
+def _against(
+    axes: Axes, axis: Axis, column: str, *, joined: bool = True, few: bool = False, logarithmic: bool = True
+) -> None:
+    order = {id(row): place for place, row in enumerate(axis.rows)}
+    for one in axis.series:
+        found = [(row, e) for row in one.rows if (e := row.estimate(column)) is not None]
+        x = {id(row): order[id(row)] if axis.path is None else float(axis.x(row)) for row, _ in found}
+        line = (":" if few else "-") if joined and one.joined and axis.path else ""
+        style: dict[str, Any] = {"color": one.colour, "marker": marker(one), "linestyle": line, "zorder": 4}
+        hollow = {"markerfacecolor": "white", "linewidth": 1, "markersize": 4, "zorder": 3} if few else {}
+        axes.plot(
+            [x[id(row)] for row, _ in found], [e.mean for _, e in found],
+            **{**style, "linewidth": 1.6, "markersize": 5, **hollow},
+        )  # fmt: skip
+        for row, estimate in [] if few or one.crowded else found:
+            values, ends = dots(row, column), bar(row, column, estimate)
+            axes.plot([x[id(row)]] * len(values), values, ".", color=one.colour, alpha=0.4, markersize=4.5)
+            if ends is not None:
+                axes.plot([x[id(row)]] * 2, ends, "_-", color=one.colour, linewidth=1, alpha=0.7)
+    _across(axes, axis, logarithmic)
+
+
+def _across(axes: Axes, axis: Axis, logarithmic: bool) -> None:
+    if axis.path is None:
+        _name_ticks(axes, axis.rows)
+    elif logarithmic and axis.logarithmic:
+        axes.set_xscale("log")
+        axes.set_xticks(axis.ticks, labels=[f"{tick:g}" for tick in axis.ticks])
+        axes.minorticks_off()
+    axes.set_xlabel(axis.title)
+
+
+def _name_ticks(axes: Axes, rows: Sequence[Configuration]) -> None:
+    if len(rows) > 15:
+        axes.set_xticks([])
+        return
+    names = [literal(row.name if len(row.name) < 30 else row.name[:28] + "…") for row in rows]
+    axes.set_xticks(range(len(rows)), labels=names, rotation=25, ha="right")
+
+
+def marker(one: Series) -> str:
+    """The series' symbol, as matplotlib names it."""
+    return MARKERS.get(one.symbol.removesuffix("-open"), "o")
+
+
+def literal(words: str) -> str:
+    """Text without matplotlib's mathematics."""
+    return words.replace("$", r"\$")

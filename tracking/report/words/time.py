@@ -1,0 +1,61 @@
+"""Sentences about training time: the line against K, and what the same seconds give."""
+
+from collections.abc import Sequence
+
+from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.equal_budgets import against_lowest, lowest_of
+from tracking.analysis.time_fit import TimeFit
+from tracking.report.words.numbers import between, ends, listing, measured, nats, number, plural
+
+
+def fit_sentence(fit: TimeFit, measured_how: str = "") -> str:
+    """The line t = a + b K in words; ``measured_how`` is said of its seconds."""
+    a, b = fit.fit.interval("intercept"), fit.fit.interval("slope")
+    (intercept, a_shown), (slope, b_shown) = measured(fit.fit.intercept, a), measured(fit.fit.slope, b)
+    adjusted = f", adjusted for {listing(fit.adjusted_for)}," if fit.adjusted_for else ""
+    how = f", {measured_how}," if measured_how else ""
+    words = f"Training time{adjusted or how} fits t = {intercept} s + {slope} s · K"
+    if a is not None and b is not None:
+        words += f" (95 % intervals: {a_shown} s and {b_shown} s per sample)"
+    else:
+        words += f" (through {plural(fit.fit.observations, 'configuration')}: too few for an interval)"
+    parts = []
+    if fit.epochs is not None:
+        parts.append(f"about {number(fit.fit.intercept / fit.epochs, 2)} s of every epoch do not depend on K")
+    if fit.per_step is not None:
+        parts.append(f"each further sample costs about {number(fit.per_step * 1e6, 2)} µs per optimizer step")
+    return f"{words}{': ' if parts else ''}{', and '.join(parts)}."
+
+
+def beside(rows: Sequence[Configuration]) -> str:
+    """How the seconds of most rows were measured, where it was not alone on the machine."""
+    return "measured beside other work" if 2 * sum(row.shared_timing for row in rows) > len(rows) else ""
+
+
+def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
+    """Which K of a stratum is ahead after the same training seconds, and of which that may be chance."""
+    found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
+    if found is None:
+        return []
+    lowest, verdicts = lowest_of(found), against_lowest(found, analysis.table.looks)
+    if lowest is None or lowest.at_seconds is None or not verdicts:
+        return []
+    at, interval = lowest.at_seconds, ends(lowest.at_seconds)
+    words = (
+        f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
+    )
+    words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
+    rivals, silent = (
+        [f"K = {row.configuration.num_samples}" for row, one in verdicts if one.separable is verdict]
+        for verdict in (False, None)
+    )
+    if analysis.replicated and rivals:
+        words += f", not separable from {listing(rivals)}"
+    elif analysis.replicated and not silent:
+        words += ", separable from every other K"
+    if analysis.replicated and silent:
+        words += f" (no interval for {listing(silent)})"
+    if any(row.cut for row in found.rows):
+        words += "; that time cuts off schedules, as the limits below list"
+    return [f"{words}."]

@@ -1,0 +1,105 @@
+"""What the report cannot say because of how the trials were drawn, run and timed."""
+
+from collections import Counter
+
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.report.words.numbers import listing, plural
+
+LEFT_OUT = (
+    TrialState.PRUNED,
+    TrialState.FAILED,
+    TrialState.STOPPED,
+    TrialState.RUNNING,
+    TrialState.WAITING,
+)
+ADAPTIVE = ("tpe", "gp", "cmaes")
+
+
+def left_out(record: SweepRecord) -> list[str]:
+    """Trials that no table and no fit holds, and what pruning does to the rest."""
+    counts = record.counts
+    missing = [f"{counts[state]} {state}" for state in LEFT_OUT if state in counts]
+    if not missing:
+        return []
+    done = counts.get(TrialState.COMPLETE, 0)
+    words = f"{listing(missing)} of {plural(len(record.trials), 'trial')} are left out of every table and fit"
+    going = any(state in counts for state in (TrialState.RUNNING, TrialState.WAITING, TrialState.STOPPED))
+    sentences = [f"{words}; {done} are complete{': this is not the end of the sweep' if going else ''}."]
+    if TrialState.PRUNED in counts:
+        sentences.append(
+            "The scheduler pruned trials by their early validation NLL. Configurations that start slowly are"
+            " missing more often, and the seeds that remain of a configuration are its luckier ones."
+        )
+    return sentences
+
+
+def repeated_images(record: SweepRecord) -> list[str]:
+    """Validation and test images that models were trained on."""
+    return [
+        f"{number:,} of {one.sizes[split]:,} {split} images of {one.config.path or one.config.name} are"
+        f" training images too: the {split} NLL is lower than that of new images."
+        for one in record.data
+        for split, number in one.repeated.items()
+        if number
+    ]
+
+
+def timing(record: SweepRecord) -> list[str]:
+    """What the training seconds were measured beside, on and across."""
+    trials = record.complete
+    shared = [trial for trial in trials if trial.timing.get("shared")]
+    sentences = []
+    if shared:
+        reasons = list(dict.fromkeys(str(trial.timing.get("reason") or "no reason kept") for trial in shared))
+        sentences.append(
+            f"{len(shared)} of {plural(len(trials), 'complete trial')} shared their device or cores while"
+            f" they trained ({listing(reasons, 3)}): their seconds are not those of an idle machine,"
+            " and part of a difference in seconds may be one of load."
+        )
+    machines = {_machine(trial) for trial in trials} - {""}
+    if len(machines) > 1:
+        sentences.append(
+            f"Training seconds come from {len(machines)} machines or devices"
+            f" ({listing(sorted(machines), 4)}): differences between them stand in every fit and rate."
+        )
+    again = sum(len(trial.attempts) > 1 for trial in trials)
+    if again:
+        sentences.append(f"{plural(again, 'complete trial')} resumed from a checkpoint at least once.")
+    return sentences
+
+
+def codes(record: SweepRecord) -> list[str]:
+    """That trials ran under more than one code."""
+    counts = Counter(code for trial in record.complete for code in sorted(_codes(trial)))
+    if len(counts) < 2:
+        return []
+    named = [f"{plural(count, 'trial')} under {code}" for code, count in counts.items()]
+    return [
+        f"Complete trials ran under {len(counts)} versions of the code ({listing(named, 4)}): part of a"
+        " difference between them may be the code's."
+    ]
+
+
+def _codes(trial: TrialRecord) -> set[str]:
+    found = {attempt.get("provenance", {}).get("code_sha256") for attempt in trial.attempts}
+    return {"one that was not noted" if sha256 is None else f"{sha256[:12]}…" for sha256 in found}
+
+
+def sampling(record: SweepRecord) -> list[str]:
+    """What a sampler that follows the NLL does to fits over the space."""
+    search = record.spec.get("search")
+    sampler = search.get("sampler") if isinstance(search, dict) else None
+    name = sampler.get("name") if isinstance(sampler, dict) else None
+    if name not in ADAPTIVE:
+        return []
+    return [
+        f"The {name} sampler chose configurations by the validation NLL of earlier ones: they crowd where"
+        " it was low, which biases fits and importances taken over the whole space."
+    ]
+
+
+def _machine(trial: TrialRecord) -> str:
+    host = str(trial.attempts[-1].get("hostname", "")) if trial.attempts else ""
+    return " ".join(
+        filter(None, [host, str(trial.provenance.get("gpu") or trial.provenance.get("cpu") or "")])
+    )

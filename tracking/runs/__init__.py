@@ -1,0 +1,1 @@
+"""What a sweep, a trial and a reproduction are in MLflow."""

@@ -1,0 +1,52 @@
+"""The run of a reproduction: its own epochs, its verdict, and a link to the original."""
+
+import time
+
+from tracking.mlflow import mapping as view
+from tracking.mlflow.client import Client
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.reproduction import Reproduction
+from tracking.runs.trial_runs import batches
+
+
+def log(
+    client: Client, experiment_id: str, record: SweepRecord, trial: TrialRecord, original: str,
+    result: Reproduction,
+) -> str:  # fmt: skip
+    """Record a reproduction; returns the id of its run.
+
+    Args:
+        client: an open tracking store.
+        experiment_id: where the run goes.
+        record: the sweep.
+        trial: what was reproduced.
+        original: the run of the trial.
+        result: what came of it.
+    """
+    end = view.milliseconds(time.time())
+    start = view.milliseconds(result.history[0].time) if result.history else end
+    tags = {
+        "sweeps.kind": "reproduction",
+        "sweeps.name": record.name,
+        "sweeps.trial_key": trial.key,
+        "sweeps.original_run_id": original,
+        "sweeps.verdict": result.verdict,
+        "mlflow.note.content": f"**{result.verdict}**: {result.explanation}. Original: run `{original}`.",
+    }
+    run = client.create_run(experiment_id, f"reproduction of {trial.plan.name}", start, tags)
+    client.log(run.id, params=view.params(trial.config))
+    for epochs in batches(result.history):
+        client.log(run.id, view.epoch_points(epochs))
+    again = TrialRecord(trial.plan, TrialState.COMPLETE, result.history, result.final, ended=end / 1000)
+    client.log(run.id, view.final_points(again))
+    values = {**result.to_dict(), "run_id": run.id, "original_run_id": original}
+    client.artifacts.upload(
+        run.id,
+        {
+            "differences.json": view.pretty_json(values),
+            "provenance/environment.json": view.pretty_json(result.environment),
+            view.CONFIG: trial.config.to_yaml().encode(),
+        },
+    )
+    client.end(run.id, "FINISHED", end)
+    return run.id

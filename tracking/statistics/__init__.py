@@ -1,0 +1,1 @@
+"""Intervals and fits: arrays in, numbers out."""

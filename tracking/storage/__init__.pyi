@@ -1,0 +1,1 @@
+from .sweep import SweepStorage as SweepStorage

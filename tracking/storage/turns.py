@@ -1,0 +1,71 @@
+"""Processes take turns at the runs of a sweep, and each learns whether another had a turn since its last."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from iwae.errors import RecordError
+from tracking.storage.sweep import SweepStorage
+
+LOCK = "sync.lock"
+_LAST = "sync.json"
+_LOOK_SECONDS = 5.0
+
+
+class Turn:
+    """A turn at the runs of one sweep.
+
+    Args:
+        storage: the sweep; None when it is not in storage, where nobody else looks after its runs.
+        mark: of the process, unlike that of any other.
+
+    Attributes:
+        again: whether the turn before was this process's own: what it remembers of MLflow is still so.
+    """
+
+    def __init__(self, storage: SweepStorage | None, mark: str) -> None:
+        self._storage = storage
+        self._mark = mark
+        self._looked = time.monotonic()
+        self.again = self._is_mine()
+        if storage is not None and not self.again:
+            # Before anything is written to MLflow: whatever becomes of this turn, the others look anew.
+            storage.write_json(_LAST, {"mark": mark})
+
+    def check(self) -> None:
+        """Look now and then whether the turn is still this process's own.
+
+        A process that stood still, or was cut off, for so long that its lock was given to another one must
+        not go on where it was.
+
+        Raises:
+            RecordError: another process had a turn meanwhile.
+        """
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        if self._storage is not None and not self._is_mine():
+            raise RecordError(f"another process records {self._storage.name} meanwhile: looking anew")
+
+    def _is_mine(self) -> bool:
+        if self._storage is None:
+            return True
+        last = self._storage.read_json(_LAST)
+        return last is not None and last.get("mark") == self._mark
+
+
+def alone(storage: SweepStorage) -> AbstractContextManager[None]:
+    """Wait until no other process writes the runs of the sweep, and hold them off."""
+    return storage.files.lock(storage.path(LOCK)) if storage.exists else nullcontext()
+
+
+@contextmanager
+def turn(storage: SweepStorage, mark: str) -> Iterator[Turn]:
+    """Be `alone` to bring the runs of the sweep's trials up to date from what is remembered of them."""
+    if not storage.exists:
+        yield Turn(None, mark)
+        return
+    with storage.files.lock(storage.path(LOCK)):
+        if not storage.exists or storage.is_half_deleted:
+            raise RecordError(f"{storage.name} was deleted meanwhile")
+        yield Turn(storage, mark)

@@ -1,0 +1,2 @@
+from .runs import verify as verify
+from .storage import Fault as Fault

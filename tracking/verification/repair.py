@@ -1,0 +1,149 @@
+"""Brings MLflow back to what storage holds, whatever happened to it."""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from iwae.errors import RecordError
+from tracking.mlflow import mapping as view
+from tracking.published import forget_broken_models, publication_faults
+from tracking.records import chain
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.storage.sessions import live_session, stop_leftovers
+from tracking.storage.sweep import SweepStorage
+from tracking.store import RunStore
+from tracking.verification.mend import mend
+from tracking.verification.reclaim import reclaim
+from tracking.verification.runs import run_faults
+from tracking.verification.storage import altered_trials
+from tracking.verification.trials import is_lost
+
+if TYPE_CHECKING:
+    from tracking.mlflow.client import Run
+
+
+def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
+    """Add what is missing, delete what is doubled or foreign, and make anew what holds other numbers.
+
+    A result that MLflow has and storage lost is left as it is: `sweeps resume` trains that trial again. So is
+    what was altered in storage: a person decides.
+
+    Returns:
+        What was mended in storage, in a line each.
+
+    Raises:
+        RecordError: a driver works on the sweep.
+    """
+    if (session := live_session(storage)) is not None:
+        raise RecordError(
+            f"{storage.name} is being run by process {session['pid']} on {session['hostname']}:"
+            " repair it when that has ended"
+        )
+    mended = mend(storage)
+    if store.find_sweep(storage.name) is None and store.restore_experiment(storage.name):
+        mended.append(
+            f"MLflow: the experiment {store.experiment} was deleted: restored with the runs of"
+            f" {storage.name}; what else was in it stays in the trash"
+        )
+    _close_leftovers(storage)
+    record = storage.record()
+    mended += reclaim(record, store)
+    parent = store.find_parent(storage.name)
+    if parent is not None and chain.decision_altered(parent.tags.get(chain.TAG), record):
+        return mended
+    lost = _delete_extra_runs(record, store) | _altered(storage, record, store)
+
+    def shown() -> SweepRecord:
+        # A trial that has not begun gets no run, and keeps the one that it has.
+        now = storage.record()
+        trials = (TrialRecord(t.plan, TrialState.WAITING) if t.key in lost else t for t in now.trials)
+        return replace(now, trials=tuple(trials))
+
+    store.sync(record, afresh=True, reread=shown)
+    # A run cannot take a value back: one that still differs is replaced.
+    faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None} - lost
+    replaced = [run for run in store.trial_runs(storage.name) if run.tags.get("sweeps.trial_key") in faulty]
+    for run in replaced:
+        store.client.delete(run.id)
+    if faulty:
+        store.sync(record, afresh=True, reread=shown)
+        for run in replaced:
+            _carry_over(record, store, run)
+    if lost and (parent := store.find_parent(storage.name)) is not None:
+        store.client.log(parent.id, tags=view.sweep_tags(storage.record()))
+        store.forget(storage.name)
+    if (parent := store.find_parent(storage.name)) is not None:
+        mended += _publish_again(storage, store, parent)
+    return mended
+
+
+def _publish_again(storage: SweepStorage, store: RunStore, parent: "Run") -> list[str]:
+    """Draw and attach the report again, and log the best model, where one is not what was published."""
+    faults = list(publication_faults(storage, store, parent))
+    if faults:
+        from tracking.publish import attach
+
+        forget_broken_models(storage, store)
+        attach(storage.record(), storage, store, parent.id)
+    return [f"{what}: published again" for what in faults]
+
+
+def _carry_over(record: SweepRecord, store: RunStore, old: "Run") -> None:
+    from tracking.runs.carry_over import carry_over
+
+    trial = record.trial(old.tags["sweeps.trial_key"])
+    new = store.trial_run_id(record.name, trial.key)
+    if new is not None and new != old.id:
+        carry_over(store.client, old, new, trial, view.metric_names(record))
+
+
+def _altered(storage: SweepStorage, record: SweepRecord, store: RunStore) -> set[str]:
+    """Keys of trials that were altered in storage, by its seals or by what MLflow knows of their chains."""
+    found = altered_trials(storage)
+    states = {trial.key: trial for trial in record.trials}
+    for run in store.trial_runs(record.name):
+        trial = states.get(run.tags.get("sweeps.trial_key", ""))
+        if trial is not None and chain.altered(run.tags.get(chain.TAG), trial) is not None:
+            found.add(trial.key)
+    return found
+
+
+def _close_leftovers(storage: SweepStorage) -> None:
+    """Say of drivers and trials that were killed that they ended; `sweeps resume` goes on with them."""
+    for number in storage.session_numbers():
+        session = storage.session(number)
+        if session and session.get("ended") is None:
+            ended = session.get("heartbeat", time.time())
+            storage.write_session(number, {**session, "ended": ended, "outcome": "interrupted"})
+    stop_leftovers(storage, "its driver was killed")
+
+
+def _delete_extra_runs(record: SweepRecord, store: RunStore) -> set[str]:
+    """Of each trial that has begun, and of the parent, the oldest run stays.
+
+    Returns:
+        The keys of results that only MLflow has; of their runs every one that is FINISHED stays.
+    """
+    states = {trial.key: trial.state for trial in record.trials}
+    runs = store.client.runs({"sweeps.name": record.name})
+    kinds = [(run.tags.get("sweeps.kind", ""), run.tags.get("sweeps.trial_key", "")) for run in runs]
+    lost = {
+        key for run, (kind, key) in zip(runs, kinds, strict=True)
+        if kind == "trial" and is_lost(run, states.get(key))
+    }  # fmt: skip
+    seen: set[tuple[str, str]] = set()
+    for run, (kind, key) in zip(runs, kinds, strict=True):
+        if kind == "reproduction":
+            continue
+        begun = states.get(key, TrialState.WAITING) is not TrialState.WAITING
+        if kind == "trial" and key in lost:
+            extra = run.status != "FINISHED"
+        else:
+            extra = kind not in ("sweep", "trial") or (kind == "trial" and not begun) or (kind, key) in seen
+        if extra:
+            store.client.delete(run.id)
+        if extra and kind == "trial" and begun and key not in lost:
+            _carry_over(record, store, run)
+        seen.add((kind, key))
+    store.forget(record.name)
+    return lost

@@ -1,0 +1,131 @@
+"""Proves from plan, storage and MLflow that no trial is lost, doubled or stuck, and no number altered."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tracking.mlflow import mapping as view
+from tracking.published import publication_faults
+from tracking.records import chain
+from tracking.records.contents import other_data
+from tracking.records.records import SweepRecord, TrialRecord
+from tracking.records.spec_hash import former_spec_sha256
+from tracking.storage.sessions import live_session
+from tracking.storage.sweep import SweepStorage
+from tracking.store import RunStore
+from tracking.verification.storage import Fault, storage_faults
+from tracking.verification.trials import TrialCheck, file_faults, is_lost, is_settling, logged_points
+
+if TYPE_CHECKING:
+    from tracking.mlflow.client import Run
+
+__all__ = ["Fault", "verify"]
+
+# Tags of the parent that change with every trial.
+_GROWING = ("sweeps.trials", "sweeps.cpu_hours", "sweeps.gpu_hours")
+_TRIALS_AT_ONCE = 100
+
+
+def verify(
+    storage: SweepStorage, store: RunStore, repair: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+    looked_at: Callable[[int], None] = lambda trials: None,
+) -> list[Fault]:  # fmt: skip
+    """Everything that is wrong with a sweep.
+
+    Args:
+        storage: the sweep.
+        store: where it is recorded, open.
+        repair: first mend torn files, close what a killed driver left open, and bring MLflow to what storage
+            holds: add what is missing, delete doubled runs, make runs anew that hold other numbers, with what
+            people wrote to them. A result that only MLflow has stays, and is a fault.
+        tell: called with a line for each file that was mended.
+        looked_at: called now and then with the number of trials whose runs were compared.
+
+    Raises:
+        RecordError: no such sweep, or ``repair`` while a driver works on it.
+    """
+    storage.spec()
+    if repair:
+        from tracking.verification.repair import repair_runs
+
+        for line in repair_runs(storage, store):
+            tell(line)
+    found = list(storage_faults(storage))
+    if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
+        return found  # without a plan that can be read, nothing else can be judged
+    record = storage.record()
+    found += [Fault(key, what) for key, what in other_data(record)]
+    return found + list(run_faults(storage, store, record, looked_at))
+
+
+def run_faults(
+    storage: SweepStorage, store: RunStore, record: SweepRecord,
+    looked_at: Callable[[int], None] = lambda trials: None,
+) -> Iterator[Fault]:  # fmt: skip
+    """Everything in MLflow that is not what the record says."""
+    live = live_session(storage) is not None
+    parents: list[Run] = []
+    runs: dict[str, list[Run]] = {}
+    for run in store.client.runs({"sweeps.name": record.name}):
+        kind = run.tags.get("sweeps.kind")
+        if kind == "sweep":
+            parents.append(run)
+        elif kind == "trial":
+            runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
+        elif kind != "reproduction":
+            yield Fault(None, f"MLflow: run {run.id} bears the sweep's name and is none of its runs")
+    yield from _parent_faults(storage, store, record, parents, live)
+    parent = parents[0].id if parents else ""
+    check = TrialCheck(storage, store, record, parent, live, frozenset(view.metric_names(record)))
+    for number, trials in enumerate(_batches(record.trials)):
+        looked_at(number * _TRIALS_AT_ONCE)
+        pairs = [(trial, runs.pop(trial.key, [])) for trial in trials]
+        faults_of = partial(check.faults, logged_points(store, pairs))
+        for trial, faults in zip(trials, store.client.each(faults_of, pairs), strict=True):
+            if faults and not (live and is_settling(storage, trial.key)):
+                yield from faults
+    for key, extra in runs.items():
+        for run in extra:
+            what = "belongs to no trial of the plan"
+            if is_lost(run, None):
+                what += ": --repair leaves its result alone; delete the run in MLflow if the plan is right"
+            yield Fault(key or None, f"MLflow: run {run.id} {what}")
+
+
+def _parent_faults(
+    storage: SweepStorage, store: RunStore, record: SweepRecord, parents: "list[Run]", live: bool
+) -> Iterator[Fault]:
+    if len(parents) != 1:
+        what = f"MLflow: the sweep has {len(parents)} parent runs: must be 1"
+        if not parents and store.is_experiment_deleted:
+            what += f" (the experiment {store.experiment} was deleted: --repair restores it)"
+        yield Fault(None, what)
+    for run in parents[:1]:
+        if chain.decision_altered(run.tags.get(chain.TAG), record):
+            yield Fault(None, f"storage: {view.DECISION_ALTERED.format(run=run.id)}")
+            return
+        status, _ = view.sweep_status(record)
+        if status == "RUNNING" and not live:
+            yield Fault(None, f"MLflow: run {run.id} is left open by a driver that is gone")
+        elif run.status != status:
+            yield Fault(None, f"MLflow: run {run.id} is {run.status}: must be {status}")
+        expected = {
+            name: text
+            for name, text in view.sweep_tags(record).items()
+            if not (live and name.startswith(_GROWING))
+        }
+        for name, text in expected.items():
+            former = {former_spec_sha256(record.spec)} if name == view.SPEC_SHA256 else set()
+            if run.tags.get(name) not in {text, *former}:
+                yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")
+        for what in file_faults(store, run, view.sweep_files(record)):
+            yield Fault(None, what)
+        for what in () if live else publication_faults(storage, store, run):
+            yield Fault(None, what)
+
+
+def _batches(trials: Sequence[TrialRecord]) -> Iterator[Sequence[TrialRecord]]:
+    """As many trials as MLflow answers for at once; what is read of them is dropped before the next."""
+    for first in range(0, len(trials), _TRIALS_AT_ONCE):
+        yield trials[first : first + _TRIALS_AT_ONCE]
