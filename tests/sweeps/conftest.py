@@ -1,7 +1,8 @@
 from typing import Any
 
 import pytest
-from workplace import Workplace
+
+from support.workplace import Workplace
 
 
 @pytest.fixture(scope="session")

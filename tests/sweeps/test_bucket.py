@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from bucket_server import BUCKET, CREDENTIALS, bucket_server
-from workplace import Workplace
 
+from support.bucket_server import BUCKET, CREDENTIALS, bucket_server
+from support.workplace import Workplace
 from tracking.files.bucket import Bucket
 from tracking.storage.sweep import SweepStorage
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workplace import K_GRID, SPEC, Workplace
+from support.workplace import K_GRID, SPEC, Workplace
 
 
 def test_a_trial_with_nan_fails_alone(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from workplace import Workplace
-
+from support.workplace import Workplace
 from tracking.store import RunStore
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from workplace import SPEC
 
 from iwae.config import yaml
 from iwae.errors import ConfigError, RefusedError
+from support.workplace import SPEC
 from sweeps import sweep as lifecycle
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan

@@ -2,9 +2,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hand_made import Sweep
-from trained import train_sweep
 
+from support.factory import Factory
+from support.hand_made import Sweep
+from support.trained import train_sweep
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -54,3 +55,8 @@ def begun(sweep: Sweep) -> Sweep:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SweepStorage:
     """A sweep of two configurations and two seeds; tests read it and leave it as it is."""
     return train_sweep(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def make() -> Factory:
+    return Factory()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trained import train_sweep
 
+from support.trained import train_sweep
 from tracking.files.folder import Folder
 from tracking.publish import publish
 from tracking.storage.sweep import SweepStorage

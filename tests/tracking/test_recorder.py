@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hand_made import EPOCHS, Sweep, wait_until
 
+from support.hand_made import EPOCHS, Sweep, wait_until
 from tracking.mlflow import mapping as view
 from tracking.recorder import Recorder
 from tracking.storage.incremental import SweepReader
@@ -197,7 +197,7 @@ def test_an_unchanged_trial_is_not_read_again(finished: Sweep):
 
 
 def test_a_trial_added_to_the_plan_is_seen(finished: Sweep):
-    from hand_made import planned
+    from support.hand_made import planned
 
     reader = SweepReader(finished.storage)
     assert len(reader.record().trials) == 3

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_made import EPOCHS, METRICS, STARTED, Sweep, history
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import RecordError
+from support.hand_made import EPOCHS, METRICS, STARTED, Sweep, history
 from tracking.addresses.uris import resolve_tracking_uri
 from tracking.mlflow.client import Client, Run
 from tracking.records.records import TrialState

@@ -1,0 +1,1 @@
+"""What the tests stand on: people's folders, hand-made sweeps, servers and clusters."""

@@ -1,0 +1,62 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.workplace import Workplace
+from sweeps.machines.first_worker import all_ended, last_words
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def log(folder: Path, *pids: int) -> None:
+    lines = [
+        f"(raylet) worker_pool.cc:564: Started worker process with pid {pid} worker_id=a\n" for pid in pids
+    ]
+    (folder / "raylet.out").write_text("".join(lines))
+
+
+def test_workers_that_ended_are_told_from_one_that_runs(tmp_path: Path) -> None:
+    assert not all_ended(tmp_path)  # none was started so far
+    log(tmp_path, ended_process(), os.getpid())
+    assert not all_ended(tmp_path)
+    log(tmp_path, ended_process(), ended_process())
+    assert all_ended(tmp_path)
+
+
+def test_a_worker_that_ended_and_was_not_waited_for_has_ended(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    log(tmp_path, process.pid)
+    assert all_ended(tmp_path)
+    process.wait()
+
+
+def test_the_last_words_of_a_worker_are_its_last_line(tmp_path: Path) -> None:
+    assert last_words(tmp_path) == f"see {tmp_path}"
+    (tmp_path / "raylet.err").write_text("Traceback:\n  File x\nImportError: no libtorch\n\n")
+    assert last_words(tmp_path) == f"ImportError: no libtorch (see {tmp_path / 'raylet.err'})"
+
+
+def test_a_machine_that_starts_no_worker_ends_the_sweep_with_the_workers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray alone would start it again and again, without a word."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if any(word.endswith('default_worker.py') for word in sys.orig_argv):\n"
+        "    raise SystemExit('no worker here')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    place = Workplace(tmp_path)
+    done = place.sweeps("run", place.spec, code=1)
+    said = "error: Ray cannot start a worker on this machine: SystemExit: no worker here (see "
+    assert said in done.stderr
+    assert not (tmp_path / "sweeps-storage").exists()
