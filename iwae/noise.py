@@ -44,6 +44,7 @@ def refuse_shared_noise(path: str, num_images: int, num_samples: int, samples_pe
     if num_images * rows_per_image(num_samples, samples_per_chunk) > ROWS:
         most = ROWS // num_images * CHUNKS_PER_ROW * samples_per_chunk
         raise ConfigError(
-            path, f"{num_samples} is not allowed: must be <= {most} with {num_images} images, or two"
+            path,
+            f"{num_samples} is not allowed: must be <= {most} with {num_images} images, or two"
             " images would share their noise",
-        )  # fmt: skip
+        )

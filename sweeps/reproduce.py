@@ -16,9 +16,14 @@ from tracking.store import RunStore
 
 
 def reproduce_run(
-    store: RunStore, files: Files, *, run_id: str | None, best_of: str | None, console: Console,
+    store: RunStore,
+    files: Files,
+    *,
+    run_id: str | None,
+    best_of: str | None,
+    console: Console,
     only_here: bool = False,
-) -> Reproduction:  # fmt: skip
+) -> Reproduction:
     """Train a recorded trial again; without a run's id where the result could not be recorded at the end.
 
     Args:

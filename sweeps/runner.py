@@ -90,9 +90,15 @@ def run_sweep(
 
 
 def resume_sweep(
-    spec: SweepSpec, storage: SweepStorage, store: RunStore, *, console: Console,
-    address: str | None = None, plan: list[PlannedTrial] | None = None, retry_failed: bool = False,
-) -> SweepResult:  # fmt: skip
+    spec: SweepSpec,
+    storage: SweepStorage,
+    store: RunStore,
+    *,
+    console: Console,
+    address: str | None = None,
+    plan: list[PlannedTrial] | None = None,
+    retry_failed: bool = False,
+) -> SweepResult:
     """Run what is not complete of a sweep, each trial from its newest checkpoint.
 
     Args:
@@ -142,9 +148,14 @@ def resume_sweep(
 
 
 def _work(
-    spec: SweepSpec, storage: SweepStorage, store: RunStore, session: Session, started: float, *,
+    spec: SweepSpec,
+    storage: SweepStorage,
+    store: RunStore,
+    session: Session,
+    started: float,
+    *,
     console: Console,
-) -> SweepResult:  # fmt: skip
+) -> SweepResult:
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
     record = storage.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]

@@ -89,6 +89,12 @@ def _row(files: Files, name: str) -> dict[str, Any]:
 
 def _empty_row(name: str, storage: str) -> dict[str, Any]:
     return {
-        "name": name, "storage": storage, "started": None, "live": False, "trials": {}, "parent_run_id": None,
-        "error": None, "unread": [],
-    }  # fmt: skip
+        "name": name,
+        "storage": storage,
+        "started": None,
+        "live": False,
+        "trials": {},
+        "parent_run_id": None,
+        "error": None,
+        "unread": [],
+    }

@@ -24,9 +24,14 @@ STOP_PATIENCE_SECONDS = 60.0
 
 
 def resume(
-    storage: SweepStorage, store: RunStore, assignments: Sequence[str], *, console: Console,
-    address: str | None = None, retry_failed: bool = False,
-) -> SweepResult:  # fmt: skip
+    storage: SweepStorage,
+    store: RunStore,
+    assignments: Sequence[str],
+    *,
+    console: Console,
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> SweepResult:
     """Go on with a sweep; budget, resources and tracking may change, the rest of the spec may not.
 
     Raises:
@@ -59,9 +64,13 @@ def resumed_from(spec: Mapping[str, Any], assignments: Sequence[str]) -> SweepSp
 
 
 def extend(
-    storage: SweepStorage, store: RunStore, assignments: Sequence[str], *, console: Console,
+    storage: SweepStorage,
+    store: RunStore,
+    assignments: Sequence[str],
+    *,
+    console: Console,
     address: str | None = None,
-) -> SweepResult:  # fmt: skip
+) -> SweepResult:
     """Add seeds, grid values or trials to a sweep and run them; what is done stays done.
 
     Raises:
@@ -84,9 +93,15 @@ def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSp
 
 
 def fork(
-    run_id: str, store: RunStore, files: Files, assignments: Sequence[str], *, name: str | None,
-    console: Console, address: str | None = None,
-) -> SweepResult:  # fmt: skip
+    run_id: str,
+    store: RunStore,
+    files: Files,
+    assignments: Sequence[str],
+    *,
+    name: str | None,
+    console: Console,
+    address: str | None = None,
+) -> SweepResult:
     """A new one-trial sweep from a run's configuration.
 
     Args:

@@ -30,10 +30,16 @@ def small_config(**parts: Any) -> TrainConfig:
         "model": {"hidden_dims": [32], "latent_dim": 4},
         "objective": {"num_samples": 3},
         "num_epochs": 4,
-        "evaluation": {"num_samples": 10, "num_images": 50, "final_num_samples": 20, "final_num_images": 40,
-                       "few_num_samples": 5, "snr_num_draws": 4},
+        "evaluation": {
+            "num_samples": 10,
+            "num_images": 50,
+            "final_num_samples": 20,
+            "final_num_images": 40,
+            "few_num_samples": 5,
+            "snr_num_draws": 4,
+        },
         "device": "cpu",
-    }  # fmt: skip
+    }
     for name, part in parts.items():
         values[name] = {**values[name], **part} if isinstance(values.get(name), dict) else part
     return TrainConfig.parse(values)

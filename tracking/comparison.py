@@ -50,9 +50,12 @@ def compare(
 
 
 def verdict_of(
-    record: SweepRecord, trial: TrialRecord, final: Mapping[str, float] | None,
-    epochs: list[list[Difference]], finals: list[Difference],
-) -> tuple[Verdict, str]:  # fmt: skip
+    record: SweepRecord,
+    trial: TrialRecord,
+    final: Mapping[str, float] | None,
+    epochs: list[list[Difference]],
+    finals: list[Difference],
+) -> tuple[Verdict, str]:
     """What the differences mean, and why.
 
     Args:

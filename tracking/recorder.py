@@ -40,9 +40,12 @@ class Recorder:
     """
 
     def __init__(
-        self, storage: SweepStorage, store: RunStore,
-        interval: float = INTERVAL_SECONDS, patience: float = LAST_SYNC_SECONDS,
-    ) -> None:  # fmt: skip
+        self,
+        storage: SweepStorage,
+        store: RunStore,
+        interval: float = INTERVAL_SECONDS,
+        patience: float = LAST_SYNC_SECONDS,
+    ) -> None:
         self.complete = False
         self.trouble: str | None = None
         self.lag = 0.0
@@ -69,8 +72,9 @@ class Recorder:
         while self._thread.is_alive() and self.trouble is None:
             _log.warning(
                 "still recording %s (Ctrl-C leaves the rest to `sweeps verify %s --repair`)",
-                self._storage.name, self._storage.name,
-            )  # fmt: skip
+                self._storage.name,
+                self._storage.name,
+            )
             self._thread.join(self._patience + HURRIED_SECONDS)
 
     def hurry(self) -> None:
@@ -86,8 +90,10 @@ class Recorder:
         if not self.complete and not self._is_refused():
             _log.warning(
                 "waiting up to %.0f s for %s (Ctrl-C leaves it to `sweeps verify %s --repair`)",
-                self._patience, self._store.tracking_uri, self._storage.name,
-            )  # fmt: skip
+                self._patience,
+                self._store.tracking_uri,
+                self._storage.name,
+            )
         while not self.complete and not self._is_refused() and time.monotonic() < deadline:
             time.sleep(min(self._interval, 1.0))
             self.complete = self._try()

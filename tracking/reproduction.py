@@ -116,9 +116,13 @@ def _other_code(then: Mapping[str, Any], now: Mapping[str, Any], ran: Mapping[st
 
 
 def judge(
-    record: SweepRecord, trial: TrialRecord, history: tuple[EpochRecord, ...],
-    final: Mapping[str, float] | None, now: Mapping[str, Any], changed: Mapping[str, list[Any]],
-) -> Reproduction:  # fmt: skip
+    record: SweepRecord,
+    trial: TrialRecord,
+    history: tuple[EpochRecord, ...],
+    final: Mapping[str, float] | None,
+    now: Mapping[str, Any],
+    changed: Mapping[str, list[Any]],
+) -> Reproduction:
     """Compare a second training with the record.
 
     Args:

@@ -165,12 +165,15 @@ class RunStore:
 
         return [
             {
-                "name": run.tags.get("sweeps.name", run.name), "run_id": run.id, "status": run.status,
-                "storage": run.tags.get("sweeps.storage", ""), "started": run.start / 1000,
+                "name": run.tags.get("sweeps.name", run.name),
+                "run_id": run.id,
+                "status": run.status,
+                "storage": run.tags.get("sweeps.storage", ""),
+                "started": run.start / 1000,
             }
             for run in self.client.runs({"sweeps.kind": "sweep"})
             if not is_open(run)
-        ]  # fmt: skip
+        ]
 
     def find_trial(self, run_id: str) -> tuple[str, str, str]:
         """The sweep's name, the trial's key and the storage of a trial's run (or of its reproduction).

@@ -63,15 +63,26 @@ def _config_error(details: ErrorDetails, model: type[Part], prefix: str) -> Conf
 def _must_be(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     bounds = {
-        "greater_than_equal": ">= {ge}", "greater_than": "> {gt}", "less_than_equal": "<= {le}",
-        "less_than": "< {lt}", "finite_number": "a finite number", "int_type": "a whole number",
-        "int_from_float": "a whole number", "float_type": "a number", "string_type": "text",
-        "bool_type": "true or false", "tuple_type": "a list", "list_type": "a list",
-        "too_short": "a list of at least {min_length}", "dict_type": "a mapping",
+        "greater_than_equal": ">= {ge}",
+        "greater_than": "> {gt}",
+        "less_than_equal": "<= {le}",
+        "less_than": "< {lt}",
+        "finite_number": "a finite number",
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "float_type": "a number",
+        "string_type": "text",
+        "bool_type": "true or false",
+        "tuple_type": "a list",
+        "list_type": "a list",
+        "too_short": "a list of at least {min_length}",
+        "dict_type": "a mapping",
         "string_too_long": "at most {max_length} characters",
-        "string_too_short": "at least {min_length} characters", "model_type": "a mapping",
-        "model_attributes_type": "a mapping", "mapping_type": "a mapping",
-    }  # fmt: skip
+        "string_too_short": "at least {min_length} characters",
+        "model_type": "a mapping",
+        "model_attributes_type": "a mapping",
+        "mapping_type": "a mapping",
+    }
     if details["type"] == "literal_error":
         return "one of " + str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
     template = bounds.get(details["type"])
@@ -88,9 +99,11 @@ def _walk(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | str
     annotation: Any = model
     for item in loc:
         models = _models(annotation)
-        tagged = [m for m in models if item in get_args(m.model_fields["name"].annotation)] if (
-            len(models) > 1 and all("name" in m.model_fields for m in models)
-        ) else []  # fmt: skip
+        tagged = (
+            [m for m in models if item in get_args(m.model_fields["name"].annotation)]
+            if (len(models) > 1 and all("name" in m.model_fields for m in models))
+            else []
+        )
         if tagged:
             annotation = owner = tagged[0]
             continue

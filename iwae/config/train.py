@@ -79,9 +79,11 @@ class TrainConfig(Part):
             )
         if model.likelihood == "bernoulli" and data.binarization == "none" and data.name != "npz":
             raise PartError(
-                "data.binarization", "none", f"dynamic, fixed or threshold: {data.name} has gray pixels"
+                "data.binarization",
+                "none",
+                f"dynamic, fixed or threshold: {data.name} has gray pixels"
                 " and a Bernoulli likelihood needs 0 or 1",
-            )  # fmt: skip
+            )
         if isinstance(annealing, WarmUp) and annealing.warmup_epochs > self.num_epochs:
             raise PartError(
                 "annealing.warmup_epochs", annealing.warmup_epochs, f"<= num_epochs ({self.num_epochs})"
@@ -101,9 +103,10 @@ class TrainConfig(Part):
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
             raise PartError(
-                "optimizer.schedule.epochs", list(schedule.epochs),
+                "optimizer.schedule.epochs",
+                list(schedule.epochs),
                 f"at least num_epochs ({self.num_epochs}) in all",
-            )  # fmt: skip
+            )
         return self
 
     @classmethod

@@ -15,8 +15,11 @@ DEFINITIONS = 2
 # (under `fixed` at pixels that were not trained on), a Gaussian's bits had no byte, and some are new.
 _GRADIENT = ("gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor")
 _NEW = (
-    "gradient/encoder_snr_floor", "gradient/decoder_snr_floor", "val/nll_final_mc_error", "test/nll_mc_error",
-)  # fmt: skip
+    "gradient/encoder_snr_floor",
+    "gradient/decoder_snr_floor",
+    "val/nll_final_mc_error",
+    "test/nll_mc_error",
+)
 
 
 @dataclass(frozen=True)

@@ -245,9 +245,14 @@ class Trainer:
         few = self.config.evaluation.few_num_samples
         try:
             return evaluate(
-                self.model, images, num_samples, few_num_samples=few, purpose=split,
-                stopped=self._stop.is_set, progress=report,
-            )  # fmt: skip
+                self.model,
+                images,
+                num_samples,
+                few_num_samples=few,
+                purpose=split,
+                stopped=self._stop.is_set,
+                progress=report,
+            )
         except NonFiniteError as error:
             epoch = self.epoch if final else self.epoch + 1
             raise NonFiniteError(epoch, error.term, error.value) from None

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from tracking.store import RunStore
 
 app = typer.Typer(
-    name="sweeps", invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
-    rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
+    name="sweeps",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="""Hyperparameter sweeps of importance weighted autoencoders: how much training time is a larger
     K worth?
 
     `sweeps run quickstart` trains 24 small models in about two minutes; `sweeps ui` opens the result.""",
-)  # fmt: skip
+)
 
 # Names and messages hold brackets: none is markup.
 err = Console(stderr=True, markup=False, emoji=False)
@@ -112,10 +116,12 @@ Address = Annotated[
 ClusterUrl = Annotated[
     str | None,
     typer.Option(
-        "--cluster", metavar="URL", show_default=False,
+        "--cluster",
+        metavar="URL",
+        show_default=False,
         help="The dashboard of a Ray cluster, http://HOST:8265. Default: RAY_API_SERVER_ADDRESS.",
     ),
-]  # fmt: skip
+]
 
 
 @app.callback()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from iwae.errors import ConfigError
-from sweeps.cli.app import (  # fmt: skip
+from sweeps.cli.app import (
     LAUNCH,
     Address,
     Json,
@@ -52,8 +52,9 @@ def run(
 
 
 @app.command(rich_help_panel=LAUNCH)
-def plan(spec: Spec, name: NewName = None, assignments: Set = None,
-         storage: Storage = None, json: Json = False) -> None:  # fmt: skip
+def plan(
+    spec: Spec, name: NewName = None, assignments: Set = None, storage: Storage = None, json: Json = False
+) -> None:
     """Show the trials of a spec and what they will cost, without starting anything."""
     from sweeps.plan.plan import draw_plan
     from sweeps.screen.plans import plan_json, show_plan
@@ -78,9 +79,13 @@ def specs() -> None:
 
 @app.command(rich_help_panel=LAUNCH)
 def extend(
-    name: Name, assignments: SetMore = None, address: Address = None, tracking_uri: TrackingUri = None,
-    storage: Storage = None, json: Json = False,
-) -> None:  # fmt: skip
+    name: Name,
+    assignments: SetMore = None,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
     """Add seeds, grid values or trials to a sweep and run them: `--set 'search.seeds=[0, 1, 2, 3]'`."""
     from sweeps import sweep as lifecycle
 
@@ -97,9 +102,12 @@ def extend(
 def fork(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A trial's run in MLflow.")],
     name: NewName = None,
-    assignments: SetConfig = None, address: Address = None, tracking_uri: TrackingUri = None,
-    storage: Storage = None, json: Json = False,
-) -> None:  # fmt: skip
+    assignments: SetConfig = None,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
     """Start a one-trial sweep from a run's configuration: `--set objective.num_samples=50`."""
     from sweeps import sweep as lifecycle
 

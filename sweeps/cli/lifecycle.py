@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwae.errors import RecordError
-from sweeps.cli.app import (  # fmt: skip
+from sweeps.cli.app import (
     CHANGE,
     LAUNCH,
     LOOK,

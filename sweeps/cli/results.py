@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from iwae.errors import ConfigError, SweepError, UserError
-from sweeps.cli.app import (  # fmt: skip
+from sweeps.cli.app import (
     CHANGE,
     LOOK,
     REPRODUCE,
@@ -29,9 +29,11 @@ from sweeps.cli.app import (  # fmt: skip
 
 @app.command(rich_help_panel=CHANGE)
 def delete(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    tracking_uri: TrackingUri = None, storage: Storage = None,
-) -> None:  # fmt: skip
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+) -> None:
     """Delete a sweep: its runs in MLflow, their artifacts, and its files in storage."""
     from sweeps.deletion import delete as delete_sweep
     from sweeps.screen.say import say
@@ -49,8 +51,10 @@ def delete(
 def verify(
     name: Name,
     repair: Annotated[bool, typer.Option(help="Bring MLflow to what storage holds first.")] = False,
-    tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
-) -> None:  # fmt: skip
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
     """Prove that no trial is lost, doubled or stuck and no epoch is missing or logged twice."""
     from sweeps.screen.results import show_faults
     from sweeps.screen.say import say
@@ -60,9 +64,12 @@ def verify(
     store = open_store(tracking_uri, experiment_of(sweep), create=repair, reading=not repair)
     with err.status(f"verifying {name}") as status:
         faults = find_faults(
-            sweep, store, repair=repair, tell=lambda line: say(err, f"mended: {line}"),
+            sweep,
+            store,
+            repair=repair,
+            tell=lambda line: say(err, f"mended: {line}"),
             looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
-        )  # fmt: skip
+        )
         if repair and not faults:
             from tracking.publish import publish_if_missing  # with all that draws
 
@@ -84,8 +91,9 @@ def verify(
 def report(
     name: Name,
     output: Annotated[Path | None, typer.Option(help="Write it here as well.")] = None,
-    tracking_uri: TrackingUri = None, storage: Storage = None,
-) -> None:  # fmt: skip
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+) -> None:
     """Write the trade-off report and attach it to the parent run."""
     from sweeps.reporting import prove_folder, write
 
@@ -140,8 +148,10 @@ def reproduce(
         str | None,
         typer.Option("--best", metavar="NAME", help="The best run of a sweep.", callback=checked_name),
     ] = None,
-    tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False,
-) -> None:  # fmt: skip
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
     """Train a run again and compare: BITWISE, WITHIN_NOISE or DIVERGED (exit code 1)."""
     from sweeps.reproduce import reproduce_run
     from sweeps.screen.results import show_reproduction

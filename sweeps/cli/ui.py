@@ -53,8 +53,10 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         _print_links(store, name, address, token, err, out)
         err.print(
             "who has the token sees and changes everything there; MLflow's clients take it from"
-            " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server", soft_wrap=True, highlight=False,
-        )  # fmt: skip
+            " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server",
+            soft_wrap=True,
+            highlight=False,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             while process.poll() is None:
                 time.sleep(0.5)
@@ -97,15 +99,29 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[subprocess.Pop
         raise SweepError("this installation is older than its sources: `pip install -e .` once more")
     port, token = _free_port(port), secrets.token_urlsafe(32)
     command = [
-        sys.executable, "-m", "mlflow", "server",
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--app-name", _APP,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--app-name",
+        _APP,
+    ]
     # A command line is read by everybody, an environment is not.
     environment = {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true", **os.environ, "MLFLOW_BACKEND_STORE_URI": tracking_uri,
-        "SWEEPS_UI_TOKEN": token, "SWEEPS_UI_COOKIE": f"sweeps-ui-{port}",
-    }  # fmt: skip
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": tracking_uri,
+        "SWEEPS_UI_TOKEN": token,
+        "SWEEPS_UI_COOKIE": f"sweeps-ui-{port}",
+    }
     # A session of its own: Ctrl-C reaches us, and we end the server with all its workers.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

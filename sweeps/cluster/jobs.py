@@ -92,8 +92,14 @@ class Cluster:
         """A job, asked afresh."""
         return _job(self._answered(lambda: self._client.get_job_info(id_)))
 
-    def submit(self, id_: str, entry_point: str, folder: Path, metadata: Mapping[str, str],
-               variables: Mapping[str, str]) -> None:  # fmt: skip
+    def submit(
+        self,
+        id_: str,
+        entry_point: str,
+        folder: Path,
+        metadata: Mapping[str, str],
+        variables: Mapping[str, str],
+    ) -> None:
         """Hand a job to the cluster, with the content of a folder.
 
         Raises:
@@ -178,10 +184,14 @@ def _is_sweep(details: Any) -> bool:
 
 def _job(details: Any) -> Job:
     return Job(
-        details.submission_id, str(getattr(details.status, "value", details.status)), details.message or "",
-        details.driver_exit_code, _seconds(details.start_time), _seconds(details.end_time),
+        details.submission_id,
+        str(getattr(details.status, "value", details.status)),
+        details.message or "",
+        details.driver_exit_code,
+        _seconds(details.start_time),
+        _seconds(details.end_time),
         details.metadata or {},
-    )  # fmt: skip
+    )
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -59,22 +59,36 @@ def submit(spec: SweepSpec, cluster: Cluster, destination: Destination, console:
 
 
 def launch(
-    cluster: Cluster, name: str, words: Sequence[str], number: int, destination: Destination,
+    cluster: Cluster,
+    name: str,
+    words: Sequence[str],
+    number: int,
+    destination: Destination,
     spec: SweepSpec | None = None,
-) -> Submitted:  # fmt: skip
+) -> Submitted:
     """Submit the job with this number of a sweep, which runs a sweeps command on the cluster.
 
     Raises:
         RecordError: somebody else submitted the sweep's job with this number meanwhile.
     """
     command = [
-        "python", "-m", "sweeps", *words, "--address", "auto",
-        "--storage", destination.storage, "--tracking-uri", destination.tracking_uri,
-    ]  # fmt: skip
+        "python",
+        "-m",
+        "sweeps",
+        *words,
+        "--address",
+        "auto",
+        "--storage",
+        destination.storage,
+        "--tracking-uri",
+        destination.tracking_uri,
+    ]
     metadata = {
-        "sweeps.name": name, "sweeps.command": shlex.join(["sweeps", *secrets.command(sys.argv[1:])]),
-        "sweeps.storage": destination.storage, "sweeps.tracking_uri": destination.tracking_uri,
-    }  # fmt: skip
+        "sweeps.name": name,
+        "sweeps.command": shlex.join(["sweeps", *secrets.command(sys.argv[1:])]),
+        "sweeps.storage": destination.storage,
+        "sweeps.tracking_uri": destination.tracking_uri,
+    }
     id_ = f"sweeps-{name}-{number:04d}"
     with tempfile.TemporaryDirectory(prefix="sweeps-submit-") as folder:
         pack(Path(folder))
@@ -82,9 +96,12 @@ def launch(
         try:
             # Without a shell between, the signal that ends the job reaches the driver.
             cluster.submit(
-                id_, f"exec {shlex.join(command)}", Path(folder), metadata,
+                id_,
+                f"exec {shlex.join(command)}",
+                Path(folder),
+                metadata,
                 {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS)},
-            )  # fmt: skip
+            )
         except JobExistsError:
             raise taken(name, cluster.address, f"{id_} was submitted meanwhile") from None
     return Submitted(name, id_, cluster.address, destination.storage, destination.tracking_uri)

@@ -127,10 +127,18 @@ def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[
         {**row, "job": job_json(newest.pop(row["name"])) if row["name"] in newest else None} for row in rows
     ]
     for name, job in newest.items():
-        found.append({
-            "name": name, "storage": job.metadata.get("sweeps.storage"), "started": job.begun,
-            "live": False, "trials": {}, "parent_run_id": None, "error": None, "job": job_json(job),
-        })  # fmt: skip
+        found.append(
+            {
+                "name": name,
+                "storage": job.metadata.get("sweeps.storage"),
+                "started": job.begun,
+                "live": False,
+                "trials": {},
+                "parent_run_id": None,
+                "error": None,
+                "job": job_json(job),
+            }
+        )
     return found
 
 
@@ -199,9 +207,13 @@ def _end(cluster: Cluster, job: Job, how: str) -> str:
 
 
 def resume(
-    sweep: SubmittedSweep, tracking_uri: str | None, assignments: Sequence[str], console: Console, *,
+    sweep: SubmittedSweep,
+    tracking_uri: str | None,
+    assignments: Sequence[str],
+    console: Console,
+    *,
     retry_failed: bool,
-) -> Submitted:  # fmt: skip
+) -> Submitted:
     """Submit a job that goes on with the sweep.
 
     Raises:

@@ -117,10 +117,13 @@ class IwaeTrial:
         refuse_other([DataSet.from_dict(one) for one in options.get("data", ())], config.data, dataset)
         trainer = Trainer(config, dataset)
         provenance = environment(
-            device=str(trainer.device), threads=torch.get_num_threads(),
-            dataset_hash=dataset.content_hash, seed=config.seed, chunk_size=self._chunk_size,
+            device=str(trainer.device),
+            threads=torch.get_num_threads(),
+            dataset_hash=dataset.content_hash,
+            seed=config.seed,
+            chunk_size=self._chunk_size,
             code=options["code"],
-        )  # fmt: skip
+        )
         self._desk.begin(started, len(self._history), provenance)
         if unit is not None:
             assert unit.state is not None
@@ -158,10 +161,14 @@ class IwaeTrial:
             return self._stopped()
         images = pictures(trainer.model, trainer.dataset) if self._options["figures"] else None
         unit = Checkpoint(
-            trainer.steps, tuple(self._history), self._timing(), final=final.metrics,
-            weights=trainer.weights(), likelihoods=_npz(final.images),
+            trainer.steps,
+            tuple(self._history),
+            self._timing(),
+            final=final.metrics,
+            weights=trainer.weights(),
+            likelihoods=_npz(final.images),
             pictures=None if images is None else _npz(images),
-        )  # fmt: skip
+        )
         self._desk.write(unit)
         self._end()
         return self._result(over=True, outcome=TrialState.COMPLETE)

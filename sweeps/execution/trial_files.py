@@ -51,13 +51,20 @@ class Desk:
 
         def write() -> None:
             before = self.storage.trial(self._planned)
-            self.storage.begin_attempt(self._planned.key, {
-                "started": started, "hostname": socket.gethostname(), "pid": os.getpid(),
-                "session": self._options["session"], "from_epoch": from_epoch,
-                "cpus": self._options["cpus"], "gpus": self._options["gpus"],
-                "earlier": {"cpu_seconds": before.cpu_seconds, "gpu_seconds": before.gpu_seconds},
-                "provenance": provenance,
-            })  # fmt: skip
+            self.storage.begin_attempt(
+                self._planned.key,
+                {
+                    "started": started,
+                    "hostname": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "session": self._options["session"],
+                    "from_epoch": from_epoch,
+                    "cpus": self._options["cpus"],
+                    "gpus": self._options["gpus"],
+                    "earlier": {"cpu_seconds": before.cpu_seconds, "gpu_seconds": before.gpu_seconds},
+                    "provenance": provenance,
+                },
+            )
 
         self._write(write)
 

@@ -60,8 +60,14 @@ class ProvenTrial(tune.Trainable):
         if self._trial is not None:
             result: dict[str, Any] = self._trial.step()
             return result
-        return {"epoch": 0, "val/nll": NO_NLL_YET, "outcome": OTHER_CODE, "error": self._refused,
-                "done": True, "over": True}  # fmt: skip
+        return {
+            "epoch": 0,
+            "val/nll": NO_NLL_YET,
+            "outcome": OTHER_CODE,
+            "error": self._refused,
+            "done": True,
+            "over": True,
+        }
 
     def cleanup(self) -> None:
         """Keep what a pruned trial has, when the scheduler ends it or the actor goes."""

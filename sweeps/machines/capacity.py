@@ -41,13 +41,15 @@ def check_fits(needed: Resources, nodes: Sequence[Node]) -> None:
         asked, most = getattr(needed, name), max((getattr(node, name) for node in nodes), default=0)
         if asked > most:
             raise ConfigError(
-                f"resources.{name}", f"{asked:g} is not allowed: must be <= {most:g}, the {unit} of one node"
+                f"resources.{name}",
+                f"{asked:g} is not allowed: must be <= {most:g}, the {unit} of one node"
                 f" of the cluster ({there})",
-            )  # fmt: skip
+            )
     raise ConfigError(
-        "resources", f"{_amounts(needed.cpus, needed.gpus)} are not allowed together: must fit on one node"
+        "resources",
+        f"{_amounts(needed.cpus, needed.gpus)} are not allowed together: must fit on one node"
         f" of the cluster ({there})",
-    )  # fmt: skip
+    )
 
 
 def waiting(needed: Resources, nodes: Iterable[Node]) -> str | None:

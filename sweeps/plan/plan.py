@@ -67,9 +67,10 @@ def draw_plan(spec: SweepSpec) -> list[PlannedTrial]:
     asked = spec.search.num_trials
     if asked is not None and len(configurations) < asked:
         logger.warning(
-            "search.num_trials is %d, but the space holds only %d different configurations", asked,
+            "search.num_trials is %d, but the space holds only %d different configurations",
+            asked,
             len(configurations),
-        )  # fmt: skip
+        )
     return [
         PlannedTrial(index, overrides, spec.configuration(overrides, seed))
         for index, (seed, overrides) in enumerate(
@@ -107,9 +108,10 @@ def extend_plan(old: Sequence[PlannedTrial], spec: SweepSpec) -> list[PlannedTri
     for trial in old:
         if trial.key not in by_key:
             raise ConfigError(
-                "search", f"would lose or change trial {trial.index} ({describe(trial.overrides)}, seed"
+                "search",
+                f"would lose or change trial {trial.index} ({describe(trial.overrides)}, seed"
                 f" {trial.config.seed}): must keep everything that is planned, and may only add to it",
-            )  # fmt: skip
+            )
     kept = [PlannedTrial(trial.index, by_key[trial.key].overrides, trial.config) for trial in old]
     known = {trial.key for trial in old}
     new = [trial for trial in drawn if trial.key not in known]

@@ -179,13 +179,20 @@ def _optuna_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if isinstance(sampler, TpeSampler):
             return optuna.samplers.TPESampler(
-                seed=sampler.seed, n_startup_trials=sampler.startup_trials,
-                n_ei_candidates=sampler.candidates, multivariate=True, group=True, constant_liar=True,
-            )  # fmt: skip
+                seed=sampler.seed,
+                n_startup_trials=sampler.startup_trials,
+                n_ei_candidates=sampler.candidates,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+            )
         if isinstance(sampler, GpSampler):
             return optuna.samplers.GPSampler(seed=sampler.seed, n_startup_trials=sampler.startup_trials)
         assert isinstance(sampler, CmaEsSampler)
         return optuna.samplers.CmaEsSampler(
-            seed=sampler.seed, n_startup_trials=sampler.startup_trials, sigma0=sampler.sigma,
-            popsize=sampler.population, warn_independent_sampling=False,
-        )  # fmt: skip
+            seed=sampler.seed,
+            n_startup_trials=sampler.startup_trials,
+            sigma0=sampler.sigma,
+            popsize=sampler.population,
+            warn_independent_sampling=False,
+        )

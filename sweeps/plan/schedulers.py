@@ -34,12 +34,17 @@ def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
     scheduler: Any = spec.scheduler
     if isinstance(scheduler, AshaScheduler):
         return AsyncHyperBandScheduler(
-            time_attr=TIME, max_t=spec.base.num_epochs, grace_period=spec.grace_epochs,
-            reduction_factor=scheduler.reduction_factor, brackets=scheduler.brackets,
-        )  # fmt: skip
+            time_attr=TIME,
+            max_t=spec.base.num_epochs,
+            grace_period=spec.grace_epochs,
+            reduction_factor=scheduler.reduction_factor,
+            brackets=scheduler.brackets,
+        )
     if isinstance(scheduler, MedianScheduler):
         return MedianStoppingRule(
-            time_attr=TIME, grace_period=spec.grace_epochs, min_samples_required=scheduler.min_trials,
+            time_attr=TIME,
+            grace_period=spec.grace_epochs,
+            min_samples_required=scheduler.min_trials,
             min_time_slice=_NEVER,
-        )  # fmt: skip
+        )
     return FIFOScheduler()  # type: ignore[no-untyped-call]

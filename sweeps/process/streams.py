@@ -68,6 +68,9 @@ def _stream(number: int, before: TextIO | None) -> TextIO:
         return io.TextIOWrapper(buffer, "utf-8", "backslashreplace", line_buffering=True)
     errors = "backslashreplace" if before.errors in ("strict", "surrogateescape") else before.errors
     return io.TextIOWrapper(
-        buffer, before.encoding, errors,
-        line_buffering=before.line_buffering, write_through=before.write_through,
-    )  # fmt: skip
+        buffer,
+        before.encoding,
+        errors,
+        line_buffering=before.line_buffering,
+        write_through=before.write_through,
+    )

@@ -98,10 +98,14 @@ class Display:
             bar = ProgressBar(total=1.0, completed=row.fraction, width=20)
             phase = row.phase if row.state is TrialState.RUNNING else ""
             table.add_row(
-                row.planned.name, Text(row.state.value, STYLES[row.state]), bar,
+                row.planned.name,
+                Text(row.state.value, STYLES[row.state]),
+                bar,
                 f"{row.epoch}/{row.planned.config.num_epochs} {phase}",
-                _nats(row.val_nll), _nats(row.val_nll_final), f"{row.train_seconds:.1f}" if row.epoch else "",
-            )  # fmt: skip
+                _nats(row.val_nll),
+                _nats(row.val_nll_final),
+                f"{row.train_seconds:.1f}" if row.epoch else "",
+            )
         return Group(self._headline(rows), table)
 
     def _headline(self, rows: list[Row]) -> Text:

@@ -54,9 +54,13 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
     costs = [cost_of(trial.config) for trial in trials]
     for trial, cost in list(zip(trials, costs, strict=True))[:SHOWN_TRIALS]:
         table.add_row(
-            str(trial.index), trial.name, trial.key[:12], _flops(cost.training), _flops(cost.evaluation),
+            str(trial.index),
+            trial.name,
+            trial.key[:12],
+            _flops(cost.training),
+            _flops(cost.evaluation),
             duration(cost.total * rate) if rate else "",
-        )  # fmt: skip
+        )
     console.print(table)
     if len(trials) > SHOWN_TRIALS:
         say(console, f"… and {len(trials) - SHOWN_TRIALS} more (--json lists all)")

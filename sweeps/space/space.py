@@ -162,8 +162,11 @@ def _field(path: str, base: TrainConfig, where: str) -> FieldInfo:
         if depth == len(names) - 1:
             owner = ".".join(names[:-1])
             if name == "name" and len(parts_of(paths()[owner].annotation)) > 1:
-                raise ConfigError(where, f"not allowed: must vary the whole part, as in"
-                                  f" {owner}: {{grid: [{{name: ...}}, {{name: ...}}]}}")  # fmt: skip
+                raise ConfigError(
+                    where,
+                    f"not allowed: must vary the whole part, as in"
+                    f" {owner}: {{grid: [{{name: ...}}, {{name: ...}}]}}",
+                )
             return field
         part = getattr(part, name)
     raise AssertionError(path)

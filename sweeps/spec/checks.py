@@ -35,9 +35,10 @@ def check_search(
     if len(measured) > 1 and (search.sampler.name in MODEL_BASED or scheduler.name != "none"):
         user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
         raise ConfigError(
-            _WHERE, f"data or likelihood vary, and {user} would compare NLLs of different data:"
+            _WHERE,
+            f"data or likelihood vary, and {user} would compare NLLs of different data:"
             " must be a sweep for each, or sampler grid, random or qmc with scheduler none",
-        )  # fmt: skip
+        )
     if not isinstance(scheduler, NoScheduler):
         _check_early_stopping(space, scheduler, base)
     return Extent(
@@ -51,9 +52,10 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
     if name == "grid":
         if space.ranges:
             raise ConfigError(
-                space.ranges[0], "not allowed with sampler grid, which cannot enumerate a range:"
+                space.ranges[0],
+                "not allowed with sampler grid, which cannot enumerate a range:"
                 " must be {grid: [...]}, or search.sampler.name random, qmc, tpe, gp or cmaes",
-            )  # fmt: skip
+            )
         trials = (space.size or 0) * len(search.seeds)
         if trials > MAX_TRIALS:
             raise ConfigError(_WHERE, f"a grid of {trials} trials is not allowed: must be <= {MAX_TRIALS}")
@@ -68,9 +70,10 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
     numeric = [path for path, node in space.entries.items() if isinstance(node, Real | Whole)]
     if name == "cmaes" and not numeric:
         raise ConfigError(
-            "search.sampler.name", "cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path"
+            "search.sampler.name",
+            "cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path"
             " of search.space is a range (uniform, loguniform or int): CMA-ES moves numbers, not options",
-        )  # fmt: skip
+        )
 
 
 def _check_points(
@@ -151,15 +154,17 @@ def _check_early_stopping(
 ) -> None:
     if "num_epochs" in space.entries:
         raise ConfigError(
-            f"{_WHERE}.num_epochs", f"not allowed with scheduler {scheduler.name}, which compares trials at"
+            f"{_WHERE}.num_epochs",
+            f"not allowed with scheduler {scheduler.name}, which compares trials at"
             " the same epoch of the same schedule: must be set in base.num_epochs, or scheduler.name none",
-        )  # fmt: skip
+        )
     kinds = [v["name"] for v in space.extremes("annealing", base.annealing.model_dump())]
     if "cyclical" in kinds:
         raise ConfigError(
-            "scheduler.name", f"{scheduler.name} is not allowed: must be none with cyclical annealing, whose"
+            "scheduler.name",
+            f"{scheduler.name} is not allowed: must be none with cyclical annealing, whose"
             " curves cross at every restart",
-        )  # fmt: skip
+        )
     grace, every = grace_epochs(space, scheduler, base), base.evaluation.every
     warm_up = longest_warm_up(space, base)
     where = "scheduler.grace_epochs"
@@ -173,15 +178,17 @@ def _check_early_stopping(
         )
     if grace >= base.num_epochs:
         raise ConfigError(
-            where, f"{grace} is not allowed: must be < base.num_epochs ({base.num_epochs}),"
+            where,
+            f"{grace} is not allowed: must be < base.num_epochs ({base.num_epochs}),"
             f" and >= {warm_up}, the longest warm-up",
-        )  # fmt: skip
+        )
     if isinstance(scheduler, AshaScheduler):
         most = 1
         while grace * scheduler.reduction_factor**most < base.num_epochs:
             most += 1
         if scheduler.brackets > most:
             raise ConfigError(
-                "scheduler.brackets", f"{scheduler.brackets} is not allowed: must be <= {most}:"
+                "scheduler.brackets",
+                f"{scheduler.brackets} is not allowed: must be <= {most}:"
                 f" between {grace} and {base.num_epochs} epochs lie {most} rungs",
-            )  # fmt: skip
+            )

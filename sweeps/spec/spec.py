@@ -69,9 +69,10 @@ class SweepSpec(Part):
             raise PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds")
         if spec.budget.gpu_hours is not None and spec.resources.gpus == 0:
             raise PartError(
-                "budget.gpu_hours", spec.budget.gpu_hours,
+                "budget.gpu_hours",
+                spec.budget.gpu_hours,
                 "null when resources.gpus is 0 (budget.cpu_hours limits CPUs)",
-            )  # fmt: skip
+            )
         spec._space = parse_space(spec.search.space, spec.base)
         spec._base = spec.base.to_dict()
         if any(path == "data" or path == "data.name" for path in spec.search.space):

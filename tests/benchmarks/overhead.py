@@ -32,18 +32,24 @@ NOTHING: dict[str, Any] = {
     "batch_size": 1,
     "num_epochs": 1,
     "evaluation": {
-        "num_samples": 1, "num_images": 2, "final_num_samples": 1, "final_num_images": 2,
-        "few_num_samples": 1, "snr_num_draws": 0,
+        "num_samples": 1,
+        "num_images": 2,
+        "final_num_samples": 1,
+        "final_num_images": 2,
+        "few_num_samples": 1,
+        "snr_num_draws": 0,
     },
-}  # fmt: skip
+}
 
 
 def empty_trials(number: int, folder: Path) -> dict[str, float]:
     """Run `number` trials that train nothing; seconds and bytes a trial."""
     document = {
-        "name": "nothing", "base": NOTHING, "search": {"space": {}, "seeds": list(range(number))},
+        "name": "nothing",
+        "base": NOTHING,
+        "search": {"space": {}, "seeds": list(range(number))},
         "tracking": {"figures": False},
-    }  # fmt: skip
+    }
     storage = SweepStorage(Folder(folder / "storage"), "nothing")
     store = RunStore(resolve_tracking_uri(f"sqlite:///{folder}/mlflow.db"), "benchmark")
     store.open(create=True)
@@ -110,10 +116,20 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
 
     sweeps.execution.trial.Trainer = TimedTrainer  # type: ignore[misc]
     options = {
-        "storage": storage.files.uri, "sweep": storage.name, "session": 0, "device": "cpu", "threads": 1,
-        "cpus": 1, "gpus": 0, "checkpoint_every": spec.checkpoint_every, "keep": spec.keep_checkpoints,
-        "figures": True, "retries": 0, "shrink_retries": 0, "code": "ab" * 32,
-    }  # fmt: skip
+        "storage": storage.files.uri,
+        "sweep": storage.name,
+        "session": 0,
+        "device": "cpu",
+        "threads": 1,
+        "cpus": 1,
+        "gpus": 0,
+        "checkpoint_every": spec.checkpoint_every,
+        "keep": spec.keep_checkpoints,
+        "figures": True,
+        "retries": 0,
+        "shrink_retries": 0,
+        "code": "ab" * 32,
+    }
     seconds: list[tuple[float, float]] = []
     trial = None
     # Every other trial, one of them the first of its process: as in a sweep with two workers.

@@ -43,14 +43,20 @@ TRIAL: dict[str, Any] = {
     "model": {"hidden_dims": [8], "latent_dim": 4},
     "num_epochs": 1,
     "evaluation": {
-        "num_samples": 2, "num_images": 20, "final_num_samples": 100, "final_num_images": 20,
-        "few_num_samples": 2, "snr_num_draws": 0,
+        "num_samples": 2,
+        "num_images": 20,
+        "final_num_samples": 100,
+        "final_num_images": 20,
+        "few_num_samples": 2,
+        "snr_num_draws": 0,
     },
-}  # fmt: skip
+}
 COMMANDS = {
-    "status": ["status", "{name}"], "report": ["report", "{name}", "--tracking-uri", "{uri}"],
-    "list": ["list", "--tracking-uri", "{uri}"], "verify": ["verify", "{name}", "--tracking-uri", "{uri}"],
-}  # fmt: skip
+    "status": ["status", "{name}"],
+    "report": ["report", "{name}", "--tracking-uri", "{uri}"],
+    "list": ["list", "--tracking-uri", "{uri}"],
+    "verify": ["verify", "{name}", "--tracking-uri", "{uri}"],
+}
 SLACK = 1.5  # how much more a trial may cost in a larger sweep: the machine is shared
 Query = Callable[[str], list[str]]
 
@@ -80,9 +86,11 @@ def spec(number: int, figures: bool) -> dict[str, Any]:
     rates = [round(1e-3 * 1.02**index, 8) for index in range(max(1, number // (5 * seeds)))]
     space = {"objective.num_samples": {"grid": [1, 2, 3, 4, 5]}, "optimizer.lr": {"grid": rates}}
     return {
-        "name": f"scale-{number}", "base": TRIAL, "search": {"space": space, "seeds": list(range(seeds))},
+        "name": f"scale-{number}",
+        "base": TRIAL,
+        "search": {"space": space, "seeds": list(range(seeds))},
         "tracking": {"figures": figures},
-    }  # fmt: skip
+    }
 
 
 def measure(number: int, figures: bool, folder: Path, address: str, uri: str, query: Query) -> Measured:
@@ -97,8 +105,11 @@ def measure(number: int, figures: bool, folder: Path, address: str, uri: str, qu
     with (folder / f"{document['name']}.log").open("wb") as log:
         command = [
             *_sweeps("run", str(path), "--address", address, "--json"),
-            "--storage", str(storage), "--tracking-uri", uri,
-        ]  # fmt: skip
+            "--storage",
+            str(storage),
+            "--tracking-uri",
+            uri,
+        ]
         driver = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             finished = _watch(driver, storage / document["name"], found, query)
@@ -169,9 +180,12 @@ def show(found: list[Measured]) -> Table:
         verdict = ("ok" if fits else "TOO MUCH") if grows or limit is not None else ""
         shown = f"{ratio:.2f}" if grows else ""
         table.add_row(
-            what, *(f"{v:.3g}" if v < 100 else f"{v:.0f}" for v in values), shown,
-            "" if limit is None else f"< {limit:g}", verdict,
-        )  # fmt: skip
+            what,
+            *(f"{v:.3g}" if v < 100 else f"{v:.0f}" for v in values),
+            shown,
+            "" if limit is None else f"< {limit:g}",
+            verdict,
+        )
 
     sizes = [one.number for one in found]
     row("trials a minute", [one.a_minute for one in found], grows=False)

@@ -73,13 +73,28 @@ def mlflow_server(folder: Path, database: str) -> Iterator[str]:
             return False
 
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database, "--workers", "1",
-        "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        database,
+        "--workers",
+        "1",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with process(
-        command, folder / "mlflow.log", healthy,
-        MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true",
-    ):  # fmt: skip
+        command,
+        folder / "mlflow.log",
+        healthy,
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+        MLFLOW_DISABLE_TELEMETRY="true",
+    ):
         yield address
 
 
@@ -99,9 +114,17 @@ def postgres(folder: Path) -> Iterator[str]:
     make = [*become, str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"]
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     command = [
-        *become, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data),
-        "-h", "127.0.0.1",
-    ]  # fmt: skip
+        *become,
+        str(programs / "postgres"),
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        str(data),
+        "-h",
+        "127.0.0.1",
+    ]
     with process(command, folder / "postgres.log", lambda: answers(port)):
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
@@ -129,11 +152,19 @@ def _is_up(log: Path) -> bool:
 def _own(cpus: int) -> list[str]:
     """Ports of its own for a node: two on one machine would take the same."""
     names = (
-        "node-manager-port", "object-manager-port", "metrics-export-port", "runtime-env-agent-port",
-        "dashboard-agent-grpc-port", "dashboard-agent-listen-port",
-    )  # fmt: skip
+        "node-manager-port",
+        "object-manager-port",
+        "metrics-export-port",
+        "runtime-env-agent-port",
+        "dashboard-agent-grpc-port",
+        "dashboard-agent-listen-port",
+    )
     ports = [f"--{name}={free_port()}" for name in names]
     return [
-        *ports, "--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats",
-        f"--num-cpus={cpus}", f"--object-store-memory={100 * 2**20}",
-    ]  # fmt: skip
+        *ports,
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+        "--disable-usage-stats",
+        f"--num-cpus={cpus}",
+        f"--object-store-memory={100 * 2**20}",
+    ]

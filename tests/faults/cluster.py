@@ -24,9 +24,11 @@ START_SECONDS = 300.0
 _MEMORY = "100000000"
 # A token file of this user's would switch authentication on, silently; this cluster is on 127.0.0.1 only.
 ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_AUTH_MODE": "disabled",
     "RAY_raylet_start_wait_time_s": "300",
-}  # fmt: skip
+}
 
 
 def free_ports(number: int) -> list[int]:
@@ -44,11 +46,17 @@ class Node:
     def __init__(self, words: list[str], log: Path) -> None:
         agent, grpc, runtime, metrics = free_ports(4)
         ports = [
-            f"--dashboard-agent-listen-port={agent}", f"--dashboard-agent-grpc-port={grpc}",
-            f"--runtime-env-agent-port={runtime}", f"--metrics-export-port={metrics}",
-            "--min-worker-port=0", "--max-worker-port=0", "--node-ip-address=127.0.0.1",
-            f"--object-store-memory={_MEMORY}", "--disable-usage-stats", "--block",
-        ]  # fmt: skip
+            f"--dashboard-agent-listen-port={agent}",
+            f"--dashboard-agent-grpc-port={grpc}",
+            f"--runtime-env-agent-port={runtime}",
+            f"--metrics-export-port={metrics}",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+            "--node-ip-address=127.0.0.1",
+            f"--object-store-memory={_MEMORY}",
+            "--disable-usage-stats",
+            "--block",
+        ]
         command = [str(Path(sys.executable).with_name("ray")), "start", *words, *ports]
         with log.open("a") as file:
             self.process = subprocess.Popen(
@@ -88,11 +96,15 @@ class Cluster:
         """Start it, or start it again on the same ports."""
         self.head = Node(
             [
-                "--head", f"--port={self.port}", f"--dashboard-port={self.dashboard}", "--num-cpus=0",
-                f"--ray-client-server-port={self.client}", f"--temp-dir={self.folder}/t",
+                "--head",
+                f"--port={self.port}",
+                f"--dashboard-port={self.dashboard}",
+                "--num-cpus=0",
+                f"--ray-client-server-port={self.client}",
+                f"--temp-dir={self.folder}/t",
             ],
             self.folder / "head.log",
-        )  # fmt: skip
+        )
         self._wait_for_port()
         self.nodes = []
         for number in (2, 3):

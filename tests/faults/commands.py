@@ -37,9 +37,14 @@ class Command:
         environment["RAY_raylet_start_wait_time_s"] = "300"  # a busy machine is no fault of the sweep's
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sweeps", *words], cwd=folder, env=environment, stdout=out,
-                stderr=err, stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "sweeps", *words],
+                cwd=folder,
+                env=environment,
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         self.started = time.time()
         self.ended: float | None = None
         self._family: set[psutil.Process] = set()

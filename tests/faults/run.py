@@ -48,8 +48,10 @@ def make_all(
         console.print(
             f"{fault.name} {number}: at {verdict.instant:.2f} s{', ' + steps if steps else ''}:"
             f" {'survived' if verdict.survived else 'WRONG: ' + verdict.wrong[0]} ({verdict.took:.0f} s)",
-            soft_wrap=True, highlight=False, markup=False,
-        )  # fmt: skip
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
 
     try:
         with ThreadPoolExecutor(1 if fault.alone else jobs) as pool:

@@ -41,15 +41,28 @@ class MlflowServer:
     def start(self) -> None:
         """Start it and wait until it answers."""
         words = [
-            "server", "--backend-store-uri", self.database, "--artifacts-destination",
-            str(self.folder / "artifacts"), "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-        ]  # fmt: skip
+            "server",
+            "--backend-store-uri",
+            self.database,
+            "--artifacts-destination",
+            str(self.folder / "artifacts"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+        ]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self.folder / "server.log").open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", *words], cwd=self.folder, stdout=log, stderr=log,
-                env={**os.environ, **quiet}, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "mlflow", *words],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **quiet},
+                start_new_session=True,
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=5):

@@ -46,9 +46,14 @@ class Sweep:
     """
 
     def __init__(
-        self, folder: Path, *, space: str = SPACE, address: str | None = None,
-        tracking_uri: str | None = None, storage: Path | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        *,
+        space: str = SPACE,
+        address: str | None = None,
+        tracking_uri: str | None = None,
+        storage: Path | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         (folder / "spec.yaml").write_text(SPEC.replace(SPACE, space))

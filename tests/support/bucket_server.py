@@ -25,9 +25,12 @@ def bucket_server() -> Iterator[str]:
     endpoint = f"http://{host}:{port}"
     try:
         client = boto3.client(
-            "s3", endpoint_url=endpoint, aws_access_key_id="testing", aws_secret_access_key="testing",
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
             region_name="us-east-1",
-        )  # fmt: skip
+        )
         client.create_bucket(Bucket=BUCKET)
         yield endpoint
     finally:

@@ -45,9 +45,14 @@ class Processes:
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.started[name] = subprocess.Popen(
-                command, env=dict(environment), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                command,
+                env=dict(environment),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def tree(self) -> list[psutil.Process]:
         """Every process that lives, children of children too."""
@@ -133,7 +138,7 @@ class RayCluster:
             "RAY_AUTH_TOKEN_PATH": str(self.token_file),
             "RAY_USAGE_STATS_ENABLED": "0",
             **environment,
-        }  # fmt: skip
+        }
         # The code that runs in a job must come with the job.
         self.environment.pop("PYTHONPATH", None)
 
@@ -146,9 +151,18 @@ class RayCluster:
 
     def start_head(self) -> None:
         self._start_node(
-            "head", 0, "--head", "--port", str(self._port), "--dashboard-host", "127.0.0.1",
-            "--dashboard-port", str(self._dashboard), "--include-dashboard", "true",
-        )  # fmt: skip
+            "head",
+            0,
+            "--head",
+            "--port",
+            str(self._port),
+            "--dashboard-host",
+            "127.0.0.1",
+            "--dashboard-port",
+            str(self._dashboard),
+            "--include-dashboard",
+            "true",
+        )
         _wait_until(lambda: _answers(f"{self.url}/api/version"), "the head", self.processes, "head")
 
     def start_worker(self, number: int) -> None:
@@ -157,23 +171,50 @@ class RayCluster:
     def _start_node(self, name: str, number: int, *words: str) -> None:
         agent, grpc, metrics, manager, objects, environments = free_ports(6)
         self.processes.start(
-            name, [
-                str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats",
-                "--node-ip-address", "127.0.0.1", "--num-cpus", f"{self.cpus[number]:g}", "--num-gpus", "0",
-                "--object-store-memory", "100000000", "--dashboard-agent-listen-port", str(agent),
-                "--dashboard-agent-grpc-port", str(grpc), "--metrics-export-port", str(metrics),
-                "--node-manager-port", str(manager), "--object-manager-port", str(objects),
-                "--runtime-env-agent-port", str(environments),
-                "--temp-dir", str(self.temporary / name), *words,
-            ], self.environment,
-        )  # fmt: skip
+            name,
+            [
+                str(Path(sys.executable).with_name("ray")),
+                "start",
+                "--block",
+                "--disable-usage-stats",
+                "--node-ip-address",
+                "127.0.0.1",
+                "--num-cpus",
+                f"{self.cpus[number]:g}",
+                "--num-gpus",
+                "0",
+                "--object-store-memory",
+                "100000000",
+                "--dashboard-agent-listen-port",
+                str(agent),
+                "--dashboard-agent-grpc-port",
+                str(grpc),
+                "--metrics-export-port",
+                str(metrics),
+                "--node-manager-port",
+                str(manager),
+                "--object-manager-port",
+                str(objects),
+                "--runtime-env-agent-port",
+                str(environments),
+                "--temp-dir",
+                str(self.temporary / name),
+                *words,
+            ],
+            self.environment,
+        )
 
     def nodes(self) -> int:
         """How many raylets are alive, asked of the head."""
         shown = subprocess.run(
-            [sys.executable, "-c", _COUNT_NODES, self.url], env=self.environment, capture_output=True,
-            text=True, timeout=START_SECONDS, check=False, cwd=self.folder,
-        )  # fmt: skip
+            [sys.executable, "-c", _COUNT_NODES, self.url],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+            cwd=self.folder,
+        )
         return int(shown.stdout or 0) if shown.returncode == 0 else 0
 
     def wait_for_nodes(self, number: int) -> None:
@@ -218,9 +259,10 @@ class MlflowServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.password = password
         self.credentials = (
-            {} if password is None
+            {}
+            if password is None
             else {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": password}
-        )  # fmt: skip
+        )
 
     def start(self) -> "MlflowServer":
         environment = {
@@ -244,12 +286,26 @@ class MlflowServer:
             }
             words = ["--app-name", "basic-auth"]
         self.processes.start(
-            "mlflow", [
-                sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
-                "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}",
-                "--artifacts-destination", (self.folder / "artifacts").as_uri(), *words,
-            ], environment,
-        )  # fmt: skip
+            "mlflow",
+            [
+                sys.executable,
+                "-m",
+                "mlflow",
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                "--workers",
+                "1",
+                "--backend-store-uri",
+                f"sqlite:///{self.folder / 'mlflow.db'}",
+                "--artifacts-destination",
+                (self.folder / "artifacts").as_uri(),
+                *words,
+            ],
+            environment,
+        )
         _wait_until(lambda: _answers(f"{self.url}/health"), "MLflow", self.processes, "mlflow")
         return self
 

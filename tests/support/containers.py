@@ -66,8 +66,20 @@ class Switch:
             number = self.networks.index(network)
             addresses[network] = f"10.89.{number}.{self._plugged + 1}"
             port, device = f"port{number}-{self._plugged}", f"eth{number}"
-            ip("link", "add", device, "netns", namespace, "type", "veth",
-               "peer", "name", port, "netns", self.namespace)  # fmt: skip
+            ip(
+                "link",
+                "add",
+                device,
+                "netns",
+                namespace,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                port,
+                "netns",
+                self.namespace,
+            )
             ip("-n", self.namespace, "link", "set", port, "master", f"bridge{number}", "up")
             ip("-n", namespace, "addr", "add", f"{addresses[network]}/24", "dev", device)
             ip("-n", namespace, "link", "set", device, "up")
@@ -93,10 +105,18 @@ class Container:
     """
 
     def __init__(
-        self, name: str, folder: Path, namespace: str, *, command: Sequence[str],
-        environment: Mapping[str, str], mounts: Mapping[str, Path], shm: str = "64m", user: str | None = None,
+        self,
+        name: str,
+        folder: Path,
+        namespace: str,
+        *,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        mounts: Mapping[str, Path],
+        shm: str = "64m",
+        user: str | None = None,
         paths: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name = name
         self.folder = folder
         self.namespace = namespace
@@ -104,9 +124,12 @@ class Container:
         home = folder / "home"
         search = [str(Path(sys.executable).parent), *paths, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         self.environment = {
-            "PATH": ":".join(search), "HOME": str(home), "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT), **environment,
-        }  # fmt: skip
+            "PATH": ":".join(search),
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+            **environment,
+        }
         self.mounts = dict(mounts)
         self.shm = shm
         self.user = user
@@ -142,15 +165,35 @@ class Container:
         assert not self.running
         script = "\n".join(["set -e", *self._mounting(), "set +e", _INIT])
         words = [
-            "ip", "netns", "exec", self.namespace,
-            "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "--ipc", "--mount",
-            "bash", "-c", script, "init", *self._as_user(), *self.command,
-        ]  # fmt: skip
+            "ip",
+            "netns",
+            "exec",
+            self.namespace,
+            "unshare",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--uts",
+            "--ipc",
+            "--mount",
+            "bash",
+            "-c",
+            script,
+            "init",
+            *self._as_user(),
+            *self.command,
+        ]
         with self._open_log() as log:
             self._process = subprocess.Popen(
-                words, env=self.environment, cwd=self.folder / "home", stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                words,
+                env=self.environment,
+                cwd=self.folder / "home",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def kill(self) -> None:
         """Kill -9 of every process in it, at once."""
@@ -180,9 +223,13 @@ class Container:
         # A session of its own: this process's signals are not the command's.
         return subprocess.Popen(
             [*inside, "--wd=" + str(self.folder / "home"), *self._as_user(), *map(str, words)],
-            env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def run(
         self, *words: object, variables: Mapping[str, str] | None = None, timeout: float = 300

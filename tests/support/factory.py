@@ -73,13 +73,26 @@ class Factory:
             spent = FIXED + PER_SAMPLE * k + 2 * self.noise * abs(rng.normal())
             clock += spent
             nll = self._nll(config) + 0.6 + 60 * math.exp(-epoch / 2.5) + self.noise * rng.normal()
-            rows.append(EpochRecord(epoch, clock, {
-                "train/bound": -nll - 1, "train/objective": -nll - 1, "train/kl": 22.0,
-                "annealing/beta": min(1.0, epoch / 5), "val/nll": nll, "val/nll_stderr": 0.7,
-                "val/active_units": float(10 + epoch), "val/ess": 5.0, "time/train_seconds": clock,
-                "time/epoch_seconds": spent, "throughput/examples_per_second": NUM_TRAIN / spent,
-                "system/peak_memory_bytes": 4e8 + 1.2e6 * k,
-            }))  # fmt: skip
+            rows.append(
+                EpochRecord(
+                    epoch,
+                    clock,
+                    {
+                        "train/bound": -nll - 1,
+                        "train/objective": -nll - 1,
+                        "train/kl": 22.0,
+                        "annealing/beta": min(1.0, epoch / 5),
+                        "val/nll": nll,
+                        "val/nll_stderr": 0.7,
+                        "val/active_units": float(10 + epoch),
+                        "val/ess": 5.0,
+                        "time/train_seconds": clock,
+                        "time/epoch_seconds": spent,
+                        "throughput/examples_per_second": NUM_TRAIN / spent,
+                        "system/peak_memory_bytes": 4e8 + 1.2e6 * k,
+                    },
+                )
+            )
         return tuple(rows)
 
     def _nll(self, config: TrainConfig) -> float:
@@ -93,15 +106,23 @@ class Factory:
         nll = self._nll(config) + self.noise * rng.normal()
         few = 0.08 + 0.15 * math.log(k)
         numbers = {
-            "val/nll_final": nll, "val/nll_final_stderr": 0.24, "val/nll_final_few": nll + few,
-            "val/nll_final_few_stderr": 0.24, "test/nll": nll - 0.3 + self.noise * rng.normal(),
-            "test/nll_stderr": 0.24, "test/elbo": -nll - 4, "test/bits_per_dim": nll / 784 / math.log(2),
+            "val/nll_final": nll,
+            "val/nll_final_stderr": 0.24,
+            "val/nll_final_few": nll + few,
+            "val/nll_final_few_stderr": 0.24,
+            "test/nll": nll - 0.3 + self.noise * rng.normal(),
+            "test/nll_stderr": 0.24,
+            "test/elbo": -nll - 4,
+            "test/bits_per_dim": nll / 784 / math.log(2),
             "test/active_units": float(min(size, 18 + round(2 * math.log(k) + rng.normal() / 3))),
-            "test/active_units_kl": 20.0, "test/ess": 30 / math.sqrt(k) + rng.normal(),
-            "gradient/encoder_snr": 0.45 / math.sqrt(k) + 0.02, "gradient/decoder_snr": 0.3 * math.sqrt(k),
-            "gradient/snr_floor": 0.08, "gradient/encoder_snr_floor": 0.05,
+            "test/active_units_kl": 20.0,
+            "test/ess": 30 / math.sqrt(k) + rng.normal(),
+            "gradient/encoder_snr": 0.45 / math.sqrt(k) + 0.02,
+            "gradient/decoder_snr": 0.3 * math.sqrt(k),
+            "gradient/snr_floor": 0.08,
+            "gradient/encoder_snr_floor": 0.05,
             "gradient/decoder_snr_floor": 0.08,
-        }  # fmt: skip
+        }
         return {**numbers, "test/nll_few": numbers["test/nll"] + few}
 
     def sweep(

@@ -21,10 +21,13 @@ METRICS = ("train/bound", "val/nll", "time/train_seconds")
 def planned(num_samples: int, seed: int = 0, index: int = 0) -> PlannedTrial:
     config = TrainConfig.parse(
         {
-            "data": {"name": "digits"}, "objective": {"num_samples": num_samples}, "seed": seed,
-            "model": {"hidden_dims": [8], "latent_dim": 2}, "num_epochs": EPOCHS,
+            "data": {"name": "digits"},
+            "objective": {"num_samples": num_samples},
+            "seed": seed,
+            "model": {"hidden_dims": [8], "latent_dim": 2},
+            "num_epochs": EPOCHS,
         }
-    )  # fmt: skip
+    )
     return PlannedTrial(index, {"objective.num_samples": num_samples}, config)
 
 
@@ -46,9 +49,13 @@ class Sweep:
         code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
         self.storage.create({**spec, "tracking": {"figures": False}}, self.plan, code)
         self.session: dict[str, object] = {
-            "hostname": "elsewhere", "pid": 1, "started": STARTED, "heartbeat": STARTED,
-            "ended": None, "outcome": None,
-        }  # fmt: skip
+            "hostname": "elsewhere",
+            "pid": 1,
+            "started": STARTED,
+            "heartbeat": STARTED,
+            "ended": None,
+            "outcome": None,
+        }
         self.storage.write_session(1, self.session)
 
     def begin(self, index: int, from_epoch: int = 0) -> None:

@@ -67,11 +67,16 @@ class Services:
             mounts = {**self._volumes(service, host), **self._own_mounts(host)}
             programs = postgres_programs()
             self.containers[host] = Container(
-                host, self.folder / host, f"{self.prefix}-{host}", command=service["command"],
-                environment=environment, mounts=mounts, shm=service.get("shm_size", "64m"),
+                host,
+                self.folder / host,
+                f"{self.prefix}-{host}",
+                command=service["command"],
+                environment=environment,
+                mounts=mounts,
+                shm=service.get("shm_size", "64m"),
                 user="postgres" if name == "postgres" else None,
                 paths=[str(programs)] if name == "postgres" else [],
-            )  # fmt: skip
+            )
         if name == "postgres":
             prepare_database(self.folder / "volumes" / "postgres", environment)
 
@@ -79,9 +84,13 @@ class Services:
         """A machine of a user's, which has no secrets but those that a command is given."""
         self._plug("client", ["cluster"])
         self.containers["client"] = Container(
-            "client", self.folder / "client", f"{self.prefix}-client", command=["sleep", "infinity"],
-            environment={}, mounts=self._own_mounts("client"),
-        )  # fmt: skip
+            "client",
+            self.folder / "client",
+            f"{self.prefix}-client",
+            command=["sleep", "infinity"],
+            environment={},
+            mounts=self._own_mounts("client"),
+        )
 
     def _plug(self, host: str, networks: list[str]) -> None:
         for network, address in self.switch.plug(f"{self.prefix}-{host}", networks).items():
@@ -193,13 +202,26 @@ def prepare_database(folder: Path, environment: Mapping[str, str]) -> None:
         file.flush()
         shutil.chown(file.name, "postgres")
         subprocess.run(
-            [*as_user, programs / "initdb", "--pgdata", folder, "--username", user, "--pwfile", file.name,
-             *environment["POSTGRES_INITDB_ARGS"].split()], check=True, capture_output=True,
-        )  # fmt: skip
+            [
+                *as_user,
+                programs / "initdb",
+                "--pgdata",
+                folder,
+                "--username",
+                user,
+                "--pwfile",
+                file.name,
+                *environment["POSTGRES_INITDB_ARGS"].split(),
+            ],
+            check=True,
+            capture_output=True,
+        )
     subprocess.run(
         [*as_user, programs / "postgres", "--single", "-D", folder, "postgres"],
-        input=f"CREATE DATABASE {environment['POSTGRES_DB']};\n".encode(), check=True, capture_output=True,
-    )  # fmt: skip
+        input=f"CREATE DATABASE {environment['POSTGRES_DB']};\n".encode(),
+        check=True,
+        capture_output=True,
+    )
     with (folder / "pg_hba.conf").open("a") as file:
         file.write("host all all all scram-sha-256\n")
     with (folder / "postgresql.conf").open("a") as file:

@@ -36,11 +36,12 @@ def plan() -> list[PlannedTrial]:
     points = [(k, seed) for k in (1, 5) for seed in (0, 1)]
     return [
         PlannedTrial(
-            index, {"objective.num_samples": k},
+            index,
+            {"objective.num_samples": k},
             TrainConfig.parse({**BASE, "objective": {"num_samples": k}, "seed": seed}),
         )
         for index, (k, seed) in enumerate(points)
-    ]  # fmt: skip
+    ]
 
 
 def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
@@ -48,9 +49,16 @@ def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
     trials = plan()
     storage.create({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code())
     storage.write_session(
-        1, {"hostname": "elsewhere", "pid": 1, "started": time.time(), "heartbeat": 0.0,
-            "ended": time.time(), "outcome": "finished"},
-    )  # fmt: skip
+        1,
+        {
+            "hostname": "elsewhere",
+            "pid": 1,
+            "started": time.time(),
+            "heartbeat": 0.0,
+            "ended": time.time(),
+            "outcome": "finished",
+        },
+    )
     for trial in trials:
         train(storage, trial)
     return storage
@@ -63,9 +71,15 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
     trainer = Trainer(trial.config, dataset)
     provenance = environment("cpu", threads, dataset.content_hash, trial.config.seed)
     storage.begin_attempt(
-        trial.key, {"started": time.time(), "hostname": socket.gethostname(), "pid": 1, "from_epoch": 0,
-                    "provenance": provenance},
-    )  # fmt: skip
+        trial.key,
+        {
+            "started": time.time(),
+            "hostname": socket.gethostname(),
+            "pid": 1,
+            "from_epoch": 0,
+            "provenance": provenance,
+        },
+    )
     history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
     final = trainer.final_evaluation()
     torch.set_num_threads(before)

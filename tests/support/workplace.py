@@ -42,9 +42,13 @@ class Workplace:
             k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE")
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)], cwd=cwd or self.folder, text=True,
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-m", "sweeps", *map(str, words)],
+            cwd=cwd or self.folder,
+            text=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def sweeps(
         self, *words: object, cwd: Path | None = None, code: int = 0

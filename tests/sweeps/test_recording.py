@@ -134,9 +134,12 @@ def report(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int | 
 
 @pytest.mark.parametrize("folder", ["x" * 300, "/dev/null/x", "mlflow.db"])
 def test_a_folder_that_takes_no_report_is_refused_before_anything_is_drawn(
-    folder: str, recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    recorded: Recorded,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-):  # fmt: skip
+):
     monkeypatch.chdir(tmp_path)
     assert report(monkeypatch, tmp_path, "--output", folder) == 2
     (line,) = capsys.readouterr().err.splitlines()

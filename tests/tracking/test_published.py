@@ -98,14 +98,19 @@ def note_altered(project: Path, store: RunStore) -> None:
 
 Damage = Callable[[Path, RunStore], None]
 DAMAGES: list[tuple[Damage, str]] = [
-    (report_page, "report/index.html"), (report_table, "report/tradeoff.csv"),
+    (report_page, "report/index.html"),
+    (report_table, "report/tradeoff.csv"),
     (table_in_storage, "storage: report/tradeoff.csv is not what was published"),
-    (answer, "does not hold the answer"), (counts, "sweeps.trials.COMPLETE = 400: must be 4"),
-    (best_run, "sweeps.best_run_id = another"), (model_weights, "data/model.safetensors of the logged model"),
-    (model_code, "code/iwae/model/vae.py of the logged model"), (model_gone, "is gone"),
-    (figure_gone, "lacks the artifact figures/"), (note_gone, "report/published.json is missing"),
+    (answer, "does not hold the answer"),
+    (counts, "sweeps.trials.COMPLETE = 400: must be 4"),
+    (best_run, "sweeps.best_run_id = another"),
+    (model_weights, "data/model.safetensors of the logged model"),
+    (model_code, "code/iwae/model/vae.py of the logged model"),
+    (model_gone, "is gone"),
+    (figure_gone, "lacks the artifact figures/"),
+    (note_gone, "report/published.json is missing"),
     (note_altered, "report/published.json is torn or was altered"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("damage", "words"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES])

@@ -323,8 +323,13 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     stored = json.loads(store.client.artifacts.read(run.id, "differences.json"))
     assert stored == json.loads(json.dumps(result.to_dict()))
     assert set(stored) >= {
-        "run_id", "original_run_id", "verdict", "first_different_epoch", "differences", "environment"
-    }  # fmt: skip
+        "run_id",
+        "original_run_id",
+        "verdict",
+        "first_different_epoch",
+        "differences",
+        "environment",
+    }
     assert store.find_trial(run.id) == (record.name, trial.key, record.storage)
     assert original in [run.id for run in store.trial_runs(record.name)]
 

@@ -372,11 +372,13 @@ def test_tracking_uris_mean_the_same_everywhere(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("uri", "hint"),
     [
-        ("mlruns", "sqlite:///{here}/mlruns/mlflow.db"), ("./a.db", "sqlite:///{here}/a.db"),
-        ("file:///tmp/mlruns", "sqlite:///path"), ("sqlite://", "sqlite:///path/to/mlflow.db"),
+        ("mlruns", "sqlite:///{here}/mlruns/mlflow.db"),
+        ("./a.db", "sqlite:///{here}/a.db"),
+        ("file:///tmp/mlruns", "sqlite:///path"),
+        ("sqlite://", "sqlite:///path/to/mlflow.db"),
         ("sqlite:///:memory:", "sqlite:///path/to/mlflow.db"),
     ],
-)  # fmt: skip
+)
 def test_stores_that_mlflow_does_not_write_are_refused(
     uri: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -32,15 +32,13 @@ _LOOKS_SECRET = (
     ),
     re.compile(rf"(?P<before>--{_KEY}(?:=|\s+))(?P<secret>\S+)", re.I),
     re.compile(r"(?P<before>\b(?:Bearer|Basic)\s+)(?P<secret>[\w+/=.~\-]{8,})"),
-    re.compile(
-        r"(?P<before>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?P<secret>.*?)(?=-----END|\Z)", re.DOTALL
-    ),
+    re.compile(r"(?P<before>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?P<secret>.*?)(?=-----END|\Z)", re.DOTALL),
     # Keys of known services: AWS, GitHub, GitLab, Hugging Face, OpenAI and alike, Slack, and web tokens.
     re.compile(
         r"(?P<before>)(?P<secret>\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_\w{20,}|github_pat_\w{20,}"
         r"|glpat-[\w\-]{16,}|hf_\w{20,}|sk-[\w\-]{16,}|xox[abprs]-[\w\-]{10,}|eyJ[\w\-]{8,}\.[\w\-]+\.[\w\-]+))"
     ),
-)  # fmt: skip
+)
 _MIN_LENGTH = 6
 
 

@@ -74,9 +74,15 @@ def adjusted_fit(table: Table) -> TimeFit | None:
         return None
     label = f"all configurations, adjusted for {listing(used)}"
     return TimeFit(
-        label, found.fit, found.num_samples, found.seconds, found.epochs, found.steps_per_epoch,
-        tuple(used), tuple(left_out),
-    )  # fmt: skip
+        label,
+        found.fit,
+        found.num_samples,
+        found.seconds,
+        found.epochs,
+        found.steps_per_epoch,
+        tuple(used),
+        tuple(left_out),
+    )
 
 
 def _fit(label: str, rows: Sequence[Configuration], others: Floats | None) -> TimeFit | None:
@@ -90,9 +96,13 @@ def _fit(label: str, rows: Sequence[Configuration], others: Floats | None) -> Ti
     epochs = {row.trials[0].config.num_epochs for row, _ in points}
     steps = {_steps_per_epoch(row) for row, _ in points}
     return TimeFit(
-        label, line, num_samples, seconds,
-        epochs.pop() if len(epochs) == 1 else None, steps.pop() if len(steps) == 1 else None,
-    )  # fmt: skip
+        label,
+        line,
+        num_samples,
+        seconds,
+        epochs.pop() if len(epochs) == 1 else None,
+        steps.pop() if len(steps) == 1 else None,
+    )
 
 
 def _steps_per_epoch(row: Configuration) -> int | None:

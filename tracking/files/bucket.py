@@ -281,9 +281,11 @@ def _connect(endpoint: str | None) -> Any:
 
     # A write that S3 refuses for a moment is tried again by the library.
     config = Config(
-        retries={"max_attempts": 6, "mode": "standard"}, connect_timeout=5, read_timeout=30,
+        retries={"max_attempts": 6, "mode": "standard"},
+        connect_timeout=5,
+        read_timeout=30,
         max_pool_connections=Bucket.parallel * 2,
-    )  # fmt: skip
+    )
     return boto3.client("s3", endpoint_url=endpoint, config=config)
 
 

@@ -12,9 +12,17 @@ from typing import BinaryIO
 # What the library makes of headers that were altered: a compression it does not know, a password it lacks, a
 # place before the file's begin, a name in no encoding; and members that are not there or hold something else.
 _ALTERED = (
-    EOFError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError,
-    lzma.LZMAError, struct.error, zlib.error,
-)  # fmt: skip
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
+)
 
 
 @contextmanager

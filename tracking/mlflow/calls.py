@@ -22,10 +22,19 @@ _STATUS = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
 # What a store answers that will not say otherwise by itself. A server's inner error may pass, and so may what
 # its database says of a disk that is full or of a lock.
 _REFUSALS = (
-    "BAD_REQUEST", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
-    "MALFORMED_REQUEST", "NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED", "RESOURCE_ALREADY_EXISTS",
-    "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED",
-)  # fmt: skip
+    "BAD_REQUEST",
+    "ENDPOINT_NOT_FOUND",
+    "FEATURE_DISABLED",
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "MALFORMED_REQUEST",
+    "NOT_FOUND",
+    "NOT_IMPLEMENTED",
+    "PERMISSION_DENIED",
+    "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST",
+    "UNAUTHENTICATED",
+)
 _REFUSED_BY_DATABASE = ("DataError", "DataRightTruncation", "ProgrammingError", "StatementError")
 _PASSING_STATUS = (408, 425, 429)
 _REFUSING_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)

@@ -210,9 +210,17 @@ class Client(Calls):
         if _STORAGE in tags:
             tags[_STORAGE] = self._move.storage(tags[_STORAGE])
         return Run(
-            info.run_id, info.experiment_id, info.run_name, info.status, info.start_time, info.end_time,
-            tags, data.params, data.metrics, datasets,
-        )  # fmt: skip
+            info.run_id,
+            info.experiment_id,
+            info.run_name,
+            info.status,
+            info.start_time,
+            info.end_time,
+            tags,
+            data.params,
+            data.metrics,
+            datasets,
+        )
 
 
 def _experiment(found: MlflowExperiment) -> Experiment:

@@ -31,10 +31,20 @@ class LoggedModels:
         return {model.model_id: model.tags for model in found}
 
     def log(
-        self, experiment_id: str, run_id: str, name: str, step: int,
-        first: Mapping[str, str], last: Mapping[str, str], *,
-        loader: str, data: Path, width: int, code: Sequence[Path], requirements: Sequence[str],
-    ) -> str:  # fmt: skip
+        self,
+        experiment_id: str,
+        run_id: str,
+        name: str,
+        step: int,
+        first: Mapping[str, str],
+        last: Mapping[str, str],
+        *,
+        loader: str,
+        data: Path,
+        width: int,
+        code: Sequence[Path],
+        requirements: Sequence[str],
+    ) -> str:
         """Log a model that images ``[N, width]`` go into, any N; returns its id.
 
         It has the tags ``first`` from the beginning and ``last`` when everything else has arrived.
@@ -71,7 +81,10 @@ def _save_model(
         pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, width))])
         choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
         pyfunc.save_model(
-            folder, loader_module=loader, data_path=str(data), code_paths=[str(path) for path in code],
+            folder,
+            loader_module=loader,
+            data_path=str(data),
+            code_paths=[str(path) for path in code],
             signature=ModelSignature(inputs=pixels, params=types.ParamSchema(choices)),
             pip_requirements=list(requirements),
-        )  # fmt: skip
+        )

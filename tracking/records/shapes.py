@@ -73,9 +73,13 @@ class _Record(_Shape):
 
 
 _SHAPES: dict[str, type[_Shape]] = {
-    "session": _Session, "attempt": _Attempt, "progress": _Progress, "outcome": _Outcome, "record": _Record,
+    "session": _Session,
+    "attempt": _Attempt,
+    "progress": _Progress,
+    "outcome": _Outcome,
+    "record": _Record,
     "published": _Published,
-}  # fmt: skip
+}
 
 
 def fits(kind: str, content: bytes) -> bool:

@@ -82,8 +82,11 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "looks": table.looks,
         "configurations": [_configuration(row) for row in table.configurations],
         "best": {
-            "configuration": analysis.best_row.key, "trial": best.trial.key,
-            "val_nll_final": best.val_nll_final, "test_nll": best.test_nll, "interval": best.interval,
+            "configuration": analysis.best_row.key,
+            "trial": best.trial.key,
+            "val_nll_final": best.val_nll_final,
+            "test_nll": best.test_nll,
+            "interval": best.interval,
         },
         "fits": [_fit(fit) for fit in analysis.fits],
         "adjusted_fit": None if analysis.adjusted is None else _fit(analysis.adjusted),
@@ -97,18 +100,26 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "importance": {
             "shares": {name: vars(share) for name, share in analysis.importance.shares.items()},
             "method": "anova of a full grid" if analysis.importance.grid else "functional anova",
-            "left_out": list(analysis.importance.left_out), "reason": analysis.importance.reason,
+            "left_out": list(analysis.importance.left_out),
+            "reason": analysis.importance.reason,
         },
-    }  # fmt: skip
+    }
 
 
 def _configuration(row: Configuration) -> dict[str, Any]:
     metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS}
     return {
-        "key": row.key, "name": row.name, "parameters": dict(row.parameters), "num_samples": row.num_samples,
-        "seeds": len(row.trials), "planned_seeds": row.planned, "shared_timing": row.shared_timing,
-        "diverged": row.diverged or None, "trials": [trial.key for trial in row.trials], "metrics": metrics,
-    }  # fmt: skip
+        "key": row.key,
+        "name": row.name,
+        "parameters": dict(row.parameters),
+        "num_samples": row.num_samples,
+        "seeds": len(row.trials),
+        "planned_seeds": row.planned,
+        "shared_timing": row.shared_timing,
+        "diverged": row.diverged or None,
+        "trials": [trial.key for trial in row.trials],
+        "metrics": metrics,
+    }
 
 
 def _estimate(found: Estimate | None) -> dict[str, Any] | None:
@@ -122,32 +133,47 @@ def _difference(found: Difference | None) -> dict[str, Any] | None:
 def _fit(found: TimeFit) -> dict[str, Any]:
     fit = found.fit
     return {
-        "label": found.label, "intercept": fit.intercept, "intercept_interval": fit.interval("intercept"),
-        "slope": fit.slope, "slope_interval": fit.interval("slope"), "degrees": fit.degrees,
-        "observations": fit.observations, "r_squared": fit.r_squared, "epochs": found.epochs,
-        "steps_per_epoch": found.steps_per_epoch, "seconds_per_step_and_sample": found.per_step,
-        "adjusted_for": list(found.adjusted_for), "not_adjusted_for": list(found.not_adjusted_for),
-    }  # fmt: skip
+        "label": found.label,
+        "intercept": fit.intercept,
+        "intercept_interval": fit.interval("intercept"),
+        "slope": fit.slope,
+        "slope_interval": fit.interval("slope"),
+        "degrees": fit.degrees,
+        "observations": fit.observations,
+        "r_squared": fit.r_squared,
+        "epochs": found.epochs,
+        "steps_per_epoch": found.steps_per_epoch,
+        "seconds_per_step_and_sample": found.per_step,
+        "adjusted_for": list(found.adjusted_for),
+        "not_adjusted_for": list(found.not_adjusted_for),
+    }
 
 
 def _gain(gain: Gain) -> dict[str, Any]:
     return {
-        "stratum": gain.stratum, "first": gain.first.key, "second": gain.second.key, "whole": gain.whole,
+        "stratum": gain.stratum,
+        "first": gain.first.key,
+        "second": gain.second.key,
+        "whole": gain.whole,
         "num_samples": [gain.first.num_samples, gain.second.num_samples],
-        "val_nll_final": _difference(gain.validation), "test_nll": _difference(gain.test),
-        "train_seconds": gain.seconds, "log_seconds_ratio": _difference(gain.slower),
+        "val_nll_final": _difference(gain.validation),
+        "test_nll": _difference(gain.test),
+        "train_seconds": gain.seconds,
+        "log_seconds_ratio": _difference(gain.slower),
         "nats_per_second": gain.rate,
         "nats_per_second_interval": gain.rate_interval,
-    }  # fmt: skip
+    }
 
 
 def _budget(found: Budget) -> dict[str, Any]:
     rows = [
         {
-            "configuration": row.configuration.key, "at_epochs": _estimate(row.at_epochs),
-            "at_seconds": _estimate(row.at_seconds), "epochs_at_seconds": row.epochs_at_seconds,
+            "configuration": row.configuration.key,
+            "at_epochs": _estimate(row.at_epochs),
+            "at_seconds": _estimate(row.at_seconds),
+            "epochs_at_seconds": row.epochs_at_seconds,
             "cut": row.cut,
         }
         for row in found.rows
-    ]  # fmt: skip
+    ]
     return {"stratum": found.label, "epochs": found.epochs, "seconds": found.seconds, "rows": rows}

@@ -75,10 +75,18 @@ def _log(
         requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
         experiment_id = client.run(run_id).experiment_id
         return client.models.log(
-            experiment_id, run_id, _model_name(record.name), len(trial.history), tags, digests,
-            loader=_LOADER, data=data, width=load(weights)[_PIXELS_IN].shape[1],
-            code=_code(folder / "code"), requirements=requirements,
-        )  # fmt: skip
+            experiment_id,
+            run_id,
+            _model_name(record.name),
+            len(trial.history),
+            tags,
+            digests,
+            loader=_LOADER,
+            data=data,
+            width=load(weights)[_PIXELS_IN].shape[1],
+            code=_code(folder / "code"),
+            requirements=requirements,
+        )
 
 
 def _code(folder: Path) -> list[Path]:

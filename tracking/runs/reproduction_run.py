@@ -10,9 +10,13 @@ from tracking.runs.trial_runs import batches
 
 
 def log(
-    client: Client, experiment_id: str, record: SweepRecord, trial: TrialRecord, original: str,
+    client: Client,
+    experiment_id: str,
+    record: SweepRecord,
+    trial: TrialRecord,
+    original: str,
     result: Reproduction,
-) -> str:  # fmt: skip
+) -> str:
     """Record a reproduction; returns the id of its run.
 
     Args:

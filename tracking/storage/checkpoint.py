@@ -62,10 +62,12 @@ class Checkpoint:
     def to_bytes(self, origin: Origin | None = None) -> bytes:
         """The unit as a zip, sealed as the file that ``origin`` names."""
         record = {
-            "steps": self.steps, "time": self.time, "timing": dict(self.timing),
+            "steps": self.steps,
+            "time": self.time,
+            "timing": dict(self.timing),
             "history": [[e.epoch, e.time, dict(e.metrics)] for e in self.history],
             "final": None if self.final is None else dict(self.final),
-        }  # fmt: skip
+        }
         members = {
             member: content
             for name, member in _MEMBERS.items()
@@ -110,9 +112,14 @@ class Checkpoint:
                 raise AlteredError(f"{_RECORD} does not say what a unit says")
             content = {name: found[member] for name, member in _MEMBERS.items() if member in found}
             return cls(
-                record["steps"], tuple(EpochRecord(*row) for row in record["history"]), record["timing"],
-                final=record["final"], time=record["time"], digest=digest, **content,
-            )  # fmt: skip
+                record["steps"],
+                tuple(EpochRecord(*row) for row in record["history"]),
+                record["timing"],
+                final=record["final"],
+                time=record["time"],
+                digest=digest,
+                **content,
+            )
 
 
 def _sealed(origin: Origin, digests: Mapping[str, str]) -> dict[str, Any]:

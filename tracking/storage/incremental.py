@@ -63,9 +63,16 @@ class SweepReader:
             if lines != self._plan[0]:
                 self._plan = (lines, decided.plan())
             record = SweepRecord(
-                storage.name, storage.files.uri, decided.spec(), decided.code(), (), (), decided.data(),
-                decided.head, decided.earlier,
-            )  # fmt: skip
+                storage.name,
+                storage.files.uri,
+                decided.spec(),
+                decided.code(),
+                (),
+                (),
+                decided.data(),
+                decided.head,
+                decided.earlier,
+            )
             self._decided = (stamps, record)
             self.changed = True
         return record

@@ -67,9 +67,18 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
             when = stamps[f"{number:04d}.json"].changed
             storage.write_session(
                 number,
-                {"command": None, "hostname": "", "pid": 0, "process_started": 0.0, "started": when,
-                 "heartbeat": when, "ended": when, "outcome": "interrupted", "torn": True},
-            )  # fmt: skip
+                {
+                    "command": None,
+                    "hostname": "",
+                    "pid": 0,
+                    "process_started": 0.0,
+                    "started": when,
+                    "heartbeat": when,
+                    "ended": when,
+                    "outcome": "interrupted",
+                    "torn": True,
+                },
+            )
             yield f"sessions/{number:04d}.json was torn or altered"
 
 

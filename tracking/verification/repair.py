@@ -128,9 +128,10 @@ def _delete_extra_runs(record: SweepRecord, store: RunStore) -> set[str]:
     runs = store.client.runs({"sweeps.name": record.name})
     kinds = [(run.tags.get("sweeps.kind", ""), run.tags.get("sweeps.trial_key", "")) for run in runs]
     lost = {
-        key for run, (kind, key) in zip(runs, kinds, strict=True)
+        key
+        for run, (kind, key) in zip(runs, kinds, strict=True)
         if kind == "trial" and is_lost(run, states.get(key))
-    }  # fmt: skip
+    }
     seen: set[tuple[str, str]] = set()
     for run, (kind, key) in zip(runs, kinds, strict=True):
         if kind == "reproduction":

@@ -27,10 +27,12 @@ _TRIALS_AT_ONCE = 100
 
 
 def verify(
-    storage: SweepStorage, store: RunStore, repair: bool = False,
+    storage: SweepStorage,
+    store: RunStore,
+    repair: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     looked_at: Callable[[int], None] = lambda trials: None,
-) -> list[Fault]:  # fmt: skip
+) -> list[Fault]:
     """Everything that is wrong with a sweep.
 
     Args:
@@ -60,9 +62,11 @@ def verify(
 
 
 def run_faults(
-    storage: SweepStorage, store: RunStore, record: SweepRecord,
+    storage: SweepStorage,
+    store: RunStore,
+    record: SweepRecord,
     looked_at: Callable[[int], None] = lambda trials: None,
-) -> Iterator[Fault]:  # fmt: skip
+) -> Iterator[Fault]:
     """Everything in MLflow that is not what the record says."""
     live = live_session(storage) is not None
     parents: list[Run] = []

@@ -15,39 +15,63 @@ from iwae.errors import ConfigError, NonFiniteError
     ("values", "message"),
     [
         ({"objective": {"num_samples": 0}}, "objective.num_samples: 0 is not allowed: must be >= 1"),
-        ({"objective": {"num_samples": 2.5}},
-         "objective.num_samples: 2.5 is not allowed: must be a whole number"),
-        ({"objective": {"num_samples": True}},
-         "objective.num_samples: true is not allowed: must be a whole number"),
-        ({"objective": {"name": "nvae"}},
-         "objective.name: 'nvae' is not allowed: must be one of vae, multi-sample-vae, iwae"),
+        (
+            {"objective": {"num_samples": 2.5}},
+            "objective.num_samples: 2.5 is not allowed: must be a whole number",
+        ),
+        (
+            {"objective": {"num_samples": True}},
+            "objective.num_samples: true is not allowed: must be a whole number",
+        ),
+        (
+            {"objective": {"name": "nvae"}},
+            "objective.name: 'nvae' is not allowed: must be one of vae, multi-sample-vae, iwae",
+        ),
         ({"objective": {"num_sample": 5}}, "objective.num_sample: unknown key: did you mean num_samples?"),
-        ({"objective": {"name": "vae", "free_bits": 0.1, "num_samples": 5}},
-         "objective.free_bits: 0.1 is not allowed: must be 0 when num_samples > 1:"
-         " free bits bound the ELBO only"),
-        ({"model": {"likelihood": "gaussian"}},
-         "model.likelihood: gaussian is not allowed: must be bernoulli on binary data,"
-         " or data.binarization none"),
-        ({"data": {"name": "mnist", "binarization": "none"}},
-         "data.binarization: none is not allowed: must be dynamic, fixed or threshold:"
-         " mnist has gray pixels and a Bernoulli likelihood needs 0 or 1"),
-        ({"data": {"name": "npz"}},
-         "data.path: null is not allowed: must be the path of an .npz file when data.name is npz"),
-        ({"annealing": {"name": "linear", "warmup_epochs": 60}},
-         "annealing.warmup_epochs: 60 is not allowed: must be <= num_epochs (50)"),
-        ({"annealing": {"name": "zigzag"}},
-         "annealing.name: zigzag is not allowed: must be one of none, linear, cosine, sigmoid, cyclical"),
-        ({"annealing": {"name": "linear", "target": "entropy_weight"}, "objective": {"name": "vae"}},
-         "annealing.target: entropy_weight is not allowed: must be beta when objective.name is vae:"
-         " its KL is analytic"),
+        (
+            {"objective": {"name": "vae", "free_bits": 0.1, "num_samples": 5}},
+            "objective.free_bits: 0.1 is not allowed: must be 0 when num_samples > 1:"
+            " free bits bound the ELBO only",
+        ),
+        (
+            {"model": {"likelihood": "gaussian"}},
+            "model.likelihood: gaussian is not allowed: must be bernoulli on binary data,"
+            " or data.binarization none",
+        ),
+        (
+            {"data": {"name": "mnist", "binarization": "none"}},
+            "data.binarization: none is not allowed: must be dynamic, fixed or threshold:"
+            " mnist has gray pixels and a Bernoulli likelihood needs 0 or 1",
+        ),
+        (
+            {"data": {"name": "npz"}},
+            "data.path: null is not allowed: must be the path of an .npz file when data.name is npz",
+        ),
+        (
+            {"annealing": {"name": "linear", "warmup_epochs": 60}},
+            "annealing.warmup_epochs: 60 is not allowed: must be <= num_epochs (50)",
+        ),
+        (
+            {"annealing": {"name": "zigzag"}},
+            "annealing.name: zigzag is not allowed: must be one of none, linear, cosine, sigmoid, cyclical",
+        ),
+        (
+            {"annealing": {"name": "linear", "target": "entropy_weight"}, "objective": {"name": "vae"}},
+            "annealing.target: entropy_weight is not allowed: must be beta when objective.name is vae:"
+            " its KL is analytic",
+        ),
         ({"optimizer": {"lr": float("nan")}}, "optimizer.lr: nan is not allowed: must be a finite number"),
-        ({"optimizer": {"schedule": {"name": "stages", "epochs": [1, 3], "factors": [1.0, 0.5]}}},
-         "optimizer.schedule.epochs: [1, 3] is not allowed: must be at least num_epochs (50) in all"),
-        ({"evaluation": {"snr_num_draws": 2}},
-         "evaluation.snr_num_draws: 2 is not allowed: must be 0 (leave it out) or >= 3"),
+        (
+            {"optimizer": {"schedule": {"name": "stages", "epochs": [1, 3], "factors": [1.0, 0.5]}}},
+            "optimizer.schedule.epochs: [1, 3] is not allowed: must be at least num_epochs (50) in all",
+        ),
+        (
+            {"evaluation": {"snr_num_draws": 2}},
+            "evaluation.snr_num_draws: 2 is not allowed: must be 0 (leave it out) or >= 3",
+        ),
         ({"model": {"hidden_dims": [400, 0]}}, "model.hidden_dims[1]: 0 is not allowed: must be >= 1"),
     ],
-)  # fmt: skip
+)
 def test_wrong_value_is_one_line_with_its_path_and_the_fix(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         TrainConfig.parse(values)

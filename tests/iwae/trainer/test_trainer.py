@@ -180,19 +180,38 @@ def test_metrics_have_the_documented_names(small_config: Configure, digits: Data
     trainer = Trainer(config, digits)
     epochs = list(trainer.epochs())
     always = {
-        "train/bound", "train/objective", "train/kl", "train/reconstruction", "annealing/beta",
-        "time/train_seconds", "time/epoch_seconds", "throughput/examples_per_second",
+        "train/bound",
+        "train/objective",
+        "train/kl",
+        "train/reconstruction",
+        "annealing/beta",
+        "time/train_seconds",
+        "time/epoch_seconds",
+        "throughput/examples_per_second",
         "system/peak_memory_bytes",
-    }  # fmt: skip
+    }
     evaluated = always | {"val/nll", "val/nll_stderr", "val/active_units", "val/ess"}
     assert [set(epoch.metrics) for epoch in epochs] == [always, evaluated, evaluated]
     assert set(trainer.finish()) == {
-        "val/nll_final", "val/nll_final_stderr", "val/nll_final_few", "test/nll", "test/nll_stderr",
-        "test/nll_few", "test/elbo", "test/bits_per_dim", "test/active_units", "test/active_units_kl",
-        "test/ess", "gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor",
-        "gradient/encoder_snr_floor", "gradient/decoder_snr_floor", "val/nll_final_mc_error",
+        "val/nll_final",
+        "val/nll_final_stderr",
+        "val/nll_final_few",
+        "test/nll",
+        "test/nll_stderr",
+        "test/nll_few",
+        "test/elbo",
+        "test/bits_per_dim",
+        "test/active_units",
+        "test/active_units_kl",
+        "test/ess",
+        "gradient/encoder_snr",
+        "gradient/decoder_snr",
+        "gradient/snr_floor",
+        "gradient/encoder_snr_floor",
+        "gradient/decoder_snr_floor",
+        "val/nll_final_mc_error",
         "test/nll_mc_error",
-    }  # fmt: skip
+    }
 
 
 def test_seconds_add_up_over_epochs_and_survive_a_resume(small_config: Configure, digits: Dataset) -> None:
@@ -221,9 +240,12 @@ def test_test_images_change_nothing_before_the_final_evaluation(
 def test_last_smaller_minibatch_counts_by_its_size(small_config: Configure, digits: Dataset) -> None:
     # At a rate too small to move anything the epoch's mean is the mean over images, however they are batched.
     config = small_config(
-        data={"binarization": "threshold"}, objective={"name": "vae", "num_samples": 1}, num_epochs=1,
-        optimizer={"lr": 1e-30}, batch_size=1000,
-    )  # fmt: skip
+        data={"binarization": "threshold"},
+        objective={"name": "vae", "num_samples": 1},
+        num_epochs=1,
+        optimizer={"lr": 1e-30},
+        batch_size=1000,
+    )
     trainer = Trainer(config, digits)
     (epoch,) = trainer.epochs()
     x = (digits.train >= 128).double()

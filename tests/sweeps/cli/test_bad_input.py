@@ -40,24 +40,54 @@ CASES = {
         {"base": "base: {data: {name: digits}, modle: {}}"},
         "base.modle: unknown key: did you mean model?",
     ),
-    "unknown key of the spec": ({"x": "schedular: {name: none}"}, "schedular: unknown key: did you mean scheduler?"),
-    "wrong type": ({"base": "base: {batch_size: many}"}, "base.batch_size: 'many' is not allowed: must be a whole"),
+    "unknown key of the spec": (
+        {"x": "schedular: {name: none}"},
+        "schedular: unknown key: did you mean scheduler?",
+    ),
+    "wrong type": (
+        {"base": "base: {batch_size: many}"},
+        "base.batch_size: 'many' is not allowed: must be a whole",
+    ),
     "true is no number": ({"base": "base: {num_epochs: true}"}, "base.num_epochs: true is not allowed"),
-    "leading zero": ({"base": "base: {num_epochs: 010}"}, "line 2: 010 is not allowed: must be 10, or '010' where"),
-    "no sixties": ({"base": "base: {num_epochs: 1:30}"}, "base.num_epochs: '1:30' is not allowed: must be a whole"),
-    "no such day": ({"base": "base: {num_epochs: 2026-02-30}"}, "base.num_epochs: '2026-02-30' is not allowed"),
-    "tag that fits nothing": ({"base": "base: {num_epochs: !!int x}"}, "line 2: x is not allowed: must be a whole"),
-    "5,000 digits": ({"base": f"base: {{num_epochs: {'9' * 5000}}}"}, "must be a whole number of at most 4300 digits"),
+    "leading zero": (
+        {"base": "base: {num_epochs: 010}"},
+        "line 2: 010 is not allowed: must be 10, or '010' where",
+    ),
+    "no sixties": (
+        {"base": "base: {num_epochs: 1:30}"},
+        "base.num_epochs: '1:30' is not allowed: must be a whole",
+    ),
+    "no such day": (
+        {"base": "base: {num_epochs: 2026-02-30}"},
+        "base.num_epochs: '2026-02-30' is not allowed",
+    ),
+    "tag that fits nothing": (
+        {"base": "base: {num_epochs: !!int x}"},
+        "line 2: x is not allowed: must be a whole",
+    ),
+    "5,000 digits": (
+        {"base": f"base: {{num_epochs: {'9' * 5000}}}"},
+        "must be a whole number of at most 4300 digits",
+    ),
     "4,000 digits": ({"base": f"base: {{num_epochs: {'9' * 4000}}}"}, "base.num_epochs: 99"),
     "nesting": ({"base": "base: " + "[" * 1000}, "nested 51 deep is not allowed: must be <= 50"),
     "wider than memory": ({"base": f"base: {{model: {{latent_dim: 1{'0' * 29}}}}}"}, "must be <= 100000"),
-    "out of range": ({"base": "base: {optimizer: {lr: 0}}"}, "base.optimizer.lr: 0 is not allowed: must be > 0"),
-    "nan": ({"base": "base: {optimizer: {lr: .nan}}"}, "base.optimizer.lr: nan is not allowed: must be a finite"),
+    "out of range": (
+        {"base": "base: {optimizer: {lr: 0}}"},
+        "base.optimizer.lr: 0 is not allowed: must be > 0",
+    ),
+    "nan": (
+        {"base": "base: {optimizer: {lr: .nan}}"},
+        "base.optimizer.lr: nan is not allowed: must be a finite",
+    ),
     "value of the space": (
         {"space": "search: {space: {objective.num_samples: {grid: [1, 5, 0]}}}"},
         "search.space.objective.num_samples.grid[2]: 0 is not allowed: must be >= 1",
     ),
-    "empty grid": ({"space": "search: {space: {objective.num_samples: {grid: []}}}"}, "objective.num_samples.grid"),
+    "empty grid": (
+        {"space": "search: {space: {objective.num_samples: {grid: []}}}"},
+        "objective.num_samples.grid",
+    ),
     "duplicate values": (
         {"space": "search: {space: {objective.num_samples: {grid: [5, 1, 5]}}}"},
         "search.space.objective.num_samples.grid[2]: 5 is not allowed",
@@ -67,7 +97,10 @@ CASES = {
         "search.space.objective.num_sample: unknown path: did you mean objective.num_samples?",
     ),
     "K > 1 with free bits": (
-        {"base": "base: {objective: {name: vae, num_samples: 5, free_bits: 0.5}}", "space": "search: {space: {}}"},
+        {
+            "base": "base: {objective: {name: vae, num_samples: 5, free_bits: 0.5}}",
+            "space": "search: {space: {}}",
+        },
         "base.objective.free_bits: 0.5 is not allowed: must be 0 when num_samples > 1",
     ),
     "Gaussian likelihood on binary data": (
@@ -82,9 +115,18 @@ CASES = {
         {"space": "search: {metric: train/bound, space: {objective.num_samples: {grid: [1, 5]}}}"},
         "search.metric: train/bound is not allowed",
     ),
-    "more CPUs than there are": ({"x": "resources: {cpus: 4096}"}, "resources.cpus: 4096 is not allowed: must be <="),
-    "more GPUs than there are": ({"x": "resources: {gpus: 512}"}, "resources.gpus: 512 is not allowed: must be <="),
-    "tag that runs code": ({"base": "base: !!python/object/apply:os.system [id]"}, "the tag tag:yaml.org,2002:python"),
+    "more CPUs than there are": (
+        {"x": "resources: {cpus: 4096}"},
+        "resources.cpus: 4096 is not allowed: must be <=",
+    ),
+    "more GPUs than there are": (
+        {"x": "resources: {gpus: 512}"},
+        "resources.gpus: 512 is not allowed: must be <=",
+    ),
+    "tag that runs code": (
+        {"base": "base: !!python/object/apply:os.system [id]"},
+        "the tag tag:yaml.org,2002:python",
+    ),
     "not YAML": ({"base": "base: {"}, "not valid YAML"),
     "key that stands twice": ({"x": "name: again"}, "the key 'name' stands twice"),
     "early stopping with cyclical annealing": (
@@ -95,10 +137,12 @@ CASES = {
         "scheduler.name: asha is not allowed",
     ),
     "cmaes without a number to move": (
-        {"space": "search: {space: {objective.num_samples: {choice: [1, 5]}}, num_trials: 3, sampler: {name: cmaes}}"},
+        {
+            "space": "search: {space: {objective.num_samples: {choice: [1, 5]}}, num_trials: 3, sampler: {name: cmaes}}"
+        },
         "search.sampler.name: cmaes is not allowed",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)

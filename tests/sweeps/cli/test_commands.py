@@ -33,9 +33,15 @@ def test_the_best_run_reproduces_to_the_bit_from_another_folder(
 ) -> None:
     place, result = finished
     values = place.json(
-        "reproduce", "--best", "small", "--tracking-uri", result["tracking_uri"],
-        "--storage", result["storage"], cwd=tmp_path,
-    )  # fmt: skip
+        "reproduce",
+        "--best",
+        "small",
+        "--tracking-uri",
+        result["tracking_uri"],
+        "--storage",
+        result["storage"],
+        cwd=tmp_path,
+    )
     assert values["verdict"] == "BITWISE"
     assert values["original_run_id"] == result["best"]["run_id"] != values["run_id"]
     assert values["first_different_epoch"] is None

@@ -39,9 +39,18 @@ def test_the_token_opens_the_server(server: tuple[str, str]) -> None:
 
 
 PATHS = (
-    "", SEARCH, "get-artifact?path=x&run_uuid=x", "graphql", "api/2.0/mlflow-artifacts/artifacts", "version",
-    "docs", "ajax-api/2.0/mlflow/users/current", "static-files/index.html", "openapi.json", "v1/traces",
-)  # fmt: skip
+    "",
+    SEARCH,
+    "get-artifact?path=x&run_uuid=x",
+    "graphql",
+    "api/2.0/mlflow-artifacts/artifacts",
+    "version",
+    "docs",
+    "ajax-api/2.0/mlflow/users/current",
+    "static-files/index.html",
+    "openapi.json",
+    "v1/traces",
+)
 
 
 @pytest.mark.parametrize("path", PATHS)

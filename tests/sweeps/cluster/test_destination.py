@@ -37,9 +37,18 @@ def test_addresses_without_a_secret_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://HOST:PORT", "127.0.0.1:8265:8265", "http://127.0.0.1:82650", "http://[::1:8265", "http://a..b:8265",
-     "http://TOKEN@host:8265", "http://host:8265?token=TOKEN", "ray://host:10001", "http://"],
-)  # fmt: skip
+    [
+        "http://HOST:PORT",
+        "127.0.0.1:8265:8265",
+        "http://127.0.0.1:82650",
+        "http://[::1:8265",
+        "http://a..b:8265",
+        "http://TOKEN@host:8265",
+        "http://host:8265?token=TOKEN",
+        "ray://host:10001",
+        "http://",
+    ],
+)
 def test_a_clusters_address_that_is_none_is_one_line(address: str) -> None:
     with pytest.raises(RecordError, match=r"cluster: .* is not allowed: must be") as caught:
         cluster_address(address)

@@ -52,9 +52,13 @@ class ClusterPlace(Workplace):
         self, *words: object, cwd: Path | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)], cwd=cwd or self.folder, text=True,
-            env=environment or self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-m", "sweeps", *map(str, words)],
+            cwd=cwd or self.folder,
+            text=True,
+            env=environment or self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def refused(self, *words: object, **variables: str | None) -> str:
         """The one line of a command that must be refused, in an environment that differs."""
@@ -120,9 +124,12 @@ Submitted = tuple[ClusterPlace, dict[str, Any], str]
 def test_submit_says_where_the_sweep_went(submitted: Submitted) -> None:
     place, said, _ = submitted
     assert said == {
-        "name": "small", "submission_id": "sweeps-small-0001", "cluster": place.cluster.url,
-        "storage": str(place.folder / "sweeps-storage"), "tracking_uri": place.mlflow.url,
-    }  # fmt: skip
+        "name": "small",
+        "submission_id": "sweeps-small-0001",
+        "cluster": place.cluster.url,
+        "storage": str(place.folder / "sweeps-storage"),
+        "tracking_uri": place.mlflow.url,
+    }
 
 
 def test_a_submitted_sweep_ends_recorded_exactly_once(submitted: Submitted) -> None:
@@ -287,11 +294,20 @@ def _without_storage(
     command = shlex.join([sys.executable, "-m", "sweeps", *words])
     shown = subprocess.run(
         [
-            "unshare", "--mount", "--map-root-user", "sh", "-c",
+            "unshare",
+            "--mount",
+            "--map-root-user",
+            "sh",
+            "-c",
             f"mount -t tmpfs none {said['storage']} && exec {command}",
         ],
-        env=place.environment, cwd=place.folder, capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
+        env=place.environment,
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
     if "unshare" in shown.stderr:
         pytest.skip(shown.stderr)
     return shown
@@ -344,10 +360,13 @@ def test_an_address_without_a_cluster_is_one_line_at_once(place: ClusterPlace) -
         ({"SWEEPS_STORAGE": "here"}, "--storage: 'here' is not allowed: must be an absolute"),
         ({"MLFLOW_TRACKING_URI": None}, "--tracking-uri: missing"),
         ({"MLFLOW_TRACKING_URI": "sqlite:///m.db"}, "--tracking-uri: 'sqlite:///m.db' is not allowed"),
-        ({"MLFLOW_TRACKING_URI": "http://me:secret@host:5000"}, "tracking URI: credentials in 'http://***@host:5000'"),
+        (
+            {"MLFLOW_TRACKING_URI": "http://me:secret@host:5000"},
+            "tracking URI: credentials in 'http://***@host:5000'",
+        ),
         ({"SWEEPS_STORAGE": "s3://bucket?secret_key=x"}, "storage: secret_key is not allowed"),
     ],
-)  # fmt: skip
+)
 def test_what_would_be_lost_or_seen_is_refused(
     place: ClusterPlace, variables: dict[str, str | None], line: str
 ) -> None:

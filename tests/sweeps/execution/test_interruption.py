@@ -19,13 +19,15 @@ SEARCH = {"space": {"objective.num_samples": {"grid": [1, 5]}}}
 SPEC = SweepSpec.parse({"name": "small", "base": {"data": {"name": "digits"}}, "search": SEARCH})
 SUGGESTED = SweepSpec.parse(
     {
-        "name": "small", "base": {"data": {"name": "digits"}},
+        "name": "small",
+        "base": {"data": {"name": "digits"}},
         "search": {
-            "space": {"optimizer.lr": {"loguniform": [1e-4, 1e-2]}}, "sampler": {"name": "tpe"},
+            "space": {"optimizer.lr": {"loguniform": [1e-4, 1e-2]}},
+            "sampler": {"name": "tpe"},
             "num_trials": 4,
         },
     }
-)  # fmt: skip
+)
 
 
 def trials(*states: TrialState) -> list[TrialRecord]:

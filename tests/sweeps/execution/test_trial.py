@@ -36,10 +36,22 @@ def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
 
 def options(storage: SweepStorage, planned: PlannedTrial, **others: Any) -> dict[str, Any]:
     return {
-        "storage": storage.files.uri, "sweep": storage.name, "session": 1, "planned": planned.to_json(),
-        "cpus": 2, "gpus": 0, "device": "cpu", "threads": 1, "checkpoint_every": 0.0, "keep": 2,
-        "figures": False, "retries": 0, "shrink_retries": 0, "code": "ab" * 32, **others,
-    }  # fmt: skip
+        "storage": storage.files.uri,
+        "sweep": storage.name,
+        "session": 1,
+        "planned": planned.to_json(),
+        "cpus": 2,
+        "gpus": 0,
+        "device": "cpu",
+        "threads": 1,
+        "checkpoint_every": 0.0,
+        "keep": 2,
+        "figures": False,
+        "retries": 0,
+        "shrink_retries": 0,
+        "code": "ab" * 32,
+        **others,
+    }
 
 
 def run(trial: IwaeTrial) -> dict[str, Any]:
@@ -107,8 +119,13 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
     trial.step()
     with Session(storage, "second"):
         before = storage.names_of(planned.key)
-        assert run(trial) == {"epoch": 2, "val/nll": pytest.approx(50, abs=50), "outcome": None,
-                              "done": True, "over": True}  # fmt: skip
+        assert run(trial) == {
+            "epoch": 2,
+            "val/nll": pytest.approx(50, abs=50),
+            "outcome": None,
+            "done": True,
+            "over": True,
+        }
         assert storage.names_of(planned.key) == before
 
 
@@ -151,7 +168,7 @@ def run_with_room(storage: SweepStorage, planned: PlannedTrial, room: int, **oth
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, json.dumps(values)], env=environment, capture_output=True, text=True
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -32,9 +32,10 @@ print(json.dumps({"before": loaded, "refused": refused, "iwae": iwae.__file__}))
 def fakes(folder: Path) -> Path:
     """What issue 8 found in people's folders: another checkout, an empty package, one that raises."""
     for name, text in {
-        "iwae/__init__.py": "", "iwae/evaluation/evaluate.py": "evaluate = lambda *_, **__: -30.0",
+        "iwae/__init__.py": "",
+        "iwae/evaluation/evaluate.py": "evaluate = lambda *_, **__: -30.0",
         "sweeps/__init__.py": "raise RuntimeError('not the sweeps that was started')",
-    }.items():  # fmt: skip
+    }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / "tracking").mkdir()
@@ -51,8 +52,10 @@ def sent(tmp_path: Path) -> Path:
 def worker(sent: Path, *path: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-P", "-c", WORKER, str(sent), json.dumps([str(folder) for folder in path])],
-        cwd=path[0], capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=path[0],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
@@ -62,8 +65,10 @@ def test_a_worker_takes_the_drivers_code_from_behind_others(sent: Path, tmp_path
     pack(tmp_path / "packed")
     said = worker(sent, fakes(tmp_path / "fakes"), tmp_path / "packed")
     assert said == {
-        "before": [], "refused": None, "iwae": str(tmp_path / "packed" / "iwae" / "__init__.py"),
-    }  # fmt: skip
+        "before": [],
+        "refused": None,
+        "iwae": str(tmp_path / "packed" / "iwae" / "__init__.py"),
+    }
 
 
 def test_a_worker_with_other_code_names_the_file(sent: Path, tmp_path: Path) -> None:

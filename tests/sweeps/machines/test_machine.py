@@ -49,23 +49,30 @@ def test_affinity_counts(groups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("quota", "most"), [("150000 100000", 1), ("400000 100000", 4), ("50000 100000", 1)])
 def test_the_quota_of_a_parent_group_counts_under_v2(groups: Path, quota: str, most: int) -> None:
     write(
-        groups, "0::/user/job", user__job__cpu_DOT_max="max 100000", user__cpu_DOT_max=quota,
-        user__memory_DOT_max=f"{3 * 2**30}", user__job__memory_DOT_max="max",
-    )  # fmt: skip
+        groups,
+        "0::/user/job",
+        user__job__cpu_DOT_max="max 100000",
+        user__cpu_DOT_max=quota,
+        user__memory_DOT_max=f"{3 * 2**30}",
+        user__job__memory_DOT_max="max",
+    )
     assert machine.cpus().most == most
     assert machine.memory() == machine.Limit(3 * 2**30, "the memory limit of its control group, 3 GiB")
 
 
 def test_quota_and_memory_count_under_v1(groups: Path) -> None:
     write(
-        groups, "4:memory:/job\n2:cpu,cpuacct:/job\n1:cpuset:/\n0::/",
+        groups,
+        "4:memory:/job\n2:cpu,cpuacct:/job\n1:cpuset:/\n0::/",
         **{
-            "cpu,cpuacct/job/cpu.cfs_quota_us": "200000", "cpu,cpuacct/job/cpu.cfs_period_us": "100000",
-            "cpu,cpuacct/cpu.cfs_quota_us": "-1", "cpu,cpuacct/cpu.cfs_period_us": "100000",
+            "cpu,cpuacct/job/cpu.cfs_quota_us": "200000",
+            "cpu,cpuacct/job/cpu.cfs_period_us": "100000",
+            "cpu,cpuacct/cpu.cfs_quota_us": "-1",
+            "cpu,cpuacct/cpu.cfs_period_us": "100000",
             "memory/job/memory.limit_in_bytes": f"{2**31}",
             "memory/memory.limit_in_bytes": "9223372036854771712",
         },
-    )  # fmt: skip
+    )
     assert machine.cpus() == machine.Limit(2, "the CPUs that its control group allows (2)")
     assert machine.memory() == machine.Limit(2**31, "the memory limit of its control group, 2 GiB")
 

@@ -31,9 +31,13 @@ def test_code_that_travelled_says_where_it_comes_from(tmp_path: Path) -> None:
     assert yaml.load((tmp_path / "spec.yaml").read_text()) == {"name": "x"}
     code = "import json, tracking.provenance.provenance as p; print(json.dumps([p.__file__, p.code()]))"
     shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
         env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+    )
     file, said = json.loads(shown.stdout)
     assert Path(file).is_relative_to(tmp_path)
     here = provenance.origin()  # without a commit where this is a copy that has no history

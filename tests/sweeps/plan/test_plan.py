@@ -35,8 +35,13 @@ def keys(plan: list[PlannedTrial]) -> list[str]:
 def test_every_configuration_runs_with_the_first_seed_before_any_with_the_second() -> None:
     plan = draw_plan(spec_of(K_GRID, seeds=[7, 3]))
     assert [(t.config.seed, t.config.objective.num_samples) for t in plan] == [
-        (7, 1), (7, 5), (7, 20), (3, 1), (3, 5), (3, 20),
-    ]  # fmt: skip
+        (7, 1),
+        (7, 5),
+        (7, 20),
+        (3, 1),
+        (3, 5),
+        (3, 20),
+    ]
     assert [trial.index for trial in plan] == list(range(6))
 
 
@@ -142,8 +147,12 @@ def test_new_seeds_and_grid_values_are_planned_behind_the_old_ones() -> None:
     new = extend_plan(old, spec_of({"objective.num_samples": {"grid": [1, 3, 5, 20]}}, seeds=[0, 1]))
     assert new[:3] == old
     assert [(t.index, t.config.seed, t.config.objective.num_samples) for t in new[3:]] == [
-        (3, 0, 3), (4, 1, 1), (5, 1, 3), (6, 1, 5), (7, 1, 20),
-    ]  # fmt: skip
+        (3, 0, 3),
+        (4, 1, 1),
+        (5, 1, 3),
+        (6, 1, 5),
+        (7, 1, 20),
+    ]
 
 
 def test_extending_by_nothing_changes_nothing_and_twice_is_as_good_as_once() -> None:
@@ -255,16 +264,20 @@ def test_a_grid_too_large_to_plan_is_refused_before_it_is_drawn() -> None:
 def test_a_sampler_needs_something_to_draw() -> None:
     refused(
         r"^search\.space: \{\} is not allowed: must vary something when search.sampler.name is random$",
-        space={}, sampler={"name": "random"}, num_trials=3,
-    )  # fmt: skip
+        space={},
+        sampler={"name": "random"},
+        num_trials=3,
+    )
 
 
 def test_cma_es_needs_a_number_to_move() -> None:
     refused(
         r"^search\.sampler\.name: cmaes is not allowed: must be grid, random, qmc, tpe or gp when no path of"
         r" search\.space is a range \(uniform, loguniform or int\)",
-        space=K_GRID, sampler={"name": "cmaes"}, num_trials=3,
-    )  # fmt: skip
+        space=K_GRID,
+        sampler={"name": "cmaes"},
+        num_trials=3,
+    )
 
 
 def test_different_data_may_be_listed_side_by_side_but_not_ranked_by_a_model() -> None:

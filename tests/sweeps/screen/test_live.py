@@ -58,10 +58,17 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     board.begin(plans[1].key)
     out = io.StringIO()
     with Display(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
-        storage.write_progress(plans[1].key, {
-            "phase": "training", "epoch": 1, "num_epochs": 2, "fraction": 0.5, "time": time.time() + 1,
-            **METRICS,
-        })  # fmt: skip
+        storage.write_progress(
+            plans[1].key,
+            {
+                "phase": "training",
+                "epoch": 1,
+                "num_epochs": 2,
+                "fraction": 0.5,
+                "time": time.time() + 1,
+                **METRICS,
+            },
+        )
         board.refresh()
     shown = out.getvalue()
     assert "1/2 training" in shown

@@ -22,8 +22,10 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command line in which `sweeps` stands for the program."""
     return subprocess.run(
         ["bash", "-c", f'sweeps() {{ "{sys.executable}" -m sweeps "$@"; }}; {command}'],
-        capture_output=True, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
 
 def stream_to(descriptor: int) -> io.TextIOWrapper:

@@ -143,8 +143,11 @@ def test_a_part_replaces_the_part_of_the_base_and_a_leaf_only_itself() -> None:
     )
     config = spec.configuration({"annealing": {"name": "linear", "start": 0.5}, "optimizer.lr": 0.2})
     assert config.annealing.model_dump() == {
-        "name": "linear", "target": "beta", "warmup_epochs": 10, "start": 0.5,
-    }  # fmt: skip
+        "name": "linear",
+        "target": "beta",
+        "warmup_epochs": 10,
+        "start": 0.5,
+    }
     assert (config.optimizer.lr, config.optimizer.eps) == (0.2, 0.5)
 
 

@@ -84,8 +84,14 @@ def test_sha256_depends_on_what_decides_results_and_on_nothing_else() -> None:
     def sha256(*assignments: str) -> str:
         return spec_sha256(load_spec("quickstart", assignments).to_dict())
 
-    for same in ("budget.wall_clock=2h", "resources.max_concurrent=1", "retries=0", "base.threads=2",
-                 "base.device=cpu", "base.chunk_size=7"):  # fmt: skip
+    for same in (
+        "budget.wall_clock=2h",
+        "resources.max_concurrent=1",
+        "retries=0",
+        "base.threads=2",
+        "base.device=cpu",
+        "base.chunk_size=7",
+    ):
         assert sha256(same) == sha256()
     for other in ("base.num_epochs=40", "search.seeds=[0]", "search.space.annealing=null"):
         assert sha256(other) != sha256()
@@ -141,8 +147,11 @@ def test_too_few_samples_to_rank_by_are_refused(assignment: str, least: int) -> 
 def test_enough_samples_are_twice_the_largest_k() -> None:
     space = "search.space.objective.num_samples.grid=[1, 500]"
     assert load_spec("quickstart", [space]).extent == (500, 1000)
-    drawn = ["search.space.objective.num_samples.int=[1, 500]", "search.sampler.name=random",
-             "search.num_trials=3"]  # fmt: skip
+    drawn = [
+        "search.space.objective.num_samples.int=[1, 500]",
+        "search.sampler.name=random",
+        "search.num_trials=3",
+    ]
     assert load_spec("quickstart", drawn).extent == (500, 1000)
 
 
@@ -165,8 +174,12 @@ def test_ready_specs_are_named_with_one_line_each() -> None:
 def test_burda_table_1_is_the_recipe_of_the_paper() -> None:
     plan = draw_plan(load_spec("burda-table-1"))
     assert [(t.config.objective.name, t.config.objective.num_samples) for t in plan] == [
-        ("iwae", 1), ("iwae", 5), ("iwae", 50), ("multi-sample-vae", 5), ("multi-sample-vae", 50),
-    ]  # fmt: skip
+        ("iwae", 1),
+        ("iwae", 5),
+        ("iwae", 50),
+        ("multi-sample-vae", 5),
+        ("multi-sample-vae", 50),
+    ]
     config = plan[0].config
     schedule = config.optimizer.schedule
     assert schedule.name == "stages"
@@ -253,31 +266,58 @@ def test_a_file_is_a_spec_and_a_name_replaces_its_own(tmp_path: Path) -> None:
         ("base.optimizer.lr=.nan", "base.optimizer.lr: nan is not allowed: must be a finite number"),
         ("base.optimizer.lr=true", "base.optimizer.lr: true is not allowed: must be a number"),
         ("base.seed=3", "base.seed: 3 is not allowed: must be left out: search.seeds holds the seeds"),
-        ("search.seeds=[0, 1, 0]",
-         "search.seeds[2]: 0 is not allowed: must be different from search.seeds[0]"),
+        (
+            "search.seeds=[0, 1, 0]",
+            "search.seeds[2]: 0 is not allowed: must be different from search.seeds[0]",
+        ),
         ("search.seeds=[-1]", "search.seeds[0]: -1 is not allowed: must be >= 0"),
-        ("search.num_trials=3",
-         "search.num_trials: 3 is not allowed: must be null when search.sampler.name is grid"),
-        ("search.sampler.name=tpe", "search.num_trials: null is not allowed: must be a whole number >= 1"
-         " when search.sampler.name is tpe"),
-        ("search.sampler.name=sobol", "search.sampler.name: sobol is not allowed: must be one of"
-         " grid, random, qmc, tpe, gp, cmaes"),
-        ("search.metric=train/bound", "search.metric: train/bound is not allowed: must be val/nll_final:"
-         " a bound tightens with K, so it ranks K and not models"),
-        ("search.metric=train/objective", "search.metric: train/objective is not allowed: must be"
-         " val/nll_final: a bound tightens with K, so it ranks K and not models"),
-        ("search.metric=val/nll", "search.metric: val/nll is not allowed: must be val/nll_final: it is a"
-         " curve over few samples and few images, which flatters small K"),
-        ("search.metric=test/nll", "search.metric: test/nll is not allowed: must be val/nll_final:"
-         " test data are touched once and select nothing"),
+        (
+            "search.num_trials=3",
+            "search.num_trials: 3 is not allowed: must be null when search.sampler.name is grid",
+        ),
+        (
+            "search.sampler.name=tpe",
+            "search.num_trials: null is not allowed: must be a whole number >= 1"
+            " when search.sampler.name is tpe",
+        ),
+        (
+            "search.sampler.name=sobol",
+            "search.sampler.name: sobol is not allowed: must be one of grid, random, qmc, tpe, gp, cmaes",
+        ),
+        (
+            "search.metric=train/bound",
+            "search.metric: train/bound is not allowed: must be val/nll_final:"
+            " a bound tightens with K, so it ranks K and not models",
+        ),
+        (
+            "search.metric=train/objective",
+            "search.metric: train/objective is not allowed: must be"
+            " val/nll_final: a bound tightens with K, so it ranks K and not models",
+        ),
+        (
+            "search.metric=val/nll",
+            "search.metric: val/nll is not allowed: must be val/nll_final: it is a"
+            " curve over few samples and few images, which flatters small K",
+        ),
+        (
+            "search.metric=test/nll",
+            "search.metric: test/nll is not allowed: must be val/nll_final:"
+            " test data are touched once and select nothing",
+        ),
         ("resources.gpus=1.5", "resources.gpus: 1.5 is not allowed: must be a whole number above 1"),
         ("resources.gpus=-1", "resources.gpus: -1 is not allowed: must be >= 0.0"),
-        ("name=.hidden", "name: '.hidden' is not allowed: must be letters, digits, '-', '_' and '.',"
-         " not starting with '-' or '.'"),
-        ("name=a/b", "name: 'a/b' is not allowed: must be letters, digits, '-', '_' and '.',"
-         " not starting with '-' or '.'"),
+        (
+            "name=.hidden",
+            "name: '.hidden' is not allowed: must be letters, digits, '-', '_' and '.',"
+            " not starting with '-' or '.'",
+        ),
+        (
+            "name=a/b",
+            "name: 'a/b' is not allowed: must be letters, digits, '-', '_' and '.',"
+            " not starting with '-' or '.'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_value_gets_one_line(assignment: str, line: str) -> None:
     refused(line, assignment)
 

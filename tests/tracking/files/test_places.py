@@ -16,9 +16,18 @@ def test_each_way_to_write_a_folder_gives_one_address(tmp_path: Path, monkeypatc
     monkeypatch.chdir(place / "sub")
     monkeypatch.setenv("HOME", str(tmp_path))
     spellings = [
-        place, f"{place}/", f"{place}//.", f"{place}/sub/..", "..", "../", tmp_path / "link", "~/link/",
-        tmp_path / "link" / "sub" / "..", place.as_uri(), f"file://localhost{place.as_uri()[7:]}/",
-    ]  # fmt: skip
+        place,
+        f"{place}/",
+        f"{place}//.",
+        f"{place}/sub/..",
+        "..",
+        "../",
+        tmp_path / "link",
+        "~/link/",
+        tmp_path / "link" / "sub" / "..",
+        place.as_uri(),
+        f"file://localhost{place.as_uri()[7:]}/",
+    ]
     assert {open_storage(str(spelling)).uri for spelling in spellings} == {str(place)}
     assert all(same_place(str(spelling), str(place)) for spelling in spellings)
     assert not same_place(str(place), str(place / "sub"))

@@ -51,10 +51,15 @@ def sent(kind: str, path: str, method: str, query: str, headers: dict[str, str])
         messages.append(message)
 
     scope = {
-        "type": kind, "path": path, "method": method, "query_string": query.encode(), "scheme": "http",
+        "type": kind,
+        "path": path,
+        "method": method,
+        "query_string": query.encode(),
+        "scheme": "http",
         "headers": [(k.encode(), v.encode()) for k, v in {"host": "127.0.0.1:5000", **headers}.items()],
-        "server": ("127.0.0.1", 5000), "root_path": "",
-    }  # fmt: skip
+        "server": ("127.0.0.1", 5000),
+        "root_path": "",
+    }
     asyncio.run(Guard(application, TOKEN, "sweeps-ui-5000")(scope, receive, send))
     return messages
 

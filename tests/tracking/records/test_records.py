@@ -25,21 +25,30 @@ def test_a_line_of_the_plan_comes_back_as_the_same_trial():
         ({}, {}, "K=1 D=20 s0"),
         ({"seed": 4, "objective": {"name": "vae"}}, {}, "K=1 D=20 vae s4"),
         ({"annealing": {"name": "none"}}, {"annealing": {"name": "none"}}, "K=1 D=20 no-annealing s0"),
-        ({"annealing": {"name": "linear", "warmup_epochs": 3}},
-         {"annealing": {"name": "linear", "warmup_epochs": 3}}, "K=1 D=20 linear warmup_epochs=3 s0"),
+        (
+            {"annealing": {"name": "linear", "warmup_epochs": 3}},
+            {"annealing": {"name": "linear", "warmup_epochs": 3}},
+            "K=1 D=20 linear warmup_epochs=3 s0",
+        ),
         ({"optimizer": {"lr": 1e-4}}, {"optimizer.lr": 1e-4}, "K=1 D=20 lr=0.0001 s0"),
         ({"model": {"hidden_dims": [8, 4]}}, {"model.hidden_dims": [8, 4]}, "K=1 D=20 hidden_dims=8×4 s0"),
     ],
-)  # fmt: skip
+)
 def test_names_say_what_is_varied(values: dict, overrides: dict, name: str):
     assert PlannedTrial(0, overrides, TrainConfig.parse({"data": {"name": "digits"}, **values})).name == name
 
 
 @pytest.mark.parametrize(
     ("state", "ended"),
-    [("WAITING", False), ("RUNNING", False), ("STOPPED", False),
-     ("COMPLETE", True), ("PRUNED", True), ("FAILED", True)],
-)  # fmt: skip
+    [
+        ("WAITING", False),
+        ("RUNNING", False),
+        ("STOPPED", False),
+        ("COMPLETE", True),
+        ("PRUNED", True),
+        ("FAILED", True),
+    ],
+)
 def test_only_what_nobody_goes_on_with_has_ended(state: str, ended: bool):
     assert TrialState(state).ended is ended
 

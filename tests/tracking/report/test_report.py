@@ -12,9 +12,15 @@ from tracking.records.records import TrialState
 from tracking.report.report import write_report
 
 CSV_COLUMNS = (
-    "train_seconds", "seconds_per_epoch", "val_nll_final", "test_nll", "active_units", "ess", "encoder_snr",
+    "train_seconds",
+    "seconds_per_epoch",
+    "val_nll_final",
+    "test_nll",
+    "active_units",
+    "ess",
+    "encoder_snr",
     "peak_memory_bytes",
-)  # fmt: skip
+)
 PARTS = ({"name": "none"}, {"name": "linear", "warmup_epochs": 10}, {"name": "cyclical", "cycles": 2})
 
 
@@ -200,14 +206,16 @@ SWEEPS = {
     "equal nlls": lambda make: make.sweep(make.ks(1, 5, 50), final={"val/nll_final": 90.0, "test/nll": 90.0}),
     "zero nll": lambda make: make.sweep(make.ks(1, 5), final={"val/nll_final": 0.0}),
     "lists": lambda make: make.sweep([{"model.hidden_dims": dims} for dims in ([400], [200, 200])]),
-    "one diverged": lambda make: make.record([
-        *make.sweep(make.ks(1, 50)).trials,
-        *(make.trial(make.ks(5)[0], s, final={"val/nll_final": n}) for s, n in enumerate((91.0, 900.0))),
-    ]),
+    "one diverged": lambda make: make.record(
+        [
+            *make.sweep(make.ks(1, 50)).trials,
+            *(make.trial(make.ks(5)[0], s, final={"val/nll_final": n}) for s, n in enumerate((91.0, 900.0))),
+        ]
+    ),
     "all diverged": lambda make: make.sweep(make.ks(1, 5), final={"val/nll_final": 9000.0}),
     "dollars": lambda make: make.sweep(make.ks(1, 5), name="$k_1^{2$ costs"),
     "a few pairs": lambda make: make.sweep([*make.ks(1, 5), {**make.ks(9)[0], "model.latent_dim": 5}]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)

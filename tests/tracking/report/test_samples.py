@@ -14,13 +14,15 @@ def analysed(make: Any, *finals: tuple[int, float, float], mc_error: float = 0.0
     """Configurations of (K, NLL at few, NLL at the final number of samples), two seeds each."""
     trials = [
         make.trial(
-            {"objective.num_samples": k}, seed, index=2 * i + seed,
+            {"objective.num_samples": k},
+            seed,
+            index=2 * i + seed,
             base={f"evaluation.{name}": value for name, value in base.items()},
             final={"val/nll_final_few": few, "val/nll_final": final, "val/nll_final_mc_error": mc_error},
         )
         for i, (k, few, final) in enumerate(finals)
         for seed in (0, 1)
-    ]  # fmt: skip
+    ]
     (table,) = tables(make.record(trials))
     return analyse(table)
 

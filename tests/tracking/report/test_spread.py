@@ -33,9 +33,14 @@ def test_bars_end_where_the_possible_ends(make):
 
 @pytest.mark.parametrize(
     ("column", "limits"),
-    [("active_units", (0, 20)), ("ess", (0, 5000)), ("train_seconds", (0, math.inf)),
-     ("peak_memory_bytes", (0, math.inf)), ("val_nll_final", (-math.inf, math.inf))],
-)  # fmt: skip
+    [
+        ("active_units", (0, 20)),
+        ("ess", (0, 5000)),
+        ("train_seconds", (0, math.inf)),
+        ("peak_memory_bytes", (0, math.inf)),
+        ("val_nll_final", (-math.inf, math.inf)),
+    ],
+)
 def test_a_column_has_the_limits_of_what_it_measures(make, column, limits):
     row = configuration(make, (9.0,))
     assert row.trials[0].config.evaluation.final_num_samples == 5000

@@ -179,16 +179,24 @@ def test_one_refused_trial_does_not_stop_the_others(
 def long_plan(path: str) -> PlannedTrial:
     """Eleven varied paths, and a value as long as no path may be."""
     varied = {
-        "data.path": path, "objective.num_samples": 50, "model.latent_dim": 20, "optimizer.lr": 0.00123,
-        "model.hidden_dims": [8] * 100, "batch_size": 123, "evaluation.num_samples": 123,
-        "evaluation.num_images": 1234, "evaluation.final_num_samples": 5123, "optimizer.weight_decay": 0.123,
-    }  # fmt: skip
+        "data.path": path,
+        "objective.num_samples": 50,
+        "model.latent_dim": 20,
+        "optimizer.lr": 0.00123,
+        "model.hidden_dims": [8] * 100,
+        "batch_size": 123,
+        "evaluation.num_samples": 123,
+        "evaluation.num_images": 1234,
+        "evaluation.final_num_samples": 5123,
+        "optimizer.weight_decay": 0.123,
+    }
     config = TrainConfig.parse(
         {
-            "data": {"name": "npz", "path": path}, "num_epochs": EPOCHS,
+            "data": {"name": "npz", "path": path},
+            "num_epochs": EPOCHS,
             "model": {"hidden_dims": [8] * 100, "latent_dim": 2},
         }
-    )  # fmt: skip
+    )
     varied = {name: value for name, value in varied.items() if name in config.flat()}
     return PlannedTrial(0, varied, config)
 

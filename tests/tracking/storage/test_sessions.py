@@ -17,8 +17,13 @@ from tracking.storage.sessions import SILENT_SECONDS, Session, is_alive, live_se
 from tracking.storage.sweep import SweepStorage
 
 SESSION = {
-    "command": "x", "pid": 1, "process_started": 0.0, "started": 0.0, "ended": None, "outcome": None,
-}  # fmt: skip
+    "command": "x",
+    "pid": 1,
+    "process_started": 0.0,
+    "started": 0.0,
+    "ended": None,
+    "outcome": None,
+}
 
 
 @pytest.fixture

@@ -24,10 +24,17 @@ def garbage(content: bytes) -> bytes:
 
 
 FILES = [
-    "sweep.zip", "spec.yaml", "plan.jsonl", "code.json", "sessions/0001.json",
-    "trials/0/attempt-0001.json", "trials/0/final.zip", "trials/1/checkpoint-000000000020.zip",
-    "trials/1/outcome.json", "trials/1/progress.json",
-]  # fmt: skip
+    "sweep.zip",
+    "spec.yaml",
+    "plan.jsonl",
+    "code.json",
+    "sessions/0001.json",
+    "trials/0/attempt-0001.json",
+    "trials/0/final.zip",
+    "trials/1/checkpoint-000000000020.zip",
+    "trials/1/outcome.json",
+    "trials/1/progress.json",
+]
 
 
 @pytest.fixture
@@ -63,14 +70,19 @@ def test_a_torn_file_is_mended_and_the_plan_is_whole(
 
 WRONG: dict[str, list[bytes]] = {
     "trials/1/outcome.json": [
-        b"{}", b"[]", b"null", b'{"state": "DONE", "error": null, "time": 1.0}',
-        b'{"state": "COMPLETE", "error": null, "time": 1.0}', b'{"state": "FAILED", "error": 3, "time": 1.0}',
-        b'{"state": "STOPPED", "error": null, "time": "now"}', b'{"state": [], "error": null, "time": 1.0}',
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"state": "DONE", "error": null, "time": 1.0}',
+        b'{"state": "COMPLETE", "error": null, "time": 1.0}',
+        b'{"state": "FAILED", "error": 3, "time": 1.0}',
+        b'{"state": "STOPPED", "error": null, "time": "now"}',
+        b'{"state": [], "error": null, "time": 1.0}',
         b'{"state": "PRUNED", "error": null}',
     ],
     "trials/1/attempt-0001.json": [b"{}", b'{"started": null}'],
     "trials/1/progress.json": [b"{}", b'{"time": "now"}'],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

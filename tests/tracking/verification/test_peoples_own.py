@@ -14,9 +14,14 @@ from tracking.verification.runs import verify
 
 OWN_TAGS = {NOTE: "look at this one", "team": "vision", "mlflow.runName": "my favourite"}
 OWN_FILES = {
-    "notes/why.txt": b"because", "mine.txt": b"1", "figures/mine.png": b"2", "model/notes.txt": b"3",
-    "evaluation/more.npz": b"4", "provenance/where.txt": b"5", "test/mine": b"6",
-}  # fmt: skip
+    "notes/why.txt": b"because",
+    "mine.txt": b"1",
+    "figures/mine.png": b"2",
+    "model/notes.txt": b"3",
+    "evaluation/more.npz": b"4",
+    "provenance/where.txt": b"5",
+    "test/mine": b"6",
+}
 OWN_POINTS = [Point("my/score", step, 1_700_000_000_000 + step, step / 7) for step in (1, 2, 3)]
 
 
@@ -94,9 +99,17 @@ def start_altered(store: RunStore, database: Path, run: str) -> None:
 
 
 DAMAGES = [
-    metric_deleted, metric_doubled, thrown_away, of_another_kind, shown_value_deleted, shown_value_altered,
-    data_set_altered, configuration_key_altered, code_altered, start_altered,
-]  # fmt: skip
+    metric_deleted,
+    metric_doubled,
+    thrown_away,
+    of_another_kind,
+    shown_value_deleted,
+    shown_value_altered,
+    data_set_altered,
+    configuration_key_altered,
+    code_altered,
+    start_altered,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)

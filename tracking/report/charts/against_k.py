@@ -44,11 +44,18 @@ def _line(fit: TimeFit, one: Series) -> list[Trace]:
     traces: list[Trace] = []
     if band is not None:
         low, high = band
-        traces.append({
-            "type": "scatter", "mode": "lines", **shared, "x": [*grid.tolist(), *grid[::-1].tolist()],
-            "y": [*high.tolist(), *low[::-1].tolist()], "fill": "toself",
-            "fillcolor": faint(one.colour, 0.12), "line": {"width": 0},
-        })  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                **shared,
+                "x": [*grid.tolist(), *grid[::-1].tolist()],
+                "y": [*high.tolist(), *low[::-1].tolist()],
+                "fill": "toself",
+                "fillcolor": faint(one.colour, 0.12),
+                "line": {"width": 0},
+            }
+        )
     line = {"color": one.colour, "width": 1.5, "dash": "solid"}
     return [*traces, {"type": "scatter", "mode": "lines", **shared, "y": middle.tolist(), "line": line}]
 
@@ -63,10 +70,16 @@ def likelihood(analysis: Analysis, axis: Axis) -> Chart:
             names = ["" if one.label else f"−L at {count:,} samples" for count in (many, few)]
             solid = points(axis, one, columns[0], nats, panel=panel, suffix=names[0])
             dotted = points(
-                axis, one, columns[1], nats, panel=panel, suffix=names[1], error_y={"visible": False},
+                axis,
+                one,
+                columns[1],
+                nats,
+                panel=panel,
+                suffix=names[1],
+                error_y={"visible": False},
                 line={"color": faint(one.colour, 0.6), "width": 1.3, "dash": "dot"},
                 marker={"color": one.colour, "size": 7, "symbol": f"{one.symbol.removesuffix('-open')}-open"},
-            )  # fmt: skip
+            )
             if dotted is not None:
                 data.append({**dotted, "showlegend": panel == 1 and not one.label})
             if solid is not None:
@@ -79,9 +92,13 @@ def _legend_once(trace: Trace, panel: int) -> Trace:
 
 
 def _side_by_side(
-    axis: Axis, columns: Sequence[str], titles: Sequence[str], units: Sequence[str], unit: float = 1.0,
+    axis: Axis,
+    columns: Sequence[str],
+    titles: Sequence[str],
+    units: Sequence[str],
+    unit: float = 1.0,
     zero: Sequence[str] = (),
-) -> Chart | None:  # fmt: skip
+) -> Chart | None:
     """One panel a column, those in ``zero`` from zero; None where nothing was measured."""
     data, made = [], panels(titles, axis, units)
     for panel, column in enumerate(columns, start=1):
@@ -124,14 +141,29 @@ def _level(chart: Chart, panel: str, value: float, words: str) -> None:
     low, high = axis["range"]
     axis["range"] = [low, max(high, value + 0.06 * (max(high, value) - low))]
     place = {"xref": f"x{panel} domain", "yref": f"y{panel}"}
-    chart.layout.setdefault("shapes", []).append({
-        "type": "line", **place, "x0": 0, "x1": 1, "y0": value, "y1": value,
-        "line": {"color": MUTED, "width": 1, "dash": "dash"},
-    })  # fmt: skip
-    chart.layout["annotations"].append({
-        "text": words, **place, "x": 0.01, "y": value, "xanchor": "left", "yanchor": "bottom",
-        "showarrow": False, "font": {"size": 11, "color": MUTED},
-    })  # fmt: skip
+    chart.layout.setdefault("shapes", []).append(
+        {
+            "type": "line",
+            **place,
+            "x0": 0,
+            "x1": 1,
+            "y0": value,
+            "y1": value,
+            "line": {"color": MUTED, "width": 1, "dash": "dash"},
+        }
+    )
+    chart.layout["annotations"].append(
+        {
+            "text": words,
+            **place,
+            "x": 0.01,
+            "y": value,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": {"size": 11, "color": MUTED},
+        }
+    )
 
 
 def memory(axis: Axis) -> Chart | None:

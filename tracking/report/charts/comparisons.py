@@ -25,23 +25,37 @@ def rates(analysis: Analysis) -> Chart | None:
     values = [gain.rate or 0.0 for gain in steps]
     ends = [gain.rate_interval or (value, value) for gain, value in zip(steps, values, strict=True)]
     trace: Trace = {
-        "type": "scatter", "mode": "markers", "x": [_step(gain) for gain in steps], "y": values,
+        "type": "scatter",
+        "mode": "markers",
+        "x": [_step(gain) for gain in steps],
+        "y": values,
         "error_y": {
-            "type": "data", "symmetric": False, "thickness": 1.4, "width": 5, "color": faint(HUES[0], 0.6),
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.4,
+            "width": 5,
+            "color": faint(HUES[0], 0.6),
             "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
             "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)],
         },
         "marker": {
-            "color": [HUES[0] if gain.validation.separable else "#ffffff" for gain in steps], "size": 11,
+            "color": [HUES[0] if gain.validation.separable else "#ffffff" for gain in steps],
+            "size": 11,
             "line": {"color": HUES[0], "width": 2},
         },
         "text": [f"{_step(gain)}<br>{number(gain.rate or 0.0)} nats a second" for gain in steps],
-        "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
-    }  # fmt: skip
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
     zero = {
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0,
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
-    }  # fmt: skip
+    }
     wide = min(values) > 0 and max(values) > 20 * min(values)
     reach = [math.log10(min(values) / 4), math.log10(max(values) * 4)] if wide else _reach(values, ends)
     kind = {"type": "log", "dtick": 1} if wide else {}
@@ -72,19 +86,35 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
     for trial in trials:
         k, points = trial.config.objective.num_samples, on_final_scale(trial)
         for panel, column in (("", 0), ("2", 1)):
-            data.append({
-                "type": "scatter", "mode": "lines", "x": [point[column] for point in points],
-                "y": [point[2] for point in points], "xaxis": f"x{panel}", "yaxis": f"y{panel}",
-                "line": {"color": colours[k], "width": 1.4}, "legendgroup": str(k),
-                "name": f"K = {k}", "showlegend": k in named - seen and not panel,
-                "hovertemplate": f"{escape(trial.plan.name)}<br>%{{x}}: %{{y:.2f}} nats<extra></extra>",
-            })  # fmt: skip
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": [point[column] for point in points],
+                    "y": [point[2] for point in points],
+                    "xaxis": f"x{panel}",
+                    "yaxis": f"y{panel}",
+                    "line": {"color": colours[k], "width": 1.4},
+                    "legendgroup": str(k),
+                    "name": f"K = {k}",
+                    "showlegend": k in named - seen and not panel,
+                    "hovertemplate": f"{escape(trial.plan.name)}<br>%{{x}}: %{{y:.2f}} nats<extra></extra>",
+                }
+            )
         seen.add(k)
     cut = [
-        {"type": "line", "xref": x, "yref": f"y{x[1:]} domain", "x0": at, "x1": at, "y0": 0, "y1": 1,
-         "line": {"color": MUTED, "width": 1.2, "dash": "dash"}}
+        {
+            "type": "line",
+            "xref": x,
+            "yref": f"y{x[1:]} domain",
+            "x0": at,
+            "x1": at,
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": MUTED, "width": 1.2, "dash": "dash"},
+        }
         for x, at in (("x", found.epochs), ("x2", found.seconds))
-    ]  # fmt: skip
+    ]
     shown = [on_final_scale(trial) for trial in trials]
     ends = [point.nll for points in shown for point in points[len(points) // 2 :]]
     room = 0.08 * (max(ends) - min(ends)) or 1.0
@@ -93,8 +123,10 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
         xaxis=scale("epochs", domain=[0, 0.46]),
         yaxis=scale("validation NLL, nats", **view),
         xaxis2=scale("training seconds", domain=[0.54, 1], anchor="y2"),
-        yaxis2=scale("", anchor="x2", **view), shapes=cut, height=420,
-    )  # fmt: skip
+        yaxis2=scale("", anchor="x2", **view),
+        shapes=cut,
+        height=420,
+    )
     return Chart(data, made)
 
 
@@ -106,21 +138,34 @@ def forest(analysis: Analysis) -> Chart | None:
         return None
     half = [half for _, _, half in found][:MOST_ROWS][::-1]
     trace: Trace = {
-        "type": "scatter", "mode": "markers", "x": [d.value for _, d in pairs],
-        "y": [escape(row.name) for row, _ in pairs], "showlegend": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": [d.value for _, d in pairs],
+        "y": [escape(row.name) for row, _ in pairs],
+        "showlegend": False,
         "error_x": {
-            "type": "data", "array": half, "thickness": 1.4, "width": 4, "color": faint(HUES[0], 0.6),
+            "type": "data",
+            "array": half,
+            "thickness": 1.4,
+            "width": 4,
+            "color": faint(HUES[0], 0.6),
         },
         "marker": {
-            "color": [HUES[0] if d.separable else "#ffffff" for _, d in pairs], "size": 9,
+            "color": [HUES[0] if d.separable else "#ffffff" for _, d in pairs],
+            "size": 9,
             "line": {"color": HUES[0], "width": 1.8},
         },
         "hovertemplate": "%{y}: %{x:.2f} nats above the best<extra></extra>",
-    }  # fmt: skip
+    }
     zero = {
-        "type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0,
+        "type": "line",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "x0": 0,
+        "x1": 0,
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
-    }  # fmt: skip
+    }
     axes = {
         "xaxis": scale("final validation NLL above the best, nats", gridcolor=GRID),
         "yaxis": scale("", type="category", tickfont={"size": 11}, range=[-0.7, len(pairs) - 0.3]),

@@ -32,19 +32,29 @@ def points(
     low = [(e.mean - end) / unit for (end, _), (_, e) in zip(bars, found, strict=True)]
     high = [(end - e.mean) / unit for (_, end), (_, e) in zip(bars, found, strict=True)]
     trace: Trace = {
-        "type": "scatter", "mode": "lines+markers" if one.joined and axis.path else "markers",
-        "x": [_x(axis, row) for row, _ in found], "y": [e.mean / unit for _, e in found],
+        "type": "scatter",
+        "mode": "lines+markers" if one.joined and axis.path else "markers",
+        "x": [_x(axis, row) for row, _ in found],
+        "y": [e.mean / unit for _, e in found],
         "error_y": {
-            "type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2,
-            "width": 3, "color": faint(one.colour, 0.55),
+            "type": "data",
+            "symmetric": False,
+            "array": high,
+            "arrayminus": low,
+            "thickness": 1.2,
+            "width": 3,
+            "color": faint(one.colour, 0.55),
             "visible": (any(high) or any(low)) and not one.crowded,
         },
-        "text": [hover(row, e, show, unit) for row, e in found], "hovertemplate": "%{text}<extra></extra>",
+        "text": [hover(row, e, show, unit) for row, e in found],
+        "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
         "line": {"color": one.colour, "width": 2},
-        "name": escape(one.label + suffix), "legendgroup": one.label, "showlegend": bool(one.label + suffix),
+        "name": escape(one.label + suffix),
+        "legendgroup": one.label,
+        "showlegend": bool(one.label + suffix),
         **_axes(panel),
-    }  # fmt: skip
+    }
     return {**trace, **style}
 
 
@@ -53,11 +63,19 @@ def seeds(axis: Axis, one: Series, column: str, *, panel: int = 1, unit: float =
     found = [(row, value) for row in one.rows for value in dots(row, column)]
     if not found or one.crowded:
         return []
-    return [{
-        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False,
-        "x": [_x(axis, row) for row, _ in found], "y": [value / unit for _, value in found],
-        "marker": {"color": faint(one.colour, 0.45), "size": 5}, "legendgroup": one.label, **_axes(panel),
-    }]  # fmt: skip
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "hoverinfo": "skip",
+            "showlegend": False,
+            "x": [_x(axis, row) for row, _ in found],
+            "y": [value / unit for _, value in found],
+            "marker": {"color": faint(one.colour, 0.45), "size": 5},
+            "legendgroup": one.label,
+            **_axes(panel),
+        }
+    ]
 
 
 def hover(

@@ -24,16 +24,22 @@ def layout(**extra: Any) -> dict[str, Any]:
     """The layout that all figures share."""
     return {
         "font": {"family": FONT, "size": 13, "color": INK},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 64, "r": 20, "t": 34, "b": 54}, "height": 400,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 54},
+        "height": 400,
         "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12}},
         "legend": {
-            "orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0,
+            "orientation": "h",
+            "yref": "container",
+            "yanchor": "bottom",
+            "y": 0,
+            "x": 0,
             "font": {"size": 12},
         },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#c3c9d2", "activecolor": MUTED},
         **extra,
-    }  # fmt: skip
+    }
 
 
 def with_legend(chart: Chart) -> dict[str, Any]:
@@ -55,10 +61,16 @@ def with_legend(chart: Chart) -> dict[str, Any]:
 def scale(title: str, **extra: Any) -> dict[str, Any]:
     """One axis."""
     return {
-        "title": {"text": title, "font": {"size": 12, "color": MUTED}, "standoff": 8}, "gridcolor": GRID,
-        "zeroline": False, "linecolor": "#c3c9d2", "ticks": "outside", "tickcolor": "#c3c9d2", "ticklen": 4,
-        "automargin": True, **extra,
-    }  # fmt: skip
+        "title": {"text": title, "font": {"size": 12, "color": MUTED}, "standoff": 8},
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": "#c3c9d2",
+        "ticks": "outside",
+        "tickcolor": "#c3c9d2",
+        "ticklen": 4,
+        "automargin": True,
+        **extra,
+    }
 
 
 def across(axis: Axis, logarithmic: bool = True, **extra: Any) -> dict[str, Any]:
@@ -86,8 +98,15 @@ def panels(titles: Sequence[str], axis: Axis, units: Sequence[str], **extra: Any
         made[f"yaxis{name}"] = scale(unit, anchor=f"x{name}")
         made["annotations"].append(
             {
-                "text": f"<b>{title}</b>", "x": left, "y": 1.03, "xref": "paper", "yref": "paper",
-                "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 13},
+                "text": f"<b>{title}</b>",
+                "x": left,
+                "y": 1.03,
+                "xref": "paper",
+                "yref": "paper",
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 13},
             }
-        )  # fmt: skip
+        )
     return made

@@ -24,27 +24,43 @@ def pareto(analysis: Analysis) -> Chart:
     front = [_place(row) for row in analysis.front]
     if len(front) > 1:
         steps = {"color": MUTED, "width": 1.5, "shape": "hv", "dash": "dot"}
-        data.append({
-            "type": "scatter", "mode": "lines", "x": [x for x, _ in front], "y": [y for _, y in front],
-            "line": steps, "name": "Pareto front", "hoverinfo": "skip",
-        })  # fmt: skip
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [x for x, _ in front],
+                "y": [y for _, y in front],
+                "line": steps,
+                "name": "Pareto front",
+                "hoverinfo": "skip",
+            }
+        )
     for k in analysis.table.num_samples:
         rows = [row for row in shown if row.num_samples == k]
         if not crowded:
             data += _seeds(rows, colours[k], str(k))
         places = [_place(row) for row in rows]
         on_front = [any(row is other for other in analysis.front) for row in rows]
-        data.append({
-            "type": "scatter", "mode": "markers", "name": f"K = {k}", "showlegend": k in named,
-            "legendgroup": str(k), "x": [x for x, _ in places], "y": [y for _, y in places],
-            "error_x": _error(rows, "train_seconds", colours[k], crowded),
-            "error_y": _error(rows, "val_nll_final", colours[k], crowded),
-            "marker": {
-                "color": colours[k], "size": [12 if on else 8 for on in on_front],
-                "line": {"color": "#1c2430", "width": [1.5 if on else 0 for on in on_front]},
-            },
-            "text": [_pareto_hover(row) for row in rows], "hovertemplate": "%{text}<extra></extra>",
-        })  # fmt: skip
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"K = {k}",
+                "showlegend": k in named,
+                "legendgroup": str(k),
+                "x": [x for x, _ in places],
+                "y": [y for _, y in places],
+                "error_x": _error(rows, "train_seconds", colours[k], crowded),
+                "error_y": _error(rows, "val_nll_final", colours[k], crowded),
+                "marker": {
+                    "color": colours[k],
+                    "size": [12 if on else 8 for on in on_front],
+                    "line": {"color": "#1c2430", "width": [1.5 if on else 0 for on in on_front]},
+                },
+                "text": [_pareto_hover(row) for row in rows],
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        )
     axes = {
         "xaxis": scale("training seconds", range=view(shown, ("train_seconds",))),
         "yaxis": scale("final validation NLL, nats", range=view(shown, ("val_nll_final",))),
@@ -59,11 +75,22 @@ def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace
         for row in rows
         for place in zip(dots(row, "train_seconds"), dots(row, "val_nll_final"), strict=False)
     ]
-    return [{
-        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "showlegend": False, "legendgroup": group,
-        "x": [x for x, _ in pairs], "y": [y for _, y in pairs],
-        "marker": {"color": faint(colour, 0.45), "size": 5},
-    }] if pairs else []  # fmt: skip
+    return (
+        [
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "hoverinfo": "skip",
+                "showlegend": False,
+                "legendgroup": group,
+                "x": [x for x, _ in pairs],
+                "y": [y for _, y in pairs],
+                "marker": {"color": faint(colour, 0.45), "size": 5},
+            }
+        ]
+        if pairs
+        else []
+    )
 
 
 def _place(row: Configuration) -> tuple[float, float]:
@@ -82,9 +109,15 @@ def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: boo
     low = [0.0 if b is None else mean - b[0] for b, mean in zip(bars, means, strict=True)]
     high = [0.0 if b is None else b[1] - mean for b, mean in zip(bars, means, strict=True)]
     return {
-        "type": "data", "symmetric": False, "array": high, "arrayminus": low,
-        "visible": any(high) and not crowded, "thickness": 1, "width": 3, "color": faint(colour, 0.45),
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "array": high,
+        "arrayminus": low,
+        "visible": any(high) and not crowded,
+        "thickness": 1,
+        "width": 3,
+        "color": faint(colour, 0.45),
+    }
 
 
 def parallel_coordinates(analysis: Analysis) -> Chart:
@@ -106,9 +139,13 @@ def parallel_coordinates(analysis: Analysis) -> Chart:
     bar = {"title": {"text": "validation NLL", "side": "right"}, "thickness": 12, "outlinewidth": 0}
     line = {"color": nlls, "colorscale": colour_scale(), "showscale": True, "colorbar": bar}
     trace: Trace = {
-        "type": "parcoords", "dimensions": dimensions, "line": line, "labelfont": {"size": 12},
-        "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
-    }  # fmt: skip
+        "type": "parcoords",
+        "dimensions": dimensions,
+        "line": line,
+        "labelfont": {"size": 12},
+        "tickfont": {"size": 11},
+        "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
+    }
     return Chart([trace], layout(height=430, margin={"l": 70, "r": 30, "t": 60, "b": 30}))
 
 
@@ -120,9 +157,12 @@ def _dimension(label: str, values: Sequence[Any]) -> dict[str, Any]:
         return {"label": label, "values": list(values)}
     names = [text(v) for v in levels] if levels is not None else sorted({text(v) for v in values})
     return {
-        "label": label, "values": [names.index(text(v)) for v in values], "tickvals": list(range(len(names))),
-        "ticktext": [escape(name) or "—" for name in names], "range": [-0.2, max(0.2, len(names) - 0.8)],
-    }  # fmt: skip
+        "label": label,
+        "values": [names.index(text(v)) for v in values],
+        "tickvals": list(range(len(names))),
+        "ticktext": [escape(name) or "—" for name in names],
+        "range": [-0.2, max(0.2, len(names) - 0.8)],
+    }
 
 
 def _sortable(values: Sequence[Any]) -> bool:

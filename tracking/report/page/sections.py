@@ -73,14 +73,16 @@ def _fit_table(fits: list[TimeFit]) -> str:
     rows = []
     for fit in fits:
         line = fit.fit
-        rows.append([
-            Cell(fit.label or "all configurations"),
-            Cell(str(line.observations), sort=float(line.observations)),
-            Cell(*measured(line.intercept, line.interval("intercept")), line.intercept),
-            Cell(*measured(line.slope, line.interval("slope")), line.slope),
-            Cell("–") if fit.per_step is None else Cell(number(fit.per_step * 1e6), sort=fit.per_step),
-            Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
-        ])  # fmt: skip
+        rows.append(
+            [
+                Cell(fit.label or "all configurations"),
+                Cell(str(line.observations), sort=float(line.observations)),
+                Cell(*measured(line.intercept, line.interval("intercept")), line.intercept),
+                Cell(*measured(line.slope, line.interval("slope")), line.slope),
+                Cell("–") if fit.per_step is None else Cell(number(fit.per_step * 1e6), sort=fit.per_step),
+                Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
+            ]
+        )
     return table(head, rows)
 
 

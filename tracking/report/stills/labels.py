@@ -10,9 +10,13 @@ from tracking.report.charts.palette import INK
 
 AROUND = 5.0  # points kept free around a marker
 PLACES = (
-    (0, -7, "center", "top"), (-7, -4, "right", "top"), (-8, 0, "right", "center"), (7, -4, "left", "top"),
-    (8, 0, "left", "center"), (0, 7, "center", "bottom"),
-)  # fmt: skip
+    (0, -7, "center", "top"),
+    (-7, -4, "right", "top"),
+    (-8, 0, "right", "center"),
+    (7, -4, "left", "top"),
+    (8, 0, "left", "center"),
+    (0, 7, "center", "bottom"),
+)
 
 
 def place_labels(
@@ -44,9 +48,16 @@ def place_labels(
 def _write(axes: Axes, word: str, place: tuple[float, float], taken: Sequence[Bbox]) -> Bbox | None:
     for x, y, across, along in PLACES:
         label: Annotation = axes.annotate(
-            word, place, xytext=(x, y), textcoords="offset points", ha=across, va=along, fontsize=8.5,
-            color=INK, zorder=5,
-        )  # fmt: skip
+            word,
+            place,
+            xytext=(x, y),
+            textcoords="offset points",
+            ha=across,
+            va=along,
+            fontsize=8.5,
+            color=INK,
+            zorder=5,
+        )
         label.set_in_layout(False)
         box = label.get_window_extent()
         inside = axes.bbox.containsx(box.x0) and axes.bbox.containsx(box.x1) and axes.bbox.containsy(box.y0)

@@ -36,9 +36,14 @@ def draw_time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     _against(axes, axis, "train_seconds", joined=False, logarithmic=False)
     for index, fit in enumerate(fits if len(fits) <= MOST_FORMULAS else []):
         axes.text(
-            0.03, 0.97 - 0.075 * index, literal(formula(fit)), transform=axes.transAxes, fontsize=9, va="top",
+            0.03,
+            0.97 - 0.075 * index,
+            literal(formula(fit)),
+            transform=axes.transAxes,
+            fontsize=9,
+            va="top",
             color=colours.get(fit.label, INK),
-        )  # fmt: skip
+        )
     shared = sum(row.shared_timing for row in axis.rows)
     axes.set_ylabel("seconds" + ", measured beside other work" * (2 * shared > len(axis.rows)))
     axes.set_ylim(view(axis.rows, ("train_seconds",), zero=True))
@@ -75,9 +80,14 @@ def draw_units(axes: Axes, axis: Axis) -> None:
         high = max(high, most + 0.09 * (most - low))
         axes.axhline(most, color=MUTED, linewidth=1, linestyle="--", zorder=1)
         axes.annotate(
-            f"all {most} latent dimensions", (0.01, most), xycoords=("axes fraction", "data"), xytext=(0, 3),
-            textcoords="offset points", fontsize=8, color=MUTED,
-        )  # fmt: skip
+            f"all {most} latent dimensions",
+            (0.01, most),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=8,
+            color=MUTED,
+        )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.set_ylabel("latent dimensions")
     axes.set_ylim(low, high)
@@ -120,9 +130,15 @@ def _front_point(axes: Axes, row: Configuration, colour: str, ringed: bool, bare
         if ends is not None:
             axes.plot([x, x], ends, color=colour, linewidth=1, alpha=0.7, zorder=2)
     axes.plot(
-        [x], [y], "o", color=colour, markersize=8 if ringed else 5, zorder=4 if ringed else 3,
-        markeredgecolor=INK if ringed else colour, markeredgewidth=1.3 if ringed else 0,
-    )  # fmt: skip
+        [x],
+        [y],
+        "o",
+        color=colour,
+        markersize=8 if ringed else 5,
+        zorder=4 if ringed else 3,
+        markeredgecolor=INK if ringed else colour,
+        markeredgewidth=1.3 if ringed else 0,
+    )
 
 
 def _against(
@@ -136,9 +152,10 @@ def _against(
         style: dict[str, Any] = {"color": one.colour, "marker": marker(one), "linestyle": line, "zorder": 4}
         hollow = {"markerfacecolor": "white", "linewidth": 1, "markersize": 4, "zorder": 3} if few else {}
         axes.plot(
-            [x[id(row)] for row, _ in found], [e.mean for _, e in found],
+            [x[id(row)] for row, _ in found],
+            [e.mean for _, e in found],
             **{**style, "linewidth": 1.6, "markersize": 5, **hollow},
-        )  # fmt: skip
+        )
         for row, estimate in [] if few or one.crowded else found:
             values, ends = dots(row, column), bar(row, column, estimate)
             axes.plot([x[id(row)]] * len(values), values, ".", color=one.colour, alpha=0.4, markersize=4.5)

@@ -39,9 +39,13 @@ def draw_tradeoff(analysis: Analysis, title: str, path: Path) -> Path:
     rows = -(-sum(7 + len(str(one.get_label())) for one in handles) // WIDEST)
     figure.set_figheight(HEIGHT + ROW * rows)
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=-(-len(handles) // rows), frameon=False,
-        fontsize=SMALL, labelcolor=INK,
-    )  # fmt: skip
+        handles=handles,
+        loc="outside lower center",
+        ncols=-(-len(handles) // rows),
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=INK,
+    )
     _head(figure, analysis, title)
     draw_front(front, analysis, axis)  # last: it places labels, and so needs the layout
     figure.savefig(path)
@@ -82,12 +86,17 @@ def _head(figure: Figure, analysis: Analysis, title: str) -> None:
 def _series(axis: Axis) -> list[Artist]:
     return [
         Line2D(
-            [], [], color=one.colour, marker=marker(one), markersize=5, label=literal(one.label),
+            [],
+            [],
+            color=one.colour,
+            marker=marker(one),
+            markersize=5,
+            label=literal(one.label),
             linewidth=1.5 if one.joined else 0.0,
         )
         for one in axis.series
         if one.label
-    ]  # fmt: skip
+    ]
 
 
 def _key(analysis: Analysis, axis: Axis) -> list[Artist]:
