@@ -10,13 +10,10 @@ from typing import NoReturn
 import typer
 
 from iwae.errors import SweepError, UserError
+from sweeps.cli import launch, lifecycle, results  # noqa: F401 (commands, in this order)
 from sweeps.cli.app import app, err, was_stopped_in_order
 from sweeps.cli.usage import UsageProblem, one_line
-from sweeps.process import (
-    account,
-    signals,
-    streams,
-)
+from sweeps.process import account, signals, streams
 from tracking.addresses.reach import keep_loopback_direct
 
 
