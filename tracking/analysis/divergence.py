@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from tracking.records.records import TrialRecord, TrialState
-from tracking.report.words.numbers import nats
+from tracking.statistics.numbers import nats
 
 # What the trainer says of a trial that it gave up: "loss is nan", "log-weight is inf".
 NOT_FINITE = re.compile(r"\b(nan|[+-]?inf(inity)?|not finite|infinite)\b", re.IGNORECASE)

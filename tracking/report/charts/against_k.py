@@ -11,7 +11,7 @@ from tracking.report.charts.marks import points, seeds
 from tracking.report.charts.palette import INK, MUTED, faint
 from tracking.report.charts.plots import Chart, Trace, across, layout, panels, scale
 from tracking.report.charts.spread import view
-from tracking.report.words.numbers import nats, number
+from tracking.statistics.numbers import nats, number
 
 
 def time_against_k(analysis: Analysis, axis: Axis) -> Chart:

@@ -9,7 +9,7 @@ from tracking.analysis.equal_budgets import Budget, on_final_scale
 from tracking.analysis.gains import Gain
 from tracking.report.charts.palette import GRID, HUES, MUTED, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
-from tracking.report.words.numbers import number
+from tracking.statistics.numbers import number
 
 MOST_CURVES = 60
 MOST_ROWS = 40

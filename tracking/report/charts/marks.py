@@ -9,8 +9,8 @@ from tracking.report.charts.axes import Axis, Series
 from tracking.report.charts.palette import faint
 from tracking.report.charts.plots import Trace
 from tracking.report.charts.spread import bar, dots
-from tracking.report.words.numbers import number
 from tracking.statistics.intervals import Estimate
+from tracking.statistics.numbers import number
 
 
 def points(

@@ -12,7 +12,7 @@ from tracking.report.charts.marks import hover
 from tracking.report.charts.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.report.charts.spread import bar, dots, view
-from tracking.report.words.numbers import nats, number
+from tracking.statistics.numbers import nats, number
 
 
 def pareto(analysis: Analysis) -> Chart:

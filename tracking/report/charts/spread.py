@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from tracking.analysis.configurations import Configuration
-from tracking.report.words.numbers import Ends, ends
 from tracking.statistics.intervals import Estimate
+from tracking.statistics.numbers import Ends, ends
 
 FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown

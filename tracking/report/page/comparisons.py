@@ -8,8 +8,8 @@ from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
 from tracking.report.page.html import Cell, chart, estimate_cell, paragraph, table
-from tracking.report.words.numbers import between, ends, measured, number, signed, times, verdict
 from tracking.statistics.comparisons import Difference
+from tracking.statistics.numbers import between, ends, measured, number, signed, times, verdict
 
 MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12

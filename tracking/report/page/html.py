@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from tracking.report.charts.plots import Chart, with_legend
-from tracking.report.words.numbers import between, ends, measured, nats
 from tracking.statistics.intervals import Estimate
+from tracking.statistics.numbers import between, ends, measured, nats
 
 MOST_OPEN_ROWS = 25  # a longer table scrolls
 

@@ -9,8 +9,8 @@ from tracking.report.charts.spread import beyond, note
 from tracking.report.page.comparisons import budget_section, comparison_section, rate_section
 from tracking.report.page.html import Cell, chart, paragraph, section, table
 from tracking.report.page.table import configuration_table
-from tracking.report.words.numbers import listing, measured, number, plural
 from tracking.report.words.time import beside, fit_sentence
+from tracking.statistics.numbers import listing, measured, number, plural
 
 
 def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from tracking.report.charts.axes import Axis, Series
 from tracking.report.charts.palette import INK, MUTED, k_colours
 from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
-from tracking.report.words.numbers import listing, measured
+from tracking.statistics.numbers import listing, measured
 
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "cross": "P", "x": "X"}
 MOST_FORMULAS = 4

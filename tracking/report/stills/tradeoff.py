@@ -17,7 +17,7 @@ from tracking.report.charts.axes import Axis, axis_of
 from tracking.report.charts.palette import GRID, INK, MUTED
 from tracking.report.charts.spread import FEWEST_FOR_A_BAR
 from tracking.report.stills.panels import draw_front, draw_nll, draw_time, draw_units, literal, marker
-from tracking.report.words.numbers import plural
+from tracking.statistics.numbers import plural
 
 SMALL, WIDEST = 8.5, 150  # points; characters that a row of the legend or of the subtitle has room for
 HEAD, HEIGHT, ROW = 0.5, 7.8, 0.2  # inches

@@ -6,9 +6,9 @@ from statistics import fmean
 from tracking.analysis.analysis import Analysis
 from tracking.records.records import SweepRecord
 from tracking.records.yardstick import Yardstick
-from tracking.report.words.numbers import listing, nats, plural
 from tracking.report.words.trials import codes, left_out, repeated_images, sampling, timing
 from tracking.statistics.comparisons import common_spread
+from tracking.statistics.numbers import listing, nats, plural
 
 
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:

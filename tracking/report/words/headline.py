@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.gains import Gain
-from tracking.report.words.numbers import (
+from tracking.report.words.samples import too_few, turned_round
+from tracking.report.words.time import beside, equal_seconds, fit_sentence
+from tracking.statistics.numbers import (
     Ends,
     between,
     ends,
@@ -16,8 +18,6 @@ from tracking.report.words.numbers import (
     times,
     verdict,
 )
-from tracking.report.words.samples import too_few, turned_round
-from tracking.report.words.time import beside, equal_seconds, fit_sentence
 
 
 def headline(analysis: Analysis) -> list[str]:

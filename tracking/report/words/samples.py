@@ -7,8 +7,8 @@ from typing import NamedTuple
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration, Table
 from tracking.records.ranking import fewest_final_samples
-from tracking.report.words.numbers import nats, plural
 from tracking.statistics.intervals import variance
+from tracking.statistics.numbers import nats, plural
 
 FEW, FINAL = "val_nll_few", "val_nll_final"
 

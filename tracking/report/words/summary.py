@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.records.records import SweepRecord
-from tracking.report.words.numbers import ends, listing, measured, nats, plural
 from tracking.statistics.intervals import Estimate
+from tracking.statistics.numbers import ends, listing, measured, nats, plural
 
 MOST_ROWS = 12
 MOST_WARNINGS = 6

@@ -6,7 +6,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.equal_budgets import against_lowest, lowest_of
 from tracking.analysis.time_fit import TimeFit
-from tracking.report.words.numbers import between, ends, listing, measured, nats, number, plural
+from tracking.statistics.numbers import between, ends, listing, measured, nats, number, plural
 
 
 def fit_sentence(fit: TimeFit, measured_how: str = "") -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
-from tracking.report.words.numbers import listing, plural
+from tracking.statistics.numbers import listing, plural
 
 LEFT_OUT = (
     TrialState.PRUNED,

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from tracking.report.words.numbers import listing, measured, nats, number, signed, times
 from tracking.statistics.comparisons import Difference
+from tracking.statistics.numbers import listing, measured, nats, number, signed, times
 
 
 @pytest.mark.parametrize(
