@@ -87,7 +87,7 @@ def extend(
     json: Json = False,
 ) -> None:
     """Add seeds, grid values or trials to a sweep and run them: `--set 'search.seeds=[0, 1, 2, 3]'`."""
-    from sweeps import sweep as lifecycle
+    from sweeps import changes
 
     if not assignments:
         raise ConfigError(
@@ -95,7 +95,7 @@ def extend(
         )
     sweep = sweep_of(storage, name)
     store = store_of(tracking_uri, experiment_of(sweep))
-    finish(lifecycle.extend(sweep, store, assignments, console=err, address=address), store, as_json=json)
+    finish(changes.extend(sweep, store, assignments, console=err, address=address), store, as_json=json)
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -109,10 +109,10 @@ def fork(
     json: Json = False,
 ) -> None:
     """Start a one-trial sweep from a run's configuration: `--set objective.num_samples=50`."""
-    from sweeps import sweep as lifecycle
+    from sweeps import changes
 
     store = open_store(tracking_uri, None)
-    result = lifecycle.fork(
+    result = changes.fork(
         run_id, store, files_of(storage), assignments or (), name=name, console=err, address=address
     )
     finish(result, store, as_json=json)

@@ -80,7 +80,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with a sweep: finished trials stay, the others continue from their newest checkpoint."""
-    from sweeps import sweep as lifecycle
+    from sweeps import changes
 
     if cluster:
         from sweeps.cluster.submitted import resume as resume_submitted
@@ -91,7 +91,7 @@ def resume(
         return
     sweep = sweep_of(storage, name)
     store = store_of(tracking_uri, experiment_of(sweep))
-    result = lifecycle.resume(
+    result = changes.resume(
         sweep, store, assignments or (), console=err, address=address, retry_failed=retry_failed
     )
     finish(result, store, as_json=json)
@@ -175,7 +175,7 @@ def stop(
     storage: Storage = None,
 ) -> None:
     """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
-    from sweeps import sweep as lifecycle
+    from sweeps import changes
 
     if cluster:
         found = cluster_of(cluster)
@@ -187,7 +187,7 @@ def stop(
         how = stop_submitted(_submitted(name, found, storage), err, timeout)
         _notice(f"{how}; go on with: sweeps resume {name} --cluster {found.address}")
         return
-    stopped = lifecycle.stop(sweep_of(storage, name), err, timeout)
+    stopped = changes.stop(sweep_of(storage, name), err, timeout)
     if not stopped:
         _notice(f"{name} is not running")
     elif timeout:

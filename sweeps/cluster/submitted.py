@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from iwae.errors import RecordError
-from sweeps import sweep as lifecycle
+from sweeps import changes
 from sweeps.cluster.ask import ask, ask_status, visible_sweep
 from sweeps.cluster.destination import Destination
 from sweeps.cluster.jobs import Cluster, Job
@@ -176,7 +176,7 @@ def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
 
 def _stop_without_job(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
     visible = sweep.visible
-    if visible is not None and lifecycle.stop(visible, console, seconds):
+    if visible is not None and changes.stop(visible, console, seconds):
         return "stopped through storage"
     if visible is None and not sweep.jobs:
         raise sweep.unknown()
@@ -186,7 +186,7 @@ def _stop_without_job(sweep: SubmittedSweep, console: Console, seconds: float) -
 def _ask_to_stop(sweep: SubmittedSweep, console: Console) -> bool:
     """Leave the request in storage; False when no driver works on the sweep yet, or nobody could leave it."""
     if (visible := sweep.visible) is not None:
-        return lifecycle.stop(visible, console, 0)
+        return changes.stop(visible, console, 0)
     if sweep.storage is None:
         return False
     try:
@@ -236,7 +236,7 @@ def resume(
         if values["live"]:
             raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
         began_as = values["spec"]
-    resources = lifecycle.resumed_from(began_as, assignments).resources
+    resources = changes.resumed_from(began_as, assignments).resources
     nodes = sweep.cluster.nodes()
     check_fits(resources, nodes)
     words = ["resume", sweep.name, *(["--retry-failed"] if retry_failed else [])]

@@ -11,7 +11,7 @@ from rich.console import Console
 from iwae.config import yaml
 from iwae.errors import ConfigError, RefusedError
 from support.workplace import SPEC
-from sweeps import sweep as lifecycle
+from sweeps import changes
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
 from sweeps.recording import record_in
@@ -61,9 +61,9 @@ def recorded(tmp_path: Path, database: Path) -> Recorded:
 def fork_of(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> SweepSpec:
     """The spec that `fork` starts, with a store that knows of no experiment, as the command's."""
     started: list[SweepSpec] = []
-    monkeypatch.setattr(lifecycle, "run_sweep", lambda spec, *_, **__: started.append(spec))
+    monkeypatch.setattr(changes, "run_sweep", lambda spec, *_, **__: started.append(spec))
     store = RunStore(recorded.store.connection_uri).open()
-    lifecycle.fork(recorded.run_id, store, recorded.storage.files, [], name=None, console=Console())
+    changes.fork(recorded.run_id, store, recorded.storage.files, [], name=None, console=Console())
     return started[0]
 
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from iwae.errors import RecordError
-from sweeps import sweep as lifecycle
+from sweeps import changes
 from tracking.analysis.winner import best
 from tracking.files.folder import Folder
 from tracking.provenance.provenance import environment
@@ -78,7 +78,7 @@ def test_an_old_sweep_has_its_report(storage: SweepStorage, store: RunStore, tmp
 
 def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStorage, store: RunStore) -> None:
     before = content(Path(storage.uri) / "trials")
-    result = lifecycle.resume(storage, store, (), console=Console(quiet=True))
+    result = changes.resume(storage, store, (), console=Console(quiet=True))
     assert result.outcome == "finished"
     assert result.record.counts == {"COMPLETE": 2, "FAILED": 2}
     assert content(Path(storage.uri) / "trials") == before
@@ -92,7 +92,7 @@ def test_a_copy_of_storage_alone_is_told_before_anything_starts(
     copy = SweepStorage(Folder(tmp_path / "copy"), "old")
     before = content(tmp_path / "copy")
     with pytest.raises(RecordError, match=f"--storage {project}/sweeps-storage goes on with it") as told:
-        lifecycle.resume(copy, store, (), console=Console(quiet=True))
+        changes.resume(copy, store, (), console=Console(quiet=True))
     assert "delete" not in str(told.value)
     assert content(tmp_path / "copy") == before
 

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from iwae.config.train import TrainConfig
 from iwae.errors import RecordError
+from sweeps.changes import extended, resumed_spec
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
 from sweeps.screen import results as output
 from sweeps.screen.say import patience, say
 from sweeps.spec.assignments import assign
 from sweeps.spec.spec import load_spec
-from sweeps.sweep import extended, resumed_spec
 from tracking.files.folder import Folder
 from tracking.files.places import open_storage
 from tracking.storage.sweep import SweepStorage

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from iwae.errors import ConfigError
+from sweeps.changes import extended
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import load_spec
-from sweeps.sweep import extended
 
 LARGER_K = ["search.space.objective.num_samples.grid=[1, 5, 20, 50, 800]"]
 
