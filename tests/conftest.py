@@ -21,7 +21,7 @@ def digits() -> Dataset:
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """A command that a test runs in this process ignores them at its end, and later children would inherit it."""
+    """A command that a test runs in this process ignores them at its end; later children would inherit it."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
