@@ -1,12 +1,12 @@
 """What is done to a sweep as a whole: resume, extend, fork, stop, delete."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from iwae.errors import ConfigError, RecordError
+from sweeps.display import Display
 from sweeps.plan.plan import extend_plan
 from sweeps.result import SweepResult
 from sweeps.runner import resume_sweep, run_sweep
@@ -21,6 +21,7 @@ from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
 STOP_PATIENCE_SECONDS = 60.0
+_log = logging.getLogger(__name__)
 
 
 def resume(
@@ -28,9 +29,9 @@ def resume(
     store: RunStore,
     assignments: Sequence[str],
     *,
-    console: Console,
     address: str | None = None,
     retry_failed: bool = False,
+    display: Display | None = None,
 ) -> SweepResult:
     """Go on with a sweep; budget, resources and tracking may change, the rest of the spec may not.
 
@@ -38,7 +39,7 @@ def resume(
         ConfigError: an assignment changes what may not change.
     """
     new = resumed_spec(storage, assignments)
-    return resume_sweep(new, storage, store, console=console, address=address, retry_failed=retry_failed)
+    return resume_sweep(new, storage, store, address=address, retry_failed=retry_failed, display=display)
 
 
 def resumed_spec(storage: SweepStorage, assignments: Sequence[str]) -> SweepSpec:
@@ -68,8 +69,8 @@ def extend(
     store: RunStore,
     assignments: Sequence[str],
     *,
-    console: Console,
     address: str | None = None,
+    display: Display | None = None,
 ) -> SweepResult:
     """Add seeds, grid values or trials to a sweep and run them; what is done stays done.
 
@@ -78,7 +79,7 @@ def extend(
     """
     refuse_if_live(storage)
     new, plan = extended(storage, assignments)
-    return resume_sweep(new, storage, store, console=console, address=address, plan=plan)
+    return resume_sweep(new, storage, store, address=address, plan=plan, display=display)
 
 
 def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSpec, list[PlannedTrial]]:
@@ -99,8 +100,8 @@ def fork(
     assignments: Sequence[str],
     *,
     name: str | None,
-    console: Console,
     address: str | None = None,
+    display: Display | None = None,
 ) -> SweepResult:
     """A new one-trial sweep from a run's configuration.
 
@@ -111,8 +112,8 @@ def fork(
         assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``; a path of
             a spec's base is taken too.
         name: of the new sweep; by default the old one's with ``-fork`` and a number.
-        console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
+        display: shows what goes on; None shows nothing.
     """
     origin, key, where = store.find_trial(run_id)
     storage = SweepStorage(open_storage(where), origin)
@@ -133,7 +134,7 @@ def fork(
         "tracking": {**old.get("tracking", {}), "experiment": store.experiment_of(origin).name},
     }
     return run_sweep(
-        new_spec(with_data_found(document, begun=True)), files, store, console=console, address=address
+        new_spec(with_data_found(document, begun=True)), files, store, address=address, display=display
     )
 
 
@@ -144,12 +145,11 @@ def _free_name(stem: str, files: Files, store: RunStore) -> str:
     return f"{stem}-{number}"
 
 
-def stop(storage: SweepStorage, console: Console, seconds: float = STOP_PATIENCE_SECONDS) -> bool:
+def stop(storage: SweepStorage, seconds: float = STOP_PATIENCE_SECONDS) -> bool:
     """Ask a running sweep to stop, through storage, and wait until it has.
 
     Args:
         storage: the sweep.
-        console: where it says what it does.
         seconds: to wait; 0 asks and does not wait.
 
     Returns:
@@ -162,7 +162,7 @@ def stop(storage: SweepStorage, console: Console, seconds: float = STOP_PATIENCE
     if live_session(storage) is None:
         return False
     storage.request_stop("stopped by `sweeps stop`")
-    console.print(f"asked {storage.name} to stop: every trial writes a checkpoint first")
+    _log.info(f"asked {storage.name} to stop: every trial writes a checkpoint first")
     deadline = time.monotonic() + seconds
     while seconds and live_session(storage) is not None:
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
 """Finds the record of a run, trains it again and writes down what came of it."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
-
-from rich.console import Console
 
 from iwae.errors import RecordError
 from tracking.analysis.winner import best
@@ -14,6 +14,8 @@ from tracking.reproduction import Reproduction, reproduce
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
+_log = logging.getLogger(__name__)
+
 
 def reproduce_run(
     store: RunStore,
@@ -21,8 +23,8 @@ def reproduce_run(
     *,
     run_id: str | None,
     best_of: str | None,
-    console: Console,
     only_here: bool = False,
+    on_epoch: Callable[[int, int, bool], None] = lambda epoch, last, same: None,
 ) -> Reproduction:
     """Train a recorded trial again; without a run's id where the result could not be recorded at the end.
 
@@ -31,8 +33,8 @@ def reproduce_run(
         files: the storage, used with ``best_of``, with ``only_here``, and where the run's own is gone.
         run_id: a trial's run, or
         best_of: the name of a sweep, whose best configuration's median run is taken.
-        console: where progress is shown.
         only_here: the record is in ``files``, whatever storage the run names.
+        on_epoch: is given each epoch that was trained, the last one's number, and whether it is the same.
 
     Raises:
         RecordError: no such run or sweep, its record or data are gone, or its reproduction could not be
@@ -46,19 +48,18 @@ def reproduce_run(
     if not trial.history:
         raise RecordError(f"{trial.plan.name} of {record.name} has no recorded epoch to compare with")
     store.prepare(record.name)
-    console.print(f"reproducing {trial.plan.name} of {record.name}", highlight=False)
-    with console.status("training") as status:
-
-        def show(epoch: int, same: bool) -> None:
-            word = "the same" if same else "different"
-            status.update(f"epoch {epoch} of {trial.config.num_epochs}: {word}")
-
-        result = reproduce(record, trial, ran=code_of(storage, record, trial), on_epoch=show)
+    _log.info(f"reproducing {trial.plan.name} of {record.name}")
+    result = reproduce(
+        record,
+        trial,
+        ran=code_of(storage, record, trial),
+        on_epoch=lambda epoch, same: on_epoch(epoch, trial.config.num_epochs, same),
+    )
     result = replace(result, explanation=result.explanation + altered)
     try:
         return store.log_reproduction(record, trial, original, result)
     except RecordError as error:
-        console.print(f"the verdict is not recorded: {error}", soft_wrap=True, highlight=False)
+        _log.info(f"the verdict is not recorded: {error}")
         return replace(result, original_run_id=original)
 
 

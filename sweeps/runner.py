@@ -5,15 +5,15 @@ writes to storage; the recorder brings MLflow to what storage holds; the report 
 """
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from iwae.errors import RecordError, SweepError
 from sweeps.data_sets import prepare_data
+from sweeps.display import Display, NoDisplay
 from sweeps.execution.progress import Board
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from sweeps.execution.tune import run_trials
@@ -21,8 +21,6 @@ from sweeps.machines.local_ray import check_resources, ray_cluster
 from sweeps.plan.plan import draw_plan
 from sweeps.recording import prove, published, record_in
 from sweeps.result import SweepResult
-from sweeps.screen.live import Display
-from sweeps.screen.say import looking, say
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
 from tracking.analysis.winner import best
@@ -37,9 +35,16 @@ from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.mend import mend
 
+_log = logging.getLogger(__name__)
+
 
 def run_sweep(
-    spec: SweepSpec, files: Files, store: RunStore, *, console: Console, address: str | None = None
+    spec: SweepSpec,
+    files: Files,
+    store: RunStore,
+    *,
+    address: str | None = None,
+    display: Display | None = None,
 ) -> SweepResult:
     """Run a new sweep and wait for its end.
 
@@ -47,13 +52,13 @@ def run_sweep(
         spec: what to run.
         files: the storage.
         store: the tracking store; made when it does not exist yet.
-        console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
+        display: shows what goes on; None shows nothing.
 
     Raises:
         UserError: the name is taken, data are missing, or resources are not there; nothing was started.
     """
-    started = time.monotonic()
+    started, display = time.monotonic(), display or NoDisplay()
     storage = SweepStorage(files, spec.name)
     if storage.exists:
         raise _name_taken(spec.name, files.uri)
@@ -62,29 +67,29 @@ def run_sweep(
     plan = draw_plan(spec)
     check_resources(spec, address)
     store.probe()
-    with looking(console, f"sweep {spec.name}: checking data and tracking store"):
+    with display.checking(f"sweep {spec.name}: checking data and tracking store"):
         data = prepare_data(plan, spec)
         refuse_recorded(store.open(create=True).client, spec.name, files.uri)
         record_in(spec, storage, store)
         code = _code()
-    _announce(spec, storage, len(plan), 0, console)
-    with how_to_go_on(storage, console), ray_cluster(spec, address, console):
+    _announce(spec, storage, len(plan), 0)
+    with how_to_go_on(storage), ray_cluster(spec, address, display):
         try:
             storage.create(spec.to_dict(), plan, code, data)
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
         with Session(storage, command=" ".join(secrets.command(sys.argv))) as session:
             for line in _remarks(code):
-                say(console, line)
+                _log.info(line)
             try:
                 # An exception in the middle of MLflow's calls may be swallowed, or leave half a claim.
-                with stop_on_signals(session, console):
+                with stop_on_signals(session):
                     refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
                     store.claim(storage.record())
             except RecordError as error:
                 refused = error
             else:
-                return _work(spec, storage, store, session, started, console=console)
+                return _work(spec, storage, store, session, started, display)
         end_deletion(storage)  # nothing was started
         raise refused
 
@@ -94,10 +99,10 @@ def resume_sweep(
     storage: SweepStorage,
     store: RunStore,
     *,
-    console: Console,
     address: str | None = None,
     plan: list[PlannedTrial] | None = None,
     retry_failed: bool = False,
+    display: Display | None = None,
 ) -> SweepResult:
     """Run what is not complete of a sweep, each trial from its newest checkpoint.
 
@@ -105,46 +110,46 @@ def resume_sweep(
         spec: the sweep's spec, where budget, resources and tracking may have changed.
         storage: the sweep.
         store: the tracking store; made when it does not exist yet.
-        console: where progress is shown.
         address: of a Ray cluster; None starts Ray on this machine.
         plan: replaces the sweep's plan, whose trials it holds; None keeps it.
         retry_failed: run FAILED trials again too.
+        display: shows what goes on; None shows nothing.
 
     Raises:
         UserError: somebody runs the sweep, data are missing, or resources are not there.
     """
-    started = time.monotonic()
+    started, display = time.monotonic(), display or NoDisplay()
     prove(storage.files)
     refuse_if_live(storage)
     refuse_if_spent(spec, storage.record())
     check_resources(spec, address)
     store.probe()
-    with looking(console, f"sweep {spec.name}: checking data and tracking store"):
+    with display.checking(f"sweep {spec.name}: checking data and tracking store"):
         record_in(spec, storage, store.open(create=True))
         data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
         code = _code()
     with (
-        how_to_go_on(storage, console),
+        how_to_go_on(storage),
         Session(storage, command=" ".join(secrets.command(sys.argv))) as session,
     ):
         mended = [f"mended: {line}" for line in mend(storage)]
         for line in [*mended, *_remarks(code, storage, session.number)]:
-            say(console, line)
+            _log.info(line)
         trials = storage.record().trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
-        with stop_on_signals(session, console):
+        with stop_on_signals(session):
             store.claim(storage.record())
-        _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials), console)
+        _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials))
         # Nothing is written before the cluster has said that it can run it.
-        with ray_cluster(spec, address, console) if to_do else contextlib.nullcontext():
+        with ray_cluster(spec, address, display) if to_do else contextlib.nullcontext():
             if plan is not None:
                 storage.write_plan(plan)
             storage.write_spec(spec.to_dict())
             storage.write_data(data)
             for trial in again:
                 storage.clear_outcome(trial.key)
-            return _work(spec, storage, store, session, started, console=console)
+            return _work(spec, storage, store, session, started, display)
 
 
 def _work(
@@ -153,8 +158,7 @@ def _work(
     store: RunStore,
     session: Session,
     started: float,
-    *,
-    console: Console,
+    display: Display,
 ) -> SweepResult:
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
     record = storage.record()
@@ -162,15 +166,15 @@ def _work(
     board = Board(storage, record.trials)
     trouble = None
     for line in repeated_images(record):
-        say(console, line)
+        _log.info(line)
     with (
         Recorder(storage, store) as recorder,
-        stop_on_signals(session, console),
+        stop_on_signals(session),
         budgets(spec, session),
     ):
         try:
             if pending or spec.is_model_based:
-                with Display(board, spec.name, console):
+                with display.trials(board, spec.name):
                     trouble = run_trials(spec, session, record, pending, board)
         finally:
             # Before the recorder has its last look.
@@ -229,11 +233,11 @@ def _name_taken(name: str, where: str) -> RecordError:
     )
 
 
-def _announce(spec: SweepSpec, storage: SweepStorage, trials: int, done: int, console: Console) -> None:
+def _announce(spec: SweepSpec, storage: SweepStorage, trials: int, done: int) -> None:
     """The first words of a sweep, once nothing stands against it and before Ray takes its seconds."""
     what = f"{trials} trials" + (f", {done} of them done" if done else "")
     if spec.is_model_based:
         what = f"{spec.search.num_trials} configurations suggested by {spec.search.sampler.name}" + (
             f", {what} so far" if trials else ""
         )
-    say(console, f"sweep {spec.name}: {what}; storage {storage.uri}")
+    _log.info(f"sweep {spec.name}: {what}; storage {storage.uri}")

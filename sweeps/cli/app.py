@@ -12,6 +12,7 @@ from sweeps.process import signals
 
 if TYPE_CHECKING:
     from sweeps.cluster.jobs import Cluster
+    from sweeps.screen.terminal import Terminal
     from tracking.files.files import Files
     from tracking.storage.sweep import SweepStorage
     from tracking.store import RunStore
@@ -137,6 +138,13 @@ def sweeps(
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def on_terminal() -> "Terminal":
+    """The display of a sweep: on standard error."""
+    from sweeps.screen.terminal import Terminal
+
+    return Terminal(err)
 
 
 def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:

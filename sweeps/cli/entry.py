@@ -14,6 +14,7 @@ from sweeps.cli import launch, lifecycle, results  # noqa: F401 (commands, in th
 from sweeps.cli.app import app, err, was_stopped_in_order
 from sweeps.cli.usage import UsageProblem, one_line
 from sweeps.process import account, signals, streams
+from sweeps.screen.say import log_on
 from tracking.addresses.reach import keep_loopback_direct
 
 
@@ -24,7 +25,8 @@ def main() -> NoReturn:
     keep_loopback_direct()
     account.complete()
     try:
-        code = app(prog_name="sweeps", standalone_mode=False) or 0
+        with log_on(err):
+            code = app(prog_name="sweeps", standalone_mode=False) or 0
         # Typer makes 130 of Ctrl-C, without a word; a command that was stopped says its own.
         if code == 130 and not was_stopped_in_order():
             err.print("interrupted", highlight=False)

@@ -18,10 +18,10 @@ from sweeps.cli.app import (
     Storage,
     TrackingUri,
     app,
-    err,
     experiment_of,
     files_of,
     finish,
+    on_terminal,
     open_store,
     out,
     print_json,
@@ -47,7 +47,7 @@ def run(
     from sweeps.runner import run_sweep
 
     store = store_of(tracking_uri, parsed.tracking.experiment)
-    result = run_sweep(parsed, files_of(storage), store, console=err, address=address)
+    result = run_sweep(parsed, files_of(storage), store, address=address, display=on_terminal())
     finish(result, store, as_json=json)
 
 
@@ -95,7 +95,11 @@ def extend(
         )
     sweep = sweep_of(storage, name)
     store = store_of(tracking_uri, experiment_of(sweep))
-    finish(changes.extend(sweep, store, assignments, console=err, address=address), store, as_json=json)
+    finish(
+        changes.extend(sweep, store, assignments, address=address, display=on_terminal()),
+        store,
+        as_json=json,
+    )
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -113,7 +117,13 @@ def fork(
 
     store = open_store(tracking_uri, None)
     result = changes.fork(
-        run_id, store, files_of(storage), assignments or (), name=name, console=err, address=address
+        run_id,
+        store,
+        files_of(storage),
+        assignments or (),
+        name=name,
+        address=address,
+        display=on_terminal(),
     )
     finish(result, store, as_json=json)
 

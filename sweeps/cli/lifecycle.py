@@ -30,6 +30,7 @@ from sweeps.cli.app import (
     files_of,
     finish,
     interrupted_in_order,
+    on_terminal,
     open_if_there,
     out,
     print_json,
@@ -62,7 +63,7 @@ def submit(
     destination = Destination.checked(
         storage or os.environ.get("SWEEPS_STORAGE"), tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     )
-    _show_submitted(submit_sweep(parsed, _cluster_of(cluster), destination, err), as_json=json)
+    _show_submitted(submit_sweep(parsed, _cluster_of(cluster), destination), as_json=json)
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -86,13 +87,13 @@ def resume(
         from sweeps.cluster.submitted import resume as resume_submitted
 
         found = _submitted(name, _cluster_of(cluster), storage)
-        submitted = resume_submitted(found, tracking_uri, assignments or (), err, retry_failed=retry_failed)
+        submitted = resume_submitted(found, tracking_uri, assignments or (), retry_failed=retry_failed)
         _show_submitted(submitted, as_json=json)
         return
     sweep = sweep_of(storage, name)
     store = store_of(tracking_uri, experiment_of(sweep))
     result = changes.resume(
-        sweep, store, assignments or (), console=err, address=address, retry_failed=retry_failed
+        sweep, store, assignments or (), address=address, retry_failed=retry_failed, display=on_terminal()
     )
     finish(result, store, as_json=json)
 
@@ -184,10 +185,10 @@ def stop(
     if found is not None:
         from sweeps.cluster.submitted import stop as stop_submitted
 
-        how = stop_submitted(_submitted(name, found, storage), err, timeout)
+        how = stop_submitted(_submitted(name, found, storage), timeout)
         _notice(f"{how}; go on with: sweeps resume {name} --cluster {found.address}")
         return
-    stopped = changes.stop(sweep_of(storage, name), err, timeout)
+    stopped = changes.stop(sweep_of(storage, name), timeout)
     if not stopped:
         _notice(f"{name} is not running")
     elif timeout:

@@ -159,9 +159,19 @@ def reproduce(
     if (run_id is None) == (best_of is None):
         raise ConfigError("RUN_ID", "give either a run id or --best NAME")
     store = open_store(tracking_uri, None)
-    result = reproduce_run(
-        store, files_of(storage), run_id=run_id, best_of=best_of, console=err, only_here=storage is not None
-    )
+    with err.status("reading the record") as status:
+
+        def show(epoch: int, last: int, same: bool) -> None:
+            status.update(f"epoch {epoch} of {last}: {'the same' if same else 'different'}")
+
+        result = reproduce_run(
+            store,
+            files_of(storage),
+            run_id=run_id,
+            best_of=best_of,
+            only_here=storage is not None,
+            on_epoch=show,
+        )
     if json:
         print_json(result.to_dict())
     else:

@@ -1,13 +1,12 @@
 """Hands a sweep to a cluster's Job API, after every check that can be made from here."""
 
+import logging
 import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
 
 from iwae.errors import ConfigError, RecordError
 from sweeps.cluster.ask import ask_status, visible_sweep
@@ -17,7 +16,6 @@ from sweeps.cluster.jobs import Cluster, Job
 from sweeps.machines.capacity import check_fits, waiting
 from sweeps.machines.package import SPEC_FILE, pack, pack_sweep
 from sweeps.plan.plan import draw_plan
-from sweeps.screen.say import say
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
 from tracking.records.records import PlannedTrial
@@ -25,6 +23,7 @@ from tracking.store import RunStore
 
 # Between SIGTERM and SIGKILL, when the Job API ends a job; Ray's own 3 s are too few for checkpoints.
 STOP_WAIT_SECONDS = 60
+_log = logging.getLogger(__name__)
 
 
 class NameTakenError(RecordError):
@@ -42,7 +41,7 @@ class Submitted:
     tracking_uri: str
 
 
-def submit(spec: SweepSpec, cluster: Cluster, destination: Destination, console: Console) -> Submitted:
+def submit(spec: SweepSpec, cluster: Cluster, destination: Destination) -> Submitted:
     """Hand a new sweep to the cluster and return.
 
     Raises:
@@ -52,9 +51,9 @@ def submit(spec: SweepSpec, cluster: Cluster, destination: Destination, console:
     nodes = cluster.nodes()
     check_fits(spec.resources, nodes)
     jobs = cluster.jobs(spec.name)
-    _refuse_taken(spec.name, cluster, jobs, destination, console)
+    _refuse_taken(spec.name, cluster, jobs, destination)
     submitted = launch(cluster, spec.name, ["run", SPEC_FILE], next_number(jobs), destination, spec)
-    announce(submitted, waiting(spec.resources, nodes), console)
+    announce(submitted, waiting(spec.resources, nodes))
     return submitted
 
 
@@ -107,13 +106,13 @@ def launch(
     return Submitted(name, id_, cluster.address, destination.storage, destination.tracking_uri)
 
 
-def announce(submitted: Submitted, waits: str | None, console: Console) -> None:
+def announce(submitted: Submitted, waits: str | None) -> None:
     """Say what was submitted, why it waits if it does, and how to see it."""
-    say(console, f"{submitted.name}: submitted as {submitted.submission_id} to {submitted.cluster}")
+    _log.info(f"{submitted.name}: submitted as {submitted.submission_id} to {submitted.cluster}")
     if waits is not None:
-        say(console, f"  waits: {waits}")
-    say(console, f"  follow: sweeps logs {submitted.name} --follow --cluster {submitted.cluster}")
-    say(console, f"  status: sweeps status {submitted.name} --cluster {submitted.cluster}")
+        _log.info(f"  waits: {waits}")
+    _log.info(f"  follow: sweeps logs {submitted.name} --follow --cluster {submitted.cluster}")
+    _log.info(f"  status: sweeps status {submitted.name} --cluster {submitted.cluster}")
 
 
 def next_number(jobs: Sequence[Job]) -> int:
@@ -130,9 +129,7 @@ def _refuse_relative_data(plan: Sequence[PlannedTrial], spec: SweepSpec) -> None
             )
 
 
-def _refuse_taken(
-    name: str, cluster: Cluster, jobs: Sequence[Job], destination: Destination, console: Console
-) -> None:
+def _refuse_taken(name: str, cluster: Cluster, jobs: Sequence[Job], destination: Destination) -> None:
     """Refuse a name that a job, the storage or the tracking store knows.
 
     A job that ended before it made the sweep leaves the name free.

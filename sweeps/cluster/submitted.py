@@ -1,11 +1,10 @@
 """What is known of a submitted sweep: status, logs, list; storage is asked first, the cluster second."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from rich.console import Console
 
 from iwae.errors import RecordError
 from sweeps import changes
@@ -14,10 +13,11 @@ from sweeps.cluster.destination import Destination
 from sweeps.cluster.jobs import Cluster, Job
 from sweeps.cluster.submit import STOP_WAIT_SECONDS, Submitted, announce, launch, next_number
 from sweeps.machines.capacity import check_fits, waiting
-from sweeps.screen.say import say
 from sweeps.status import status_json
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,11 @@ def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[
 _KILL_SECONDS = STOP_WAIT_SECONDS + 30.0
 
 
-def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
+def stop(sweep: SubmittedSweep, seconds: float) -> str:
     """Stop a submitted sweep: through storage, and through the Job API when that gets no answer.
 
     Args:
         sweep: to stop.
-        console: where it says what it does.
         seconds: to wait for the driver's end before the Job API is asked; 0 asks storage and does not wait.
 
     Returns:
@@ -162,31 +161,31 @@ def stop(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
     """
     job = sweep.alive
     if job is None:
-        return _stop_without_job(sweep, console, seconds)
+        return _stop_without_job(sweep, seconds)
     if job.status == "PENDING":
         return _end(sweep.cluster, job, "it had not begun: ended through the Job API")
-    if _ask_to_stop(sweep, console):
+    if _ask_to_stop(sweep):
         if not seconds:
             return "not waited for"
         if sweep.cluster.wait(job.id, seconds) is not None:
             return "stopped through storage"
-        say(console, f"no answer in {seconds:g} s: asking the Job API")
+        _log.info(f"no answer in {seconds:g} s: asking the Job API")
     return _end(sweep.cluster, job, "ended through the Job API")
 
 
-def _stop_without_job(sweep: SubmittedSweep, console: Console, seconds: float) -> str:
+def _stop_without_job(sweep: SubmittedSweep, seconds: float) -> str:
     visible = sweep.visible
-    if visible is not None and changes.stop(visible, console, seconds):
+    if visible is not None and changes.stop(visible, seconds):
         return "stopped through storage"
     if visible is None and not sweep.jobs:
         raise sweep.unknown()
     return f"{sweep.name} is not running"
 
 
-def _ask_to_stop(sweep: SubmittedSweep, console: Console) -> bool:
+def _ask_to_stop(sweep: SubmittedSweep) -> bool:
     """Leave the request in storage; False when no driver works on the sweep yet, or nobody could leave it."""
     if (visible := sweep.visible) is not None:
-        return changes.stop(visible, console, 0)
+        return changes.stop(visible, 0)
     if sweep.storage is None:
         return False
     try:
@@ -195,7 +194,7 @@ def _ask_to_stop(sweep: SubmittedSweep, console: Console) -> bool:
         return False
     asked = [line for line in lines if line.startswith("asked ")]
     for line in asked:
-        say(console, line)
+        _log.info(line)
     return bool(asked)
 
 
@@ -210,7 +209,6 @@ def resume(
     sweep: SubmittedSweep,
     tracking_uri: str | None,
     assignments: Sequence[str],
-    console: Console,
     *,
     retry_failed: bool,
 ) -> Submitted:
@@ -242,7 +240,7 @@ def resume(
     words = ["resume", sweep.name, *(["--retry-failed"] if retry_failed else [])]
     words += [word for assignment in assignments for word in ("--set", assignment)]
     submitted = launch(sweep.cluster, sweep.name, words, next_number(sweep.jobs), destination)
-    announce(submitted, waiting(resources, nodes), console)
+    announce(submitted, waiting(resources, nodes))
     return submitted
 
 

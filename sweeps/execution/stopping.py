@@ -1,6 +1,7 @@
 """What ends a sweep early: signals and the budget. Both ask through storage, as `sweeps stop` does."""
 
 import contextlib
+import logging
 import math
 import signal
 import threading
@@ -9,11 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import FrameType
 
-from rich.console import Console
-
 from iwae.errors import ConfigError, SweepError
 from sweeps.process import signals
-from sweeps.screen.say import say
 from sweeps.spec.spec import SweepSpec
 from tracking.files.files import StorageError
 from tracking.records.records import SweepRecord, TrialState
@@ -24,10 +22,11 @@ from tracking.storage.sweep import SweepStorage
 BUDGET = "budget"
 LOOK_SECONDS = 2.0
 MOST_SECONDS = 3600.0  # a thread cannot wait for ever
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
+def stop_on_signals(session: Session) -> Iterator[None]:
     """The first signal to end asks the trials to stop, through storage; the second ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -42,9 +41,9 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
         try:
             session.request_stop(signal.Signals(number).name)
         except StorageError as error:
-            console.print(f"cannot ask the trials to stop: {error} (once more to end at once)")
+            _log.info(f"cannot ask the trials to stop: {error} (once more to end at once)")
             return
-        console.print("stopping: every trial writes a checkpoint first (once more to end at once)")
+        _log.info("stopping: every trial writes a checkpoint first (once more to end at once)")
 
     with signals.handled_by(handler):
         signals.refuse_to_go_on()
@@ -52,14 +51,14 @@ def stop_on_signals(session: Session, console: Console) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def how_to_go_on(storage: SweepStorage, console: Console) -> Iterator[None]:
+def how_to_go_on(storage: SweepStorage) -> Iterator[None]:
     """Whatever Ctrl-C ends at once, the start of Ray, the trials or the report: say what goes on with it."""
     try:
         yield
     except KeyboardInterrupt:
         with contextlib.suppress(StorageError):
             if storage.exists:
-                say(console, f"ended at once; go on with: sweeps resume {storage.name}")
+                _log.info(f"ended at once; go on with: sweeps resume {storage.name}")
         raise
 
 

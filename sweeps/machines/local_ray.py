@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rich.console import Console
-
 from iwae.errors import ConfigError, RecordError, SweepError
+from sweeps.display import Display
 from sweeps.machines import machine
 from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
 from sweeps.machines.first_worker import await_first_worker
 from sweeps.process import signals
-from sweeps.screen.say import patience, say
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
 from sweeps.spec.surroundings import make_environment_absolute
 from tracking.addresses import reach
 from tracking.addresses.secrets import without_secrets_of
 from tracking.addresses.uris import shown
+
+_log = logging.getLogger(__name__)
 
 # Ray reads these when it is imported or started; what the user has set stays.
 RAY_ENVIRONMENT = {
@@ -99,7 +99,7 @@ def local_cpus(resources: Resources) -> tuple[int, list[str]]:
 
 
 @contextlib.contextmanager
-def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Iterator[None]:
+def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Iterator[None]:
     """Ray, started here or connected, and shut down again; says what it takes and leaves unused.
 
     Raises:
@@ -117,11 +117,11 @@ def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Itera
     # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     with stdout_to_stderr():
-        with patience(console, f"sweep {spec.name}: starting Ray"):
+        with display.waiting(f"sweep {spec.name}: starting Ray"):
             _start(options)
         try:
             if address is None:
-                with patience(console, f"sweep {spec.name}: starting workers"):
+                with display.waiting(f"sweep {spec.name}: starting workers"):
                     await_first_worker(spec.resources, number)
             nodes = [Node(number, machine.gpus())]
             if address is not None:
@@ -130,7 +130,7 @@ def ray_cluster(spec: SweepSpec, address: str | None, console: Console) -> Itera
                 if (why := waiting(spec.resources, nodes)) is not None:
                     said.append(f"waiting for resources: {why}")
             for line in [*said, *unused_gpus(spec.resources, nodes)]:
-                say(console, f"sweep {spec.name}: {line}")
+                _log.info(f"sweep {spec.name}: {line}")
             yield
         finally:
             ray.shutdown()

@@ -29,8 +29,8 @@ STYLES = {
 }
 
 
-class Display:
-    """Shows a board until it is closed.
+class LiveTable:
+    """Shows a board while its context is open.
 
     Args:
         board: what is shown.

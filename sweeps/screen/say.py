@@ -1,42 +1,41 @@
-"""Words on standard error while something goes on."""
+"""Lines for people, as they are: no wrapping inside paths, no highlighting, no markup."""
 
 import contextlib
-import threading
+import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-if TYPE_CHECKING:
-    pass
-
-
-SILENT_SECONDS = 2.0
+LOGGER = "sweeps"
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no wrapping inside paths, no highlighting, no markup."""
+    """Print a line."""
     console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-@contextlib.contextmanager
-def looking(console: Console, what: str) -> Iterator[None]:
-    """Say on a terminal what is being looked at; in a pipe a mistake that is found is the one line."""
-    with console.status(what) if console.is_terminal else contextlib.nullcontext():
-        yield
+class _Lines(logging.Handler):
+    """Prints what is logged, without level and time."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self._console, self.format(record))
 
 
 @contextlib.contextmanager
-def patience(console: Console, what: str) -> Iterator[None]:
-    """Say what takes long: at once on a terminal, where the line goes away again, else after two seconds."""
-    if console.is_terminal:
-        with console.status(what):
-            yield
-        return
-    timer = threading.Timer(SILENT_SECONDS, say, (console, what))
-    timer.daemon = True
-    timer.start()
+def log_on(console: Console) -> Iterator[None]:
+    """Show on a console what the sweep says, and nowhere else: libraries put handlers on the root logger."""
+    logger, lines = logging.getLogger(LOGGER), _Lines(console)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
-        timer.cancel()
+        logger.removeHandler(lines)
+        logger.setLevel(level)
+        logger.propagate = propagate

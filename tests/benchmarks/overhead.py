@@ -64,7 +64,7 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run_sweep(SweepSpec.parse(document), storage.files, store, console=Console(quiet=True))
+        run_sweep(SweepSpec.parse(document), storage.files, store)
     finally:
         finished = time.time()
         done.set()

@@ -63,7 +63,7 @@ def fork_of(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> SweepSpec:
     started: list[SweepSpec] = []
     monkeypatch.setattr(changes, "run_sweep", lambda spec, *_, **__: started.append(spec))
     store = RunStore(recorded.store.connection_uri).open()
-    changes.fork(recorded.run_id, store, recorded.storage.files, [], name=None, console=Console())
+    changes.fork(recorded.run_id, store, recorded.storage.files, [], name=None)
     return started[0]
 
 

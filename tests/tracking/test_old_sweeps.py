@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from iwae.errors import RecordError
 from sweeps import changes
@@ -78,7 +77,7 @@ def test_an_old_sweep_has_its_report(storage: SweepStorage, store: RunStore, tmp
 
 def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStorage, store: RunStore) -> None:
     before = content(Path(storage.uri) / "trials")
-    result = changes.resume(storage, store, (), console=Console(quiet=True))
+    result = changes.resume(storage, store, ())
     assert result.outcome == "finished"
     assert result.record.counts == {"COMPLETE": 2, "FAILED": 2}
     assert content(Path(storage.uri) / "trials") == before
@@ -92,7 +91,7 @@ def test_a_copy_of_storage_alone_is_told_before_anything_starts(
     copy = SweepStorage(Folder(tmp_path / "copy"), "old")
     before = content(tmp_path / "copy")
     with pytest.raises(RecordError, match=f"--storage {project}/sweeps-storage goes on with it") as told:
-        changes.resume(copy, store, (), console=Console(quiet=True))
+        changes.resume(copy, store, ())
     assert "delete" not in str(told.value)
     assert content(tmp_path / "copy") == before
 

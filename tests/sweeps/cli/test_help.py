@@ -17,8 +17,9 @@ from iwae.errors import RecordError
 from sweeps.changes import extended, resumed_spec
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
-from sweeps.screen import results as output
-from sweeps.screen.say import patience, say
+from sweeps.screen import terminal
+from sweeps.screen.say import say
+from sweeps.screen.terminal import Terminal
 from sweeps.spec.assignments import assign
 from sweeps.spec.spec import load_spec
 from tracking.files.folder import Folder
@@ -91,13 +92,13 @@ def test_a_wrong_override_is_told_before_anything_slow_is_imported(
 
 
 def test_what_takes_long_is_said_in_a_pipe_and_what_does_not_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(terminal, "SILENT_SECONDS", 0.05)
     shown = io.StringIO()
-    with patience(Console(file=shown), "starting Ray"):
+    with Terminal(Console(file=shown)).waiting("starting Ray"):
         pass
     time.sleep(0.1)
     assert shown.getvalue() == ""
-    with patience(Console(file=shown), "starting Ray"):
+    with Terminal(Console(file=shown)).waiting("starting Ray"):
         while not shown.getvalue().endswith("\n"):
             time.sleep(0.01)
     say(Console(file=shown), "done")

@@ -1,4 +1,5 @@
 import io
+import logging
 import time
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from rich.table import Table
 from iwae.config.train import TrainConfig
 from sweeps.cli import app as cli_shared
 from sweeps.execution.progress import Board
-from sweeps.screen.live import Display, duration
-from sweeps.screen.say import say
+from sweeps.screen.live import LiveTable, duration
+from sweeps.screen.say import log_on, say
 from tracking.files.folder import Folder
 from tracking.records.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
@@ -42,7 +43,7 @@ def test_a_pipe_gets_one_line_for_each_trial_that_ends(tmp_path: Path) -> None:
         SweepStorage(Folder(tmp_path), "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans]
     )
     out = io.StringIO()
-    with Display(board, "s", Console(file=out, width=60)):
+    with LiveTable(board, "s", Console(file=out, width=60)):
         board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.125}))
         board.update(ended(plans[1], TrialState.FAILED, error="NonFiniteError: kl became nan\n\nTraceback"))
     assert out.getvalue().splitlines() == [
@@ -57,7 +58,7 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     board = Board(storage, [TrialRecord(plan, TrialState.WAITING) for plan in plans])
     board.begin(plans[1].key)
     out = io.StringIO()
-    with Display(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
+    with LiveTable(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
         storage.write_progress(
             plans[1].key,
             {
@@ -105,3 +106,17 @@ def test_brackets_in_names_and_messages_are_no_markup(capsys: pytest.CaptureFixt
     table.add_row("hidden_dims=[/32]")
     cli_shared.err.print(table)
     assert "hidden_dims=[/32]" in capsys.readouterr().err
+
+
+def test_what_is_logged_is_a_plain_line_on_the_console_alone(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("sweeps.runner")
+    out = io.StringIO()
+    with log_on(Console(file=out, width=20)):
+        log.info("[1/2] a line of more than 20 letters :bug: %")
+        log.warning("as %d", 5)
+        log.debug("not said")
+    log.info("not said either")
+    assert out.getvalue() == "[1/2] a line of more than 20 letters :bug: %\nas 5\n"
+    assert (caplog.messages, capsys.readouterr()) == ([], ("", ""))
