@@ -1,14 +1,15 @@
-"""The exceptions of the project, one tree.
+"""The exceptions of `iwae`, and the root of those of every package.
 
 SweepError
-├── UserError (ValueError)      somebody's mistake: one line, exit code 2
+├── UserError (ValueError)      the user's mistake: one line, exit code 2
 │   ├── ConfigError             a value of a configuration or a spec
 │   ├── DataError               a data set that is missing or malformed
-│   └── RecordError             a sweep, run, store or storage that is not as asked for
-│       └── RefusedError        the tracking store answers, and refuses: asking again is of no use
+│   └── CheckpointError         weights or a trainer's state that cannot be used
 ├── TrainingError               the work itself failed: the trial is FAILED
 │   └── NonFiniteError          NaN or infinity, with its epoch and term
-└── Stopped                     no failure: somebody asked the work to end early
+└── Stopped                     no failure: the work was asked to end early
+
+`tracking.errors` and `sweeps.errors` hold what those packages raise.
 """
 
 
@@ -17,7 +18,7 @@ class SweepError(Exception):
 
 
 class UserError(SweepError, ValueError):
-    """A mistake of the user's; its text is one line that names the fix."""
+    """The user's mistake; its text is one line that names the fix."""
 
 
 class ConfigError(UserError):
@@ -36,16 +37,12 @@ class DataError(UserError):
     """A data set that cannot be found, downloaded or read."""
 
 
-class RecordError(UserError):
-    """A sweep, run, tracking store or storage that is not what the command needs."""
-
-
-class RefusedError(RecordError):
-    """What the tracking store was asked for is refused, and will be as long as nobody changes something."""
+class CheckpointError(UserError):
+    """Weights, or the state of a trainer, that cannot be read or belong to another configuration."""
 
 
 class Stopped(SweepError):  # noqa: N818 (not an error)
-    """The work was asked to stop before its end; what it did so far can be resumed."""
+    """The work was asked to stop before its end; what was done so far can be resumed."""
 
 
 class TrainingError(SweepError):

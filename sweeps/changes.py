@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
 from sweeps.display import Display
 from sweeps.plan.plan import extend_plan
 from sweeps.result import SweepResult
@@ -13,6 +13,7 @@ from sweeps.runner import resume_sweep, run_sweep
 from sweeps.spec.assignments import assign
 from sweeps.spec.spec import SweepSpec, differences, new_spec
 from sweeps.spec.surroundings import with_data_found
+from tracking.errors import RecordError
 from tracking.files.files import Files
 from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial

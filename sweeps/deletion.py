@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.places import same_place
 from tracking.runs.claims import parent_runs
 from tracking.storage import turns

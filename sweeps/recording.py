@@ -3,10 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
 from tracking.analysis.winner import Best
-from tracking.files.files import Files, StorageError
+from tracking.errors import RecordError, StorageError
+from tracking.files.files import Files
 from tracking.recorder import Recorder
 from tracking.records.records import SweepRecord
 from tracking.storage.sweep import SweepStorage

@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
+from tracking.errors import RecordError
 from tracking.records.records import SweepRecord
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from iwae.errors import RecordError
 from tracking.analysis.winner import best
+from tracking.errors import RecordError
 from tracking.files.files import Files
 from tracking.files.places import open_storage
 from tracking.provenance.codes import code_of

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from iwae.errors import RecordError, SweepError
+from iwae.errors import SweepError
 from sweeps.data_sets import prepare_data
 from sweeps.display import Display, NoDisplay
 from sweeps.execution.progress import Board
@@ -24,7 +24,8 @@ from sweeps.result import SweepResult
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
 from tracking.analysis.winner import best
-from tracking.files.files import Files, StorageError
+from tracking.errors import RecordError, StorageError
+from tracking.files.files import Files
 from tracking.recorder import Recorder
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.report.words.trials import repeated_images

@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from iwae.errors import RefusedError, SweepError
+from iwae.errors import SweepError
+from tracking.errors import RefusedError
 from tracking.storage.incremental import SweepReader
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

@@ -10,10 +10,10 @@ import torch
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
-from iwae.errors import RecordError
 from iwae.trainer.metrics import redefined, trained_otherwise
 from iwae.trainer.trainer import Trainer
 from tracking.comparison import Difference, Verdict, compare, verdict_of
+from tracking.errors import RecordError
 from tracking.provenance import sources
 from tracking.provenance.provenance import code, code_files, code_identity, differences, environment
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord

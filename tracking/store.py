@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from iwae.errors import RecordError, RefusedError
 from tracking.addresses import reach, uris
 from tracking.addresses.uris import resolve_tracking_uri as resolve_tracking_uri
+from tracking.errors import RecordError, RefusedError
 from tracking.files.places import open_storage
 from tracking.mlflow import mapping as view
 from tracking.records.records import SweepRecord, TrialRecord

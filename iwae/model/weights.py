@@ -7,7 +7,7 @@ import safetensors
 import safetensors.torch
 
 from iwae.config.train import TrainConfig
-from iwae.errors import RecordError
+from iwae.errors import CheckpointError
 from iwae.model.vae import VAE
 
 FILE_NAME = "model.safetensors"
@@ -29,25 +29,29 @@ def load(path: Path | str) -> VAE:
     """The model in a safetensors file, or in the folder that holds ``model.safetensors``; on the CPU.
 
     Raises:
-        RecordError: there is no such file, or it is not one that ``save_weights`` wrote.
+        CheckpointError: there is no such file, or it is not one that ``save_weights`` wrote.
     """
     file = Path(path).expanduser()
     file = file / FILE_NAME if file.is_dir() else file
     if not file.is_file():
-        raise RecordError(f"{file} is not there: must be a safetensors file, or a folder with {FILE_NAME}")
+        raise CheckpointError(
+            f"{file} is not there: must be a safetensors file, or a folder with {FILE_NAME}"
+        )
     try:
         with safetensors.safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
-        raise RecordError(f"{file} cannot be read as a safetensors file: {error}") from None
+        raise CheckpointError(f"{file} cannot be read as a safetensors file: {error}") from None
     if "config" not in metadata or "encoder.0.weight" not in tensors:
-        raise RecordError(f"{file} has no configuration in its metadata: must be a file written by a trial")
+        raise CheckpointError(
+            f"{file} has no configuration in its metadata: must be a file written by a trial"
+        )
     config = TrainConfig.parse(json.loads(metadata["config"]))
     model = VAE(config.model, tensors["encoder.0.weight"].shape[1])
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise RecordError(f"{file} does not fit the configuration in its metadata: {reason}") from None
+        raise CheckpointError(f"{file} does not fit the configuration in its metadata: {reason}") from None
     return model.eval()

@@ -14,7 +14,7 @@ from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset, suit
 from iwae.data.pixels import evaluation_pixels, intensities, resident
-from iwae.errors import ConfigError, NonFiniteError, RecordError, Stopped
+from iwae.errors import CheckpointError, ConfigError, NonFiniteError, Stopped
 from iwae.evaluation.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
 from iwae.evaluation.image_likelihoods import image_likelihoods
@@ -182,11 +182,11 @@ class Trainer:
         """Goes on from ``state``.
 
         Raises:
-            RecordError: the state is of another configuration, data set or kind of device.
+            CheckpointError: the state is of another configuration, data set or kind of device.
         """
         for name, ours in self._identity().items():
             if state[name] != ours:
-                raise RecordError(f"the saved state has another {name}: {state[name]}, not {ours}")
+                raise CheckpointError(f"the saved state has another {name}: {state[name]}, not {ours}")
         self._optimization.load_state_dict(state["optimization"])
         self._stopwatch.load_state_dict(state["stopwatch"])
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from iwae.errors import RecordError
 from sweeps.process import signals
+from tracking.errors import RecordError
 
 if TYPE_CHECKING:
     from sweeps.cluster.jobs import Cluster
@@ -188,7 +188,7 @@ def files_of(storage: str | None) -> "Files":
     Raises:
         RecordError: it does not answer: no such bucket, no credentials.
     """
-    from tracking.files.files import StorageError
+    from tracking.errors import StorageError
     from tracking.files.places import open_storage
 
     files = open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iwae.errors import RecordError
 from sweeps.cli.app import (
     CHANGE,
     LAUNCH,
@@ -37,6 +36,7 @@ from sweeps.cli.app import (
     store_of,
     sweep_of,
 )
+from tracking.errors import RecordError
 
 if TYPE_CHECKING:
     from sweeps.cluster.jobs import Cluster

@@ -17,9 +17,10 @@ from typing import IO
 
 from rich.console import Console
 
-from iwae.errors import RecordError, SweepError
+from iwae.errors import SweepError
 from sweeps.process.signals import refuse_to_go_on
 from tracking.addresses.uris import is_server, shown
+from tracking.errors import RecordError
 from tracking.store import RunStore
 
 START_SECONDS = 90.0

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from iwae.errors import RecordError, SweepError
+from iwae.errors import SweepError
 from sweeps.cluster.jobs import Cluster
 from sweeps.machines.package import pack
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.storage.sweep import SweepStorage
 

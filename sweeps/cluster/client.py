@@ -14,9 +14,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
-from iwae.errors import RecordError
+from sweeps.errors import ConnectionLostError, JobExistsError
 from tracking.addresses import reach
 from tracking.addresses.uris import server_parts, shown
+from tracking.errors import RecordError
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
@@ -25,14 +26,6 @@ _TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKE
 _AWAY = (502, 503, 504)
 _STATUS = re.compile(r"(?:status code|returned) (\d{3})")
 T = TypeVar("T")
-
-
-class ConnectionLostError(RecordError):
-    """Nobody answers at the cluster's address now."""
-
-
-class JobExistsError(RecordError):
-    """The submission id is taken."""
 
 
 def cluster_address(given: str | None) -> str | None:

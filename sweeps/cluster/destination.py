@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from iwae.errors import RecordError
 from tracking.addresses.uris import resolve_tracking_uri, shown
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 
 

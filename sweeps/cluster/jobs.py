@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sweeps.cluster.client import ConnectionLostError, answered, connect, probe
+from sweeps.cluster.client import answered, connect, probe
+from sweeps.errors import ConnectionLostError
 from sweeps.machines.capacity import Node
 from tracking.records.names import PATTERN
 

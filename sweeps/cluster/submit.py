@@ -8,26 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
 from sweeps.cluster.ask import ask_status, visible_sweep
-from sweeps.cluster.client import JobExistsError
 from sweeps.cluster.destination import Destination
 from sweeps.cluster.jobs import Cluster, Job
+from sweeps.errors import JobExistsError, NameTakenError
 from sweeps.machines.capacity import check_fits, waiting
 from sweeps.machines.package import SPEC_FILE, pack, pack_sweep
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
+from tracking.errors import RecordError
 from tracking.records.records import PlannedTrial
 from tracking.store import RunStore
 
 # Between SIGTERM and SIGKILL, when the Job API ends a job; Ray's own 3 s are too few for checkpoints.
 STOP_WAIT_SECONDS = 60
 _log = logging.getLogger(__name__)
-
-
-class NameTakenError(RecordError):
-    """There is a sweep of this name."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iwae.errors import RecordError
 from sweeps import changes
 from sweeps.cluster.ask import ask, ask_status, visible_sweep
 from sweeps.cluster.destination import Destination
@@ -14,6 +13,7 @@ from sweeps.cluster.jobs import Cluster, Job
 from sweeps.cluster.submit import STOP_WAIT_SECONDS, Submitted, announce, launch, next_number
 from sweeps.machines.capacity import check_fits, waiting
 from sweeps.status import status_json
+from tracking.errors import RecordError
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 

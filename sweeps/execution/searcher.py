@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from sweeps.execution.progress import Board
 from sweeps.execution.trial_files import OTHER_CODE, UNSTORED, patient
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import Session
 

@@ -13,7 +13,7 @@ from types import FrameType
 from iwae.errors import ConfigError, SweepError
 from sweeps.process import signals
 from sweeps.spec.spec import SweepSpec
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 from tracking.records.records import SweepRecord, TrialState
 from tracking.storage.incremental import SweepReader
 from tracking.storage.sessions import Session

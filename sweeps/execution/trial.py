@@ -24,11 +24,12 @@ from iwae.evaluation.pictures import pictures
 from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
 from iwae.trainer.metrics import EpochMetrics
 from iwae.trainer.trainer import Trainer
-from sweeps.execution.trial_files import NO_NLL_YET, UNSTORED, Desk, Superseded
+from sweeps.errors import Superseded
+from sweeps.execution.trial_files import NO_NLL_YET, UNSTORED, Desk
 from sweeps.execution.watcher import Watcher
-from tracking.files.files import StorageError
+from tracking.errors import OtherDataError, StorageError
 from tracking.provenance.provenance import environment
-from tracking.records.contents import OtherDataError, refuse_other
+from tracking.records.contents import refuse_other
 from tracking.records.data_set import DataSet
 from tracking.records.records import EpochRecord, PlannedTrial, TrialState
 from tracking.storage.checkpoint import Checkpoint

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from iwae.errors import SweepError
-from tracking.files.files import StorageError
+from sweeps.errors import Superseded
+from tracking.errors import StorageError
 from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.checkpoint import Checkpoint
@@ -17,10 +17,6 @@ from tracking.storage.sweep import SweepStorage
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 T = TypeVar("T")
-
-
-class Superseded(SweepError):  # noqa: N818 (not an error)
-    """A later driver works on the sweep: whatever this one still wrote would be written twice."""
 
 
 class Desk:

@@ -6,7 +6,7 @@ import time
 
 from iwae.trainer.trainer import Trainer
 from sweeps.execution.trial_files import Desk
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 from tracking.records.records import EpochRecord
 
 

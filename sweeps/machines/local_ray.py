@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from iwae.errors import ConfigError, RecordError, SweepError
+from iwae.errors import ConfigError, SweepError
 from sweeps.display import Display
 from sweeps.machines import machine
 from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
@@ -25,6 +25,7 @@ from sweeps.spec.surroundings import make_environment_absolute
 from tracking.addresses import reach
 from tracking.addresses.secrets import without_secrets_of
 from tracking.addresses.uris import shown
+from tracking.errors import RecordError
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.execution.progress import Board, Row
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 from tracking.records.records import TrialState
 
 REFRESH_SECONDS = 1.0

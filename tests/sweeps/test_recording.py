@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from iwae.config import yaml
-from iwae.errors import ConfigError, RefusedError
+from iwae.errors import ConfigError
 from support.workplace import SPEC
 from sweeps import changes
 from sweeps.cli.entry import main
@@ -19,6 +19,7 @@ from sweeps.result import SweepResult
 from sweeps.screen.results import show_result
 from sweeps.spec.spec import SweepSpec
 from tracking import publish as publication
+from tracking.errors import RefusedError
 from tracking.files.folder import Folder
 from tracking.records.records import TrialState
 from tracking.storage.sweep import SweepStorage

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from sweeps import changes
 from tracking.analysis.winner import best
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.provenance.provenance import environment
 from tracking.publish import make_report, publish

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from iwae.config.train import TrainConfig
-from iwae.errors import RecordError
 from iwae.trainer.metrics import redefined, trained_otherwise
 from iwae.trainer.trainer import Trainer
 from support.trained import plan
 from tracking.comparison import compare
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.reproduction import judge, reproduce

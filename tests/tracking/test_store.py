@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
-from iwae.errors import RecordError
 from support.hand_made import EPOCHS, METRICS, STARTED, Sweep, history
 from tracking.addresses.uris import resolve_tracking_uri
+from tracking.errors import RecordError
 from tracking.mlflow.client import Client, Run
 from tracking.records.records import TrialState
 from tracking.records.spec_hash import spec_sha256

@@ -6,8 +6,8 @@ import threading
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from iwae.errors import RecordError
 from tracking.addresses import uris
+from tracking.errors import RecordError
 
 SECONDS = 5.0
 DATABASES = ("postgresql", "mysql", "mssql")

@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
-from iwae.errors import RecordError
 from tracking.addresses import secrets
+from tracking.errors import RecordError
 
 _SQLITE = "sqlite:///"
 _SCHEMES = {"http", "https", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"}

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from iwae.errors import RecordError
 from tracking.addresses import uris
 from tracking.addresses.relocation import keep_together
 from tracking.addresses.secrets import without_secrets_of
+from tracking.errors import RecordError
 from tracking.files.locks import file_lock
 from tracking.mlflow.client import Client
 from tracking.mlflow.schema import is_known, newest_revision

@@ -1,7 +1,7 @@
 """The experiment of a sweep's runs: found, made, proved before a start, and taken back from the trash."""
 
-from iwae.errors import RecordError, RefusedError
 from tracking.addresses import uris
+from tracking.errors import RecordError, RefusedError
 from tracking.mlflow.client import Client, Experiment
 from tracking.mlflow.limits import MAX_ARTIFACT_ROOT, MAX_EXPERIMENT_NAME
 

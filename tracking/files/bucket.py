@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from iwae.errors import RecordError
 from tracking.addresses import secrets
-from tracking.files.files import Stamp, StorageError
+from tracking.errors import RecordError, StorageError
+from tracking.files.files import Stamp
 from tracking.files.lease import Lease, entry, ran_out
 from tracking.files.ranges import in_parts
 

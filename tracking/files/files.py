@@ -5,12 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from iwae.errors import SweepError
-
-
-class StorageError(SweepError):
-    """Storage does not answer, is full, or refuses; what was written before is whole."""
-
 
 class Stamp(NamedTuple):
     """Changes whenever a file is written anew.

@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from tracking.files.files import Stamp, StorageError
+from tracking.errors import StorageError
+from tracking.files.files import Stamp
 from tracking.files.locks import file_lock, prove_locks
 
 # Of FAT, of some shares and FUSE file systems.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 
 if TYPE_CHECKING:
     from tracking.files.bucket import Bucket

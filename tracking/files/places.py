@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from iwae.errors import RecordError
 from tracking.addresses import secrets
+from tracking.errors import RecordError
 from tracking.files.bucket import Bucket
 from tracking.files.files import Files
 from tracking.files.folder import Folder

@@ -11,9 +11,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from iwae.errors import RecordError, RefusedError
 from tracking.addresses.secrets import without_secrets_of
 from tracking.addresses.uris import is_server, shown
+from tracking.errors import RecordError, RefusedError
 
 SERVER_THREADS = 8
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)

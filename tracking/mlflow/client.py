@@ -11,8 +11,8 @@ from mlflow.entities import Experiment as MlflowExperiment
 from mlflow.entities import Run as MlflowRun
 
 from iwae.config.data import DataConfig
-from iwae.errors import RecordError
 from tracking.addresses.relocation import Move
+from tracking.errors import RecordError
 from tracking.mlflow.artifacts import Artifacts
 from tracking.mlflow.calls import Calls, quoted
 from tracking.mlflow.histories import Histories

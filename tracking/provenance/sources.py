@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 
 PACKAGES = ("iwae", "tracking", "sweeps")
 # What setuptools installs of the packages.

@@ -4,16 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from iwae.config.data import DataConfig
-from iwae.errors import DataError
+from tracking.errors import OtherDataError
 from tracking.records.data_set import DataSet
 from tracking.records.records import SweepRecord, TrialRecord
 
 if TYPE_CHECKING:  # which loads PyTorch
     from iwae.data.dataset import Dataset
-
-
-class OtherDataError(DataError):
-    """A data set is not the one that the sweep began with."""
 
 
 def refuse_other(known: Iterable[DataSet], config: DataConfig, dataset: "Dataset") -> None:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import special
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 
 CONFIDENCE = 0.95
 

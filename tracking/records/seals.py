@@ -6,16 +6,13 @@ that belongs to another trial or to another sweep. Files from before there were 
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tracking.errors import AlteredError
+
 SEAL = "seal"
-
-
-class AlteredError(zipfile.BadZipFile):
-    """A whole file that is not as it was written, or not where it was written."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.numpy import load
 
 import iwae
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.mlflow.client import Client
 from tracking.records.records import SweepRecord, TrialRecord

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.places import same_place
 from tracking.mlflow import mapping as view
 from tracking.records.records import SweepRecord

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.mlflow import mapping as view
 from tracking.mlflow.client import Client, Run

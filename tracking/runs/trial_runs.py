@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwae.errors import RefusedError
+from tracking.errors import RefusedError
 from tracking.files.places import open_storage
 from tracking.mlflow import mapping as view
 from tracking.mlflow.client import MAX_METRICS, Client, Run

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, Self
 
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
+from tracking.errors import AlteredError
 from tracking.files.zips import open_zip
 from tracking.records.records import EpochRecord
-from tracking.records.seals import AlteredError, Origin, member_digests
+from tracking.records.seals import Origin, member_digests
 from tracking.records.shapes import fits
 
 _SEAL = "seal.json"

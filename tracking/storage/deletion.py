@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.files import to_json
 from tracking.files.folder import Folder
 from tracking.storage.manifest import ZIP, Decided

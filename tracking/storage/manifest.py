@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from iwae.config import yaml
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
+from tracking.errors import AlteredError, RecordError
 from tracking.files.files import to_json
 from tracking.files.zips import open_zip
 from tracking.records.data_set import DataSet
 from tracking.records.records import PlannedTrial
-from tracking.records.seals import AlteredError, member_digests
+from tracking.records.seals import member_digests
 
 ZIP = "sweep.zip"
 INSTANCE, DATA = "instance.json", "data.json"

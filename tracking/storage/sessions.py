@@ -13,8 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from iwae.errors import RecordError
-from tracking.files.files import StorageError
+from tracking.errors import RecordError, StorageError
 from tracking.records.records import TrialState
 from tracking.storage.sweep import SweepStorage
 

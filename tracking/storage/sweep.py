@@ -24,10 +24,11 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from tracking.errors import AlteredError
 from tracking.files.files import Stamp
 from tracking.files.places import open_storage as open_storage
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
-from tracking.records.seals import AlteredError, Origin
+from tracking.records.seals import Origin
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep_files import SweepFiles
 from tracking.storage.sweep_files import sweeps_in as sweeps_in

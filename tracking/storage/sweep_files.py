@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from iwae.errors import RecordError
-from tracking.files.files import Files, StorageError
+from tracking.errors import AlteredError, RecordError, StorageError
+from tracking.files.files import Files
 from tracking.files.zips import open_zip
 from tracking.records.data_set import DataSet
 from tracking.records.names import check_name, is_name
 from tracking.records.records import PlannedTrial
-from tracking.records.seals import SEAL, AlteredError, Origin, sealed_json, unsealed_json
+from tracking.records.seals import SEAL, Origin, sealed_json, unsealed_json
 from tracking.records.shapes import fits
 from tracking.storage.manifest import INSTANCE, ZIP, Decided
 

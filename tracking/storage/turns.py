@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.storage.sweep import SweepStorage
 
 LOCK = "sync.lock"

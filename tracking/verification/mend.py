@@ -3,8 +3,8 @@
 import zipfile
 from collections.abc import Iterator
 
+from tracking.errors import AlteredError
 from tracking.files.files import Stamp
-from tracking.records.seals import AlteredError
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.mlflow import mapping as view
 from tracking.published import forget_broken_models, publication_faults
 from tracking.records import chain

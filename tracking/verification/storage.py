@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
 from iwae.errors import ConfigError
+from tracking.errors import AlteredError
 from tracking.records.records import PlannedTrial, TrialState
-from tracking.records.seals import AlteredError
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from iwae.data.dataset import Dataset
-from iwae.errors import RecordError
+from iwae.errors import CheckpointError
 from iwae.model.weights import load, save_weights
 from iwae.trainer.trainer import Trainer
 
@@ -43,7 +43,7 @@ def test_missing_broken_or_foreign_file_is_one_line(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(2)}, foreign)
     cases = {tmp_path: "is not there", broken: "cannot be read", foreign: "no configuration"}
     for path, message in cases.items():
-        with pytest.raises(RecordError, match=message) as caught:
+        with pytest.raises(CheckpointError, match=message) as caught:
             load(path)
         assert "\n" not in str(caught.value)
 
@@ -52,5 +52,5 @@ def test_weights_of_another_shape_are_refused(small_config: Any, digits: Dataset
     trainer = Trainer(small_config(), digits)
     other = small_config(model={"latent_dim": 7})
     save_weights(trainer.model, other, tmp_path / "model.safetensors")
-    with pytest.raises(RecordError, match="does not fit the configuration"):
+    with pytest.raises(CheckpointError, match="does not fit the configuration"):
         load(tmp_path)

@@ -15,7 +15,7 @@ from scipy import stats
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset, content_hash
 from iwae.data.pixels import intensities, resident
-from iwae.errors import ConfigError, DataError, NonFiniteError, RecordError, Stopped
+from iwae.errors import CheckpointError, ConfigError, DataError, NonFiniteError, Stopped
 from iwae.trainer import optimization as optimization_module
 from iwae.trainer.metrics import EpochMetrics
 from iwae.trainer.trainer import Trainer
@@ -165,13 +165,13 @@ def test_state_of_another_configuration_is_refused(
     change: dict[str, int], small_config: Configure, digits: Dataset
 ) -> None:
     state = Trainer(small_config(), digits).state_dict()
-    with pytest.raises(RecordError, match="another trial key"):
+    with pytest.raises(CheckpointError, match="another trial key"):
         Trainer(small_config(**change), digits).load_state_dict(state)
 
 
 def test_state_of_another_data_set_is_refused(small_config: Configure, digits: Dataset) -> None:
     state = Trainer(small_config(), digits).state_dict()
-    with pytest.raises(RecordError, match="another data hash"):
+    with pytest.raises(CheckpointError, match="another data hash"):
         Trainer(small_config(), replace(digits, content_hash="0")).load_state_dict(state)
 
 

@@ -13,7 +13,6 @@ import pytest
 from rich.console import Console
 
 from iwae.config.train import TrainConfig
-from iwae.errors import RecordError
 from sweeps.changes import extended, resumed_spec
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
@@ -22,6 +21,7 @@ from sweeps.screen.say import say
 from sweeps.screen.terminal import Terminal
 from sweeps.spec.assignments import assign
 from sweeps.spec.spec import load_spec
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.files.places import open_storage
 from tracking.storage.sweep import SweepStorage

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from sweeps.cli.entry import main
 from sweeps.machines.local_ray import check_resources
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import load_spec
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.storage.sweep import SweepStorage
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from iwae.errors import RecordError
-from sweeps.cluster.client import ConnectionLostError, answered, cluster_address
+from sweeps.cluster.client import answered, cluster_address
 from sweeps.cluster.destination import Destination
+from sweeps.errors import ConnectionLostError
+from tracking.errors import RecordError
 
 SERVER, FOLDER = "http://mlflow:5000", "/srv/sweeps"
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from iwae.errors import ConfigError, RecordError
+from iwae.errors import ConfigError
 from sweeps.machines import local_ray as cluster
 from sweeps.machines import machine
 from sweeps.machines.capacity import Node, unused_gpus
 from sweeps.process import account
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
+from tracking.errors import RecordError
 
 
 @pytest.fixture(name="groups")

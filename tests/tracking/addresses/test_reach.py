@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from iwae.errors import RecordError
 from tracking.addresses import reach
+from tracking.errors import RecordError
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

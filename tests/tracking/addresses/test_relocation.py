@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from support.trained import train_sweep
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.publish import publish
 from tracking.reproduction import reproduce

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwae.errors import RecordError
 from tracking.addresses import secrets
 from tracking.addresses.secrets import address, command, masked, without_secrets_of
 from tracking.addresses.uris import refuse_password, resolve_tracking_uri
 from tracking.connection.database import require_server
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 
 FORMS = {

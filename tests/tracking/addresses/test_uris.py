@@ -1,7 +1,7 @@
 import pytest
 
-from iwae.errors import RecordError
 from tracking.addresses.uris import refuse_password, resolve_tracking_uri, shown
+from tracking.errors import RecordError
 from tracking.store import RunStore
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from iwae.errors import RecordError
 from tracking.addresses import uris
+from tracking.errors import RecordError
 from tracking.store import RunStore
 
 ODD_NAMES = ["a%41b", "q?mark", "h#ash", "sp ace é", "50% off"]

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from support.bucket_server import BUCKET, CREDENTIALS, bucket_server
+from tracking.errors import StorageError
 from tracking.files import lease
 from tracking.files.bucket import Bucket
-from tracking.files.files import Files, StorageError
+from tracking.files.files import Files
 from tracking.files.folder import Folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.places import open_storage, same_place
 
 

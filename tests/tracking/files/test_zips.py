@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from support.hand_made import Sweep
-from tracking.files.files import StorageError
+from tracking.errors import StorageError
 from tracking.records.records import TrialState
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import ZIP, Decided

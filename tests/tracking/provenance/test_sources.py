@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.provenance import sources
 
 REPOSITORY = Path(__file__).resolve().parents[3]

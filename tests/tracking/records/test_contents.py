@@ -11,7 +11,8 @@ from iwae.config.data import DataConfig
 from iwae.data.dataset import Dataset
 from support.hand_made import EPOCHS, Sweep, history
 from tracking.analysis.configurations import tables
-from tracking.records.contents import OtherDataError, measured_on, other_data, refuse_changed, refuse_other
+from tracking.errors import OtherDataError
+from tracking.records.contents import measured_on, other_data, refuse_changed, refuse_other
 from tracking.records.data_set import DataSet
 from tracking.report.words.trials import repeated_images
 from tracking.storage.checkpoint import Checkpoint

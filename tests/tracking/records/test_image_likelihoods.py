@@ -9,8 +9,8 @@ from scipy import stats
 
 from iwae.data.dataset import Dataset
 from iwae.data.pixels import evaluation_pixels
-from iwae.errors import RecordError
 from iwae.trainer.trainer import Trainer
+from tracking.errors import RecordError
 from tracking.records.image_likelihoods import paired_test, read_likelihoods
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep import SweepStorage

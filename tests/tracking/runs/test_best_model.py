@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from iwae import serving as served_module
-from iwae.errors import DataError, RecordError
+from iwae.errors import DataError
 from iwae.model.weights import load
 from iwae.serving import ServedModel
+from tracking.errors import RecordError
 from tracking.records.records import SweepRecord
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from support.hand_made import Sweep
+from tracking.errors import RecordError
 from tracking.runs import claims
 from tracking.store import RunStore
 

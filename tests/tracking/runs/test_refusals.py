@@ -17,8 +17,8 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from iwae.config.train import TrainConfig
-from iwae.errors import RecordError, RefusedError
 from support.hand_made import EPOCHS, Sweep, wait_until
+from tracking.errors import RecordError, RefusedError
 from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME
 from tracking.recorder import Recorder
 from tracking.records.records import PlannedTrial, TrialState

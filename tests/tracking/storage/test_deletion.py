@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from support.hand_made import Sweep
 from sweeps.deletion import delete
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage

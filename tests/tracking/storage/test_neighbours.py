@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from iwae.errors import RecordError
 from support.hand_made import Sweep
 from sweeps.plan.forecast import seconds_per_flop
 from sweeps.screen.status import show_status, show_sweeps
 from sweeps.spec.spec import load_spec
 from sweeps.status import status_json, sweeps_json
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

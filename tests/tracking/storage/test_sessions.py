@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from iwae.config.train import TrainConfig
-from iwae.errors import RecordError
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage import sessions

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwae.errors import RecordError
 from support.hand_made import EPOCHS, STARTED, Sweep, history
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.files.places import open_storage
 from tracking.records.records import EpochRecord, TrialState

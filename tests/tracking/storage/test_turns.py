@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from support.hand_made import Sweep
+from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.recorder import Recorder
 from tracking.records.records import SweepRecord

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from iwae.errors import RecordError
 from support.hand_made import Sweep
+from tracking.errors import RecordError
 from tracking.records.records import TrialState
 from tracking.verification.mend import mend
 from tracking.verification.storage import storage_faults

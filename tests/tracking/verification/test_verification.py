@@ -12,8 +12,8 @@ import psutil
 import pytest
 from safetensors.numpy import save
 
-from iwae.errors import RecordError
 from support.hand_made import EPOCHS, STARTED, Sweep, history, planned
+from tracking.errors import RecordError
 from tracking.records.records import TrialState
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sessions import machine
