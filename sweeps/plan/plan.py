@@ -5,51 +5,25 @@ leaves whole comparisons with fewer replicates, not fewer configurations. A conf
 sampler suggests is planned with all its seeds at once, because the sampler hears their mean.
 """
 
+import itertools
+import json
 import logging
-import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
+from sweeps.space.choosers import Point
 from sweeps.space.space import Space, describe
-from sweeps.spec.spec import SweepSpec
+from sweeps.spec.checks import checked_point
+from sweeps.spec.spec import SweepSpec, with_seed
 from tracking.records.records import PlannedTrial
 
 logger = logging.getLogger(__name__)
 
 # Draws after which a small space counts as used up, for each configuration asked for.
 _DRAWS_EACH = 50
-
-
-class Point:
-    """A chooser that reads each choice from a point of the unit cube.
-
-    Args:
-        coordinates: numbers in [0, 1) by the choice's name.
-    """
-
-    def __init__(self, coordinates: Mapping[str, float]) -> None:
-        self._coordinates = coordinates
-
-    def option(self, name: str, count: int) -> int:
-        """Options share [0, 1) equally."""
-        return int(self._coordinates[name] * count)
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        """Linear, or linear in the logarithm."""
-        at = self._coordinates[name]
-        if log:
-            return min(high, max(low, math.exp(math.log(low) + at * math.log(high / low))))
-        return low + at * (high - low)
-
-    def whole(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        """Numbers share [0, 1) equally, or by the logarithm of their width."""
-        at = self._coordinates[name]
-        if log:
-            lowest, highest = math.log(low - 0.5), math.log(high + 0.5)
-            return min(high, max(low, round(math.exp(lowest + at * (highest - lowest)))))
-        return low + step * int(at * ((high - low) // step + 1))
 
 
 def draw_plan(spec: SweepSpec) -> list[PlannedTrial]:
@@ -72,9 +46,9 @@ def draw_plan(spec: SweepSpec) -> list[PlannedTrial]:
             len(configurations),
         )
     return [
-        PlannedTrial(index, overrides, spec.configuration(overrides, seed))
-        for index, (seed, overrides) in enumerate(
-            (seed, overrides) for seed in spec.search.seeds for overrides in configurations
+        PlannedTrial(index, overrides, with_seed(config, seed))
+        for index, (seed, (overrides, config)) in enumerate(
+            itertools.product(spec.search.seeds, configurations)
         )
     ]
 
@@ -85,8 +59,9 @@ def trials_of(spec: SweepSpec, overrides: Mapping[str, Any], first_index: int) -
     Raises:
         ConfigError: it is not a valid configuration.
     """
+    config = spec.configuration(overrides)
     return [
-        PlannedTrial(first_index + i, overrides, spec.configuration(overrides, seed))
+        PlannedTrial(first_index + i, overrides, with_seed(config, seed))
         for i, seed in enumerate(spec.search.seeds)
     ]
 
@@ -122,25 +97,37 @@ def _again(spec: SweepSpec, overrides: Mapping[str, Any]) -> list[PlannedTrial]:
     return trials_of(spec, overrides, 0) if spec.space.locate(overrides) is not None else []
 
 
-def _configurations(spec: SweepSpec) -> list[dict[str, Any]]:
-    """Different configurations, in the order in which they are drawn."""
-    found: dict[str, dict[str, Any]] = {}
-    limit = spec.search.num_trials
-    for point in _draws(spec):
-        try:
-            found.setdefault(spec.configuration(point).configuration_key, point)
-        except ConfigError as error:
-            raise ConfigError(
-                "search.space", f"the point {describe(point)} is not allowed: {error}"
-            ) from None
-        if limit is not None and len(found) == limit:
+def _configurations(spec: SweepSpec) -> list[tuple[Mapping[str, Any], TrainConfig]]:
+    """Different configurations, in the order in which they are drawn, each with its point of the space."""
+    if spec.search.sampler.name == "grid":
+        return _different(spec.grid)
+    return _different(_parsed(spec, _draws(spec)), spec.search.num_trials)
+
+
+def _different(
+    drawn: Iterable[tuple[Mapping[str, Any], TrainConfig]], limit: int | None = None
+) -> list[tuple[Mapping[str, Any], TrainConfig]]:
+    found: dict[str, tuple[Mapping[str, Any], TrainConfig]] = {}
+    for point, config in drawn:
+        found.setdefault(config.configuration_key, (point, config))
+        if len(found) == limit:
             break
     return list(found.values())
 
 
+def _parsed(
+    spec: SweepSpec, points: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Mapping[str, Any], TrainConfig]]:
+    """Each different point with its configuration, parsed once however often it is drawn."""
+    seen: set[str] = set()
+    for point in points:
+        if (text := json.dumps(point)) not in seen:
+            seen.add(text)
+            yield point, checked_point(point, spec.configuration)
+
+
 def _draws(spec: SweepSpec) -> Iterator[dict[str, Any]]:
-    if spec.search.sampler.name == "grid":
-        return spec.space.points()
+    """Points of a random or qmc sweep, so many that a countable space is used up."""
     asked, size = spec.search.num_trials or 0, spec.space.size
     most = _DRAWS_EACH * (asked if size is None else min(asked, size) + size)
     seed = spec.search.sampler.seed

@@ -21,7 +21,8 @@ from optuna.distributions import (
 from optuna.trial import TrialState as OptunaState
 
 from iwae.errors import ConfigError
-from sweeps.plan.plan import Point, trials_of
+from sweeps.plan.plan import trials_of
+from sweeps.space.choosers import Point
 from sweeps.spec.search import CmaEsSampler, GpSampler, TpeSampler
 from sweeps.spec.spec import SweepSpec
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState

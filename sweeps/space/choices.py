@@ -8,20 +8,9 @@ value). The choices of a node have names: its path, and below an option the opti
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-
-class Chooser(Protocol):
-    """Who decides: a point of the unit cube, or an Optuna trial."""
-
-    def option(self, name: str, count: int) -> int:
-        """A number in 0 … count − 1."""
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        """A number in [low, high], uniform or log-uniform."""
-
-    def whole(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        """A whole number among low, low + step, … ≤ high, uniform or log-uniform."""
+from sweeps.space.choosers import Chooser
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from iwae.config.part import Part, parse
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
-from sweeps.space.choices import Chooser, Corner, Node, Options, Real, Structure, product
+from sweeps.space.choices import Corner, Node, Options, Real, Structure, product
+from sweeps.space.choosers import Chooser
 from sweeps.space.entries import parse_entry
 
 _ELSEWHERE = {
@@ -25,6 +26,8 @@ _ELSEWHERE = {
     "threads": "where a trial runs is not a parameter: must be set in resources.cpus",
     "evaluation": "every trial is measured with the same yardstick: must be set in base.evaluation",
 }
+# Behind an error at a range of reals where the field takes whole numbers.
+_DRAW_WHOLE = " (int: [low, high] draws whole numbers)"
 
 
 @dataclass(frozen=True)
@@ -187,8 +190,9 @@ def _check_values(node: Node, field: FieldInfo) -> None:
     """Every corner of the node is a value of the field, and no two options are the same value."""
     definition: Any = (field.annotation, field)
     holder = create_model("Value", __base__=Part, value=definition)
+    hint = _DRAW_WHOLE if isinstance(node, Real) and _is_whole(field) else ""
     for corner in node.corners():
-        _checked(holder, corner, isinstance(node, Real))
+        _checked(holder, corner, hint)
     if not isinstance(node, Options):
         return
     seen: dict[str, str] = {}
@@ -196,7 +200,7 @@ def _check_values(node: Node, field: FieldInfo) -> None:
         if option.size() != 1:
             continue
         corner = next(option.corners())
-        value = repr(_checked(holder, corner, False))
+        value = repr(_checked(holder, corner))
         if value in seen:
             raise ConfigError(
                 option.where, f"{_plain(corner.value)} is not allowed: must differ from {seen[value]}"
@@ -204,13 +208,17 @@ def _check_values(node: Node, field: FieldInfo) -> None:
         seen[value] = option.where
 
 
-def _checked(holder: type[Part], corner: Corner, is_real: bool) -> Any:
+def _is_whole(field: FieldInfo) -> bool:
+    """Whether the field takes whole numbers only."""
+    types = {field.annotation, *get_args(field.annotation)}
+    return int in types and float not in types
+
+
+def _checked(holder: type[Part], corner: Corner, hint: str = "") -> Any:
+    """The value of a corner, as the field keeps it; an error names the place where it was written."""
     try:
         return parse(holder, {"value": corner.value}).model_dump(mode="json")["value"]
     except ConfigError as error:
         path = error.path.removeprefix("value")
         place = max((p for p in corner.written if path.startswith(p)), key=len)
-        hint = (
-            " (int: [low, high] draws whole numbers)" if is_real and "whole number" in error.message else ""
-        )
         raise ConfigError(corner.written[place] + path[len(place) :], error.message + hint) from None

@@ -1,13 +1,16 @@
 """What a sweep's parts must fulfil together: sampler, space, early stopping and every drawn configuration."""
 
 import math
-import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from iwae.config.part import Part, parse
+from iwae.config.schedules import AnnealingConfig
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.space.choices import Real, Whole
+from sweeps.space.choosers import Prober
 from sweeps.space.space import Space, describe
 from sweeps.spec.early_stopping import AshaScheduler, MedianScheduler, NoScheduler
 from sweeps.spec.extent import Extent
@@ -17,20 +20,34 @@ PROBES = 256
 _WHERE = "search.space"
 
 
+@dataclass(frozen=True)
+class CheckedSearch:
+    """What is known of a search once it is checked.
+
+    Attributes:
+        extent: how large K becomes, and how few samples the final likelihood has.
+        grid: every point of a grid with its configuration (seed 0), in order; empty for other samplers.
+    """
+
+    extent: Extent
+    grid: tuple[tuple[Mapping[str, Any], TrainConfig], ...]
+
+
 def check_search(
     search: SearchSpec,
     space: Space,
     scheduler: NoScheduler | AshaScheduler | MedianScheduler,
     base: TrainConfig,
     configuration: Callable[[Mapping[str, Any]], TrainConfig],
-) -> Extent:
-    """Refuse what cannot work, or cannot be compared; the extent of what is left.
+) -> CheckedSearch:
+    """Refuse what cannot work, or cannot be compared.
 
     Raises:
         ConfigError: with the path of what must change.
     """
     _check_sampler(search, space)
-    configs = _check_points(search, space, configuration)
+    points = _checked_points(search, space, configuration)
+    configs = [config for _, config in points]
     measured = {_measured_on(config) for config in configs}
     if len(measured) > 1 and (search.sampler.name in MODEL_BASED or scheduler.name != "none"):
         user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
@@ -41,10 +58,11 @@ def check_search(
         )
     if not isinstance(scheduler, NoScheduler):
         _check_early_stopping(space, scheduler, base)
-    return Extent(
+    extent = Extent(
         max(config.objective.num_samples for config in configs),
         min(config.evaluation.final_num_samples for config in configs),
     )
+    return CheckedSearch(extent, points if search.sampler.name == "grid" else ())
 
 
 def _check_sampler(search: SearchSpec, space: Space) -> None:
@@ -76,22 +94,30 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
         )
 
 
-def _check_points(
+def _checked_points(
     search: SearchSpec, space: Space, configuration: Callable[[Mapping[str, Any]], TrainConfig]
-) -> list[TrainConfig]:
-    """Every point of a grid, and corners and random points of the rest, as configurations."""
+) -> tuple[tuple[Mapping[str, Any], TrainConfig], ...]:
+    """Every point of a grid, or corners and random points of another space, each with its configuration."""
     if search.sampler.name == "grid":
-        points = list(space.points())
+        points = space.points()
     else:
-        prober = _Prober()
-        points = [space.draw(prober) for _ in range(PROBES)]
-    configs = []
-    for point in points:
-        try:
-            configs.append(configuration(point))
-        except ConfigError as error:
-            raise ConfigError(_WHERE, f"the point {describe(point)} is not allowed: {error}") from None
-    return configs
+        prober = Prober()
+        points = (space.draw(prober) for _ in range(PROBES))
+    return tuple((point, checked_point(point, configuration)) for point in points)
+
+
+def checked_point(
+    point: Mapping[str, Any], configuration: Callable[[Mapping[str, Any]], TrainConfig]
+) -> TrainConfig:
+    """The configuration of a point.
+
+    Raises:
+        ConfigError: it is not valid; the error names the point.
+    """
+    try:
+        return configuration(point)
+    except ConfigError as error:
+        raise ConfigError(_WHERE, f"the point {describe(point)} is not allowed: {error}") from None
 
 
 def _measured_on(config: TrainConfig) -> tuple[object, ...]:
@@ -100,20 +126,8 @@ def _measured_on(config: TrainConfig) -> tuple[object, ...]:
     return (data.name, data.path, data.binarization, data.num_validation, config.model.likelihood)
 
 
-class _Prober:
-    """Draws at random, bounds as often as what lies between."""
-
-    def __init__(self) -> None:
-        self._random = random.Random(0)
-
-    def option(self, name: str, count: int) -> int:
-        return self._random.randrange(count)
-
-    def real(self, name: str, low: float, high: float, log: bool) -> float:
-        return self._random.choice((low, high, self._random.uniform(low, high)))
-
-    def whole(self, name: str, low: int, high: int, step: int, log: bool) -> int:
-        return self._random.choice((low, high, self._random.randrange(low, high + 1, step)))
+class _Annealed(Part):
+    annealing: AnnealingConfig
 
 
 def longest_warm_up(space: Space, base: TrainConfig) -> int:
@@ -126,11 +140,7 @@ def longest_warm_up(space: Space, base: TrainConfig) -> int:
 
 
 def _warm_up(annealing: Mapping[str, Any]) -> int:
-    return int(
-        getattr(
-            TrainConfig.parse({"annealing": annealing, "num_epochs": 10**9}).annealing, "warmup_epochs", 0
-        )
-    )
+    return int(getattr(parse(_Annealed, {"annealing": annealing}).annealing, "warmup_epochs", 0))
 
 
 def grace_epochs(

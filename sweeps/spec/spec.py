@@ -14,7 +14,7 @@ from iwae.config.train import TrainConfig, flatten
 from iwae.errors import ConfigError
 from sweeps.space.space import Space, merge, parse_space
 from sweeps.spec.assignments import assign as assign
-from sweeps.spec.checks import check_search, grace_epochs
+from sweeps.spec.checks import CheckedSearch, check_search, grace_epochs
 from sweeps.spec.early_stopping import NoScheduler, Scheduler
 from sweeps.spec.extent import Extent
 from sweeps.spec.resources import Budget, Resources, Seconds, Tracking
@@ -55,7 +55,7 @@ class SweepSpec(Part):
 
     _base: dict[str, Any] = PrivateAttr()
     _space: Space = PrivateAttr()
-    _extent: Extent = PrivateAttr()
+    _checked: CheckedSearch = PrivateAttr()
 
     @model_validator(mode="wrap")
     @classmethod
@@ -78,7 +78,7 @@ class SweepSpec(Part):
         if any(path == "data" or path == "data.name" for path in spec.search.space):
             # What the data set decides is filled in for each trial, so the base holds only what was written.
             spec._base["evaluation"] = _as_written(values, spec.base)
-        spec._extent = check_search(spec.search, spec._space, spec.scheduler, spec.base, spec.configuration)
+        spec._checked = check_search(spec.search, spec._space, spec.scheduler, spec.base, spec.configuration)
         return spec
 
     @classmethod
@@ -98,7 +98,12 @@ class SweepSpec(Part):
     @property
     def extent(self) -> Extent:
         """How large K becomes, and how few samples the final likelihood has."""
-        return self._extent
+        return self._checked.extent
+
+    @property
+    def grid(self) -> Sequence[tuple[Mapping[str, Any], TrainConfig]]:
+        """Every point of a grid with its configuration (seed 0), in order; empty for other samplers."""
+        return self._checked.grid
 
     @property
     def is_model_based(self) -> bool:
@@ -110,17 +115,22 @@ class SweepSpec(Part):
         """Epochs before which early stopping ends no trial."""
         return grace_epochs(self.space, self.scheduler, self.base)
 
-    def configuration(self, overrides: Mapping[str, Any], seed: int = 0) -> TrainConfig:
-        """The base with a point of the space put in.
+    def configuration(self, overrides: Mapping[str, Any]) -> TrainConfig:
+        """The base with a point of the space put in, and seed 0.
 
         Raises:
             ConfigError: together they are not a valid configuration.
         """
-        return TrainConfig.parse({**merge(self._base, overrides), "seed": seed})
+        return TrainConfig.parse(merge(self._base, overrides))
 
     def to_dict(self) -> dict[str, Any]:
         """The complete spec as plain data; ``SweepSpec.parse`` gives the same spec again."""
         return {**self.model_dump(mode="json"), "base": merge(self._base, {})}
+
+
+def with_seed(config: TrainConfig, seed: int) -> TrainConfig:
+    """A replicate of a configuration; ``seed`` is one of ``search.seeds``, which are checked already."""
+    return config.model_copy(update={"seed": seed})
 
 
 def load_spec(

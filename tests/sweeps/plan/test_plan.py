@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from iwae.errors import ConfigError
 from sweeps.plan.plan import draw_plan, extend_plan, trials_of
-from sweeps.spec.spec import SweepSpec
+from sweeps.spec.spec import SweepSpec, with_seed
 from tracking.records.records import PlannedTrial
 
 SPACE = {
@@ -73,7 +73,7 @@ def test_a_drawn_plan_is_complete_unique_and_the_same_every_time(
     assert len(plan) == len(set(keys(plan))) == number * len(seeds)
     assert draw_plan(SweepSpec.parse(spec.to_dict())) == plan
     for trial in plan:
-        assert spec.configuration(trial.overrides, trial.config.seed) == trial.config
+        assert with_seed(spec.configuration(trial.overrides), trial.config.seed) == trial.config
         assert spec.space.locate(trial.overrides) is not None
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
-from sweeps.plan.plan import Point
+from sweeps.space.choosers import Point
 from sweeps.space.space import Space, merge, parse_space, paths
 from sweeps.spec.spec import SweepSpec
 
