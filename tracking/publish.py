@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.analysis.winner import best
+from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
 from tracking.records.records import SweepRecord
 from tracking.report.report import Report, write_report
@@ -14,7 +15,6 @@ from tracking.report.stills.stored_pictures import StoredPictures
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification.left_out import believed
 
 _log = logging.getLogger(__name__)
 

@@ -58,17 +58,16 @@ def verify(
     """Prove that no trial is lost, doubled or stuck and no epoch is missing or logged twice."""
     from sweeps.screen.results import show_faults
     from sweeps.screen.say import say
+    from tracking.verification.repair import repair_sweep
     from tracking.verification.runs import verify as find_faults
 
     sweep = sweep_of(storage, name)
     store = open_store(tracking_uri, experiment_of(sweep), create=repair, reading=not repair)
     with err.status(f"verifying {name}") as status:
+        for line in repair_sweep(sweep, store) if repair else ():
+            say(err, f"mended: {line}")
         faults = find_faults(
-            sweep,
-            store,
-            repair=repair,
-            tell=lambda line: say(err, f"mended: {line}"),
-            looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
+            sweep, store, lambda trials: status.update(f"verifying {name}: {trials} trials compared")
         )
         if repair and not faults:
             from tracking.publish import publish_if_missing  # with all that draws
@@ -118,7 +117,7 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
     from sweeps.screen.results import best_json, show_best
     from sweeps.screen.say import say
     from tracking.analysis.winner import best as best_of
-    from tracking.verification.left_out import believed, results_only_in_mlflow, unbelieved_results
+    from tracking.left_out import believed, results_only_in_mlflow, unbelieved_results
 
     sweep = sweep_of(storage, name)
     record = sweep.record()

@@ -20,6 +20,7 @@ from tracking.publish import make_report, publish
 from tracking.reproduction import reproduce
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 from tracking.verification.storage import storage_faults
 
@@ -65,7 +66,8 @@ def test_an_old_record_is_read_as_it_was(storage: SweepStorage) -> None:
 
 def test_an_old_sweep_verifies_without_a_fault(storage: SweepStorage, store: RunStore) -> None:
     assert verify(storage, store) == []
-    assert verify(storage, store, repair=True) == []
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
 
 
 def test_an_old_sweep_has_its_report(storage: SweepStorage, store: RunStore, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tracking.files.folder import Folder
 from tracking.publish import publish
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -124,7 +125,8 @@ def test_what_was_published_is_compared_and_mended(
     assert verify(storage, store) == []
     damage(project, store)
     assert any(words in fault.what for fault in verify(storage, store))
-    assert verify(storage, store, repair=True) == []
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
 
 
 def test_a_model_whose_note_is_gone_is_logged_again_as_it_was(
@@ -132,7 +134,8 @@ def test_a_model_whose_note_is_gone_is_logged_again_as_it_was(
 ) -> None:
     whole = artifact(project, "models/*/artifacts/data/model.safetensors").read_bytes()
     note_gone(project, store)
-    assert verify(storage, store, repair=True) == []
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
     assert artifact(project, "models/*/artifacts/data/model.safetensors").read_bytes() == whole
 
 

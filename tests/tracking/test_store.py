@@ -18,6 +18,7 @@ from tracking.mlflow.client import Client, Run
 from tracking.records.records import TrialState
 from tracking.records.spec_hash import spec_sha256
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -100,7 +101,8 @@ def test_a_run_that_somebody_deleted_is_made_again_by_a_repair_alone(finished: S
     store.client.delete(store.trial_run_id("tiny", finished.plan[0].key) or "")
     RunStore(store.tracking_uri).sync(finished.storage.record())
     assert [fault.trial_key for fault in verify(finished.storage, store)] == [finished.plan[0].key]
-    assert verify(finished.storage, RunStore(store.tracking_uri), repair=True) == []
+    repair_sweep(finished.storage, RunStore(store.tracking_uri))
+    assert verify(finished.storage, RunStore(store.tracking_uri)) == []
 
 
 def test_syncing_again_adds_nothing(finished: Sweep, store: RunStore, database: Path):

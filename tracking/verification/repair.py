@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracking.errors import RecordError
+from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import forget_broken_models, publication_faults
 from tracking.records import chain
@@ -16,24 +17,25 @@ from tracking.verification.mend import mend
 from tracking.verification.reclaim import reclaim
 from tracking.verification.runs import run_faults
 from tracking.verification.storage import altered_trials
-from tracking.verification.trials import is_lost
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Run
 
 
-def repair_runs(storage: SweepStorage, store: RunStore) -> list[str]:
-    """Add what is missing, delete what is doubled or foreign, and make anew what holds other numbers.
+def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
+    """Mend torn files, close what a killed driver left open, and bring MLflow to what storage holds.
 
-    A result that MLflow has and storage lost is left as it is: `sweeps resume` trains that trial again. So is
-    what was altered in storage: a person decides.
+    Runs, epochs and files that are missing are added, runs that are doubled or foreign deleted, and runs that
+    hold other numbers made anew, with what people wrote to them. A result that MLflow has and storage lost
+    stays as it is: `sweeps resume` trains that trial again. What was altered in storage is left to a person.
 
     Returns:
-        What was mended in storage, in a line each.
+        What was mended, in a line each.
 
     Raises:
-        RecordError: a driver works on the sweep.
+        RecordError: no such sweep, or a driver works on it.
     """
+    storage.spec()
     if (session := live_session(storage)) is not None:
         raise RecordError(
             f"{storage.name} is being run by process {session['pid']} on {session['hostname']}:"
@@ -81,7 +83,7 @@ def _publish_again(storage: SweepStorage, store: RunStore, parent: "Run") -> lis
     """Draw and attach the report again, and log the best model, where one is not what was published."""
     faults = list(publication_faults(storage, store, parent))
     if faults:
-        from tracking.publish import attach
+        from tracking.publish import attach  # with all that draws
 
         forget_broken_models(storage, store)
         attach(storage.record(), storage, store, parent.id)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import publication_faults
 from tracking.records import chain
@@ -14,7 +15,7 @@ from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.storage import Fault, storage_faults
-from tracking.verification.trials import TrialCheck, file_faults, is_lost, is_settling, logged_points
+from tracking.verification.trials import TrialCheck, file_faults, is_settling, logged_points
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Run
@@ -29,8 +30,6 @@ _TRIALS_AT_ONCE = 100
 def verify(
     storage: SweepStorage,
     store: RunStore,
-    repair: bool = False,
-    tell: Callable[[str], None] = lambda line: None,
     looked_at: Callable[[int], None] = lambda trials: None,
 ) -> list[Fault]:
     """Everything that is wrong with a sweep.
@@ -38,21 +37,12 @@ def verify(
     Args:
         storage: the sweep.
         store: where it is recorded, open.
-        repair: first mend torn files, close what a killed driver left open, and bring MLflow to what storage
-            holds: add what is missing, delete doubled runs, make runs anew that hold other numbers, with what
-            people wrote to them. A result that only MLflow has stays, and is a fault.
-        tell: called with a line for each file that was mended.
         looked_at: called now and then with the number of trials whose runs were compared.
 
     Raises:
-        RecordError: no such sweep, or ``repair`` while a driver works on it.
+        RecordError: no such sweep.
     """
     storage.spec()
-    if repair:
-        from tracking.verification.repair import repair_runs
-
-        for line in repair_runs(storage, store):
-            tell(line)
     found = list(storage_faults(storage))
     if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
         return found  # without a plan that can be read, nothing else can be judged

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.provenance.codes import code_of
 from tracking.records import chain
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 _SETTLING_SECONDS = 30.0  # the recorder of a running sweep is at most this far behind
 _SHOWN = 5
-
-
-def is_lost(run: "Run", state: TrialState | None) -> bool:
-    """Whether a trial's result is in its run and, by the state in which storage has the trial, only there."""
-    return run.status == "FINISHED" and (state is None or view.STATUS.get(state) != "FINISHED")
 
 
 def logged_points(

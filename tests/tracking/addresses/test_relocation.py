@@ -16,6 +16,7 @@ from tracking.publish import publish
 from tracking.reproduction import reproduce
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -70,7 +71,8 @@ def work_on(project: Path) -> None:
     """Everything that writes to MLflow: a repair, a report, the best model, a reproduction."""
     storage, store = storage_of(project), store_of(project)
     assert verify(storage, store) == []
-    assert verify(storage, store, repair=True) == []
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
     record = storage.record()
     publish(record, storage, store)
     trial = record.trials[0]
@@ -163,7 +165,8 @@ def test_a_missing_store_names_the_command_that_makes_it_again(project: Path) ->
     with pytest.raises(RecordError, match="`sweeps verify NAME --repair` makes it again"):
         RunStore(f"sqlite:///{project}/gone.db").open()
     store = RunStore(f"sqlite:///{project}/gone.db").open(create=True)
-    assert verify(storage_of(project), store, repair=True) == []
+    repair_sweep(storage_of(project), store)
+    assert verify(storage_of(project), store) == []
 
 
 def test_reading_a_copy_looks_in_the_copy_and_writes_nothing(project: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tracking.records.records import TrialState
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -49,7 +50,9 @@ def test_what_was_altered_with_its_seal_is_found_and_not_taken_for_the_truth(
     run = store.client.run(store.trial_run_id("tiny", key) or "")
     before = content(recorded.folder)
     for repair in (False, True):
-        (fault,) = verify(recorded.storage, RunStore(store.tracking_uri).open(), repair=repair)
+        if repair:
+            repair_sweep(recorded.storage, RunStore(store.tracking_uri).open())
+        (fault,) = verify(recorded.storage, RunStore(store.tracking_uri).open())
         assert fault.trial_key == key
         assert "was altered since run" in fault.what
         assert "`sweeps resume tiny` then trains the trial again" in fault.what
@@ -64,7 +67,8 @@ def test_an_altered_result_with_its_old_seal_keeps_the_recorded_one(recorded: Sw
         record = archive.read("record.json").replace(b'"val/nll_final": 21.0', b'"val/nll_final": -10.0')
     rewritten(path, "record.json", record)
     run = store.trial_run_id("tiny", recorded.plan[1].key)
-    faults = verify(recorded.storage, store, repair=True)
+    repair_sweep(recorded.storage, store)
+    faults = verify(recorded.storage, store)
     assert any("final.zip was altered: record.json is not what was sealed" in fault.what for fault in faults)
     assert store.client.run(run or "").metrics["val/nll_final"] == 21.0
 
@@ -77,7 +81,9 @@ def test_a_plan_that_was_altered_with_its_seal_is_found_and_not_recorded(
     altered = type(decided)({**decided.members, "spec.yaml": json.dumps(spec).encode()})
     (recorded.folder / "sweep.zip").write_bytes(altered.to_bytes())
     for repair in (True, False):
-        faults = verify(SweepStorage(recorded.storage.files, "tiny"), store, repair=repair)
+        if repair:
+            repair_sweep(SweepStorage(recorded.storage.files, "tiny"), store)
+        faults = verify(SweepStorage(recorded.storage.files, "tiny"), store)
         assert any("spec, plan, code or data were altered since run" in fault.what for fault in faults)
     parent = store.find_sweep("tiny")
     assert b"400" not in store.client.artifacts.read(parent or "", "spec.yaml")
@@ -97,7 +103,8 @@ def test_a_trial_that_is_trained_again_continues_its_chain(recorded: Sweep, stor
     recorded.begin(1)
     resealed_result(recorded)
     fresh = RunStore(store.tracking_uri).open()
-    assert verify(recorded.storage, fresh, repair=True) == []
+    repair_sweep(recorded.storage, fresh)
+    assert verify(recorded.storage, fresh) == []
     run = fresh.client.run(fresh.trial_run_id("tiny", recorded.plan[1].key) or "")
     assert run.metrics["val/nll_final"] == -10.0
 
@@ -108,10 +115,12 @@ def test_an_altered_outcome_is_left_to_a_person(begun: Sweep, store: RunStore) -
     path = begun.trial_folder(1) / "outcome.json"
     path.write_text(path.read_text().replace("FAILED", "PRUNED"))
     before = path.read_bytes()
-    faults = verify(begun.storage, store, repair=True)
+    repair_sweep(begun.storage, store)
+    faults = verify(begun.storage, store)
     assert any("outcome.json was altered" in fault.what for fault in faults)
     assert path.read_bytes() == before
     run = store.client.run(store.trial_run_id("tiny", begun.plan[1].key) or "")
     assert run.status == "FAILED"
     path.unlink()
-    assert verify(begun.storage, store, repair=True) == []
+    repair_sweep(begun.storage, store)
+    assert verify(begun.storage, store) == []

@@ -24,6 +24,7 @@ from tracking.recorder import Recorder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -92,13 +93,15 @@ def test_a_deleted_experiment_is_restored_by_repair_with_its_runs_and_no_others(
     (fault, *_) = verify(recorded.storage, RunStore(store.connection_uri).open())
     assert "the experiment iwae-sweeps was deleted: --repair restores it" in fault.what
     said: list[str] = []
-    assert verify(recorded.storage, store, repair=True, tell=said.append) == []
+    said += repair_sweep(recorded.storage, store)
+    assert verify(recorded.storage, store) == []
     assert said[0].startswith(
         "MLflow: the experiment iwae-sweeps was deleted: restored with the runs of tiny"
     )
     assert store.client.run(run).tags["mlflow.note.content"] == "a note"
     assert [sweep["name"] for sweep in store.list_sweeps()] == ["tiny"]
-    assert verify(other.storage, store, repair=True) == []
+    repair_sweep(other.storage, store)
+    assert verify(other.storage, store) == []
 
 
 def test_a_root_that_cannot_be_written_is_refused_before_the_start(store: RunStore, tmp_path: Path):

@@ -10,6 +10,7 @@ from support.hand_made import Sweep
 from tracking.mlflow.mapping import Point
 from tracking.runs.carry_over import NOTE, their_note
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 OWN_TAGS = {NOTE: "look at this one", "team": "vision", "mlflow.runName": "my favourite"}
@@ -118,7 +119,8 @@ def test_a_repair_keeps_what_people_wrote(
 ) -> None:
     damage(store, database, run_of(store, written_to))
     assert verify(written_to.storage, store) != []
-    assert verify(written_to.storage, store, repair=True) == []
+    repair_sweep(written_to.storage, store)
+    assert verify(written_to.storage, store) == []
     run = store.client.run(run_of(store, written_to))
     assert {name: run.tags[name] for name in OWN_TAGS} == OWN_TAGS
     assert run.name == "my favourite"
@@ -133,7 +135,8 @@ def test_what_can_be_mended_in_place_keeps_its_run(
 ) -> None:
     before = run_of(store, written_to)
     damage(store, database, before)
-    assert verify(written_to.storage, store, repair=True) == []
+    repair_sweep(written_to.storage, store)
+    assert verify(written_to.storage, store) == []
     assert run_of(store, written_to) == before
 
 
@@ -143,7 +146,8 @@ def test_a_doubled_run_gives_what_people_wrote_to_the_one_that_stays(
     first = store.client.run(run_of(store, written_to))
     second = store.client.create_run(first.experiment_id, first.name, first.start + 1, first.tags)
     store.client.log(second.id, tags={"seen": "yes"})
-    assert verify(written_to.storage, store, repair=True) == []
+    repair_sweep(written_to.storage, store)
+    assert verify(written_to.storage, store) == []
     assert store.client.run(first.id).tags["seen"] == "yes"
 
 
@@ -154,7 +158,8 @@ def test_runs_of_a_deleted_sweep_of_the_same_name_stay_in_the_trash(
     run = run_of(store, finished)
     store.client.delete(run)
     change(database, f"UPDATE runs SET start_time=start_time-1 WHERE run_uuid='{run}'")
-    assert verify(finished.storage, store, repair=True) == []
+    repair_sweep(finished.storage, store)
+    assert verify(finished.storage, store) == []
     assert run_of(store, finished) != run
 
 

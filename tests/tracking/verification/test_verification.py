@@ -18,6 +18,7 @@ from tracking.records.records import TrialState
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sessions import machine
 from tracking.store import RunStore
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -179,7 +180,8 @@ def test_what_is_wrong_in_mlflow_is_found_and_repaired(
     if "parent" not in plant.__name__:
         assert not untouched & {fault.trial_key for fault in faults}
     kept = run_of(store, recorded, 0)
-    assert verify(recorded.storage, store, repair=True) == []
+    repair_sweep(recorded.storage, store)
+    assert verify(recorded.storage, store) == []
     assert verify(recorded.storage, store) == []
     assert run_of(store, recorded, 0) == kept
 
@@ -293,7 +295,8 @@ def test_a_whole_sweep_is_rebuilt_in_an_empty_store(recorded: Sweep, empty_datab
     database.parent.mkdir()
     other = RunStore(f"sqlite:///{shutil.copy(empty_database, database)}").open()
     assert len(verify(recorded.storage, other)) == 4  # the parent and three trials
-    assert verify(recorded.storage, other, repair=True) == []
+    repair_sweep(recorded.storage, other)
+    assert verify(recorded.storage, other) == []
     assert len(other.trial_runs("tiny")) == 3
 
 
@@ -304,7 +307,8 @@ def test_a_driver_that_was_killed_leaves_faults_until_they_are_closed(sweep: Swe
     whats = [fault.what for fault in verify(sweep.storage, store)]
     assert any("is left open by a driver that is gone" in what for what in whats)
     assert any("is RUNNING and no driver works on it" in what for what in whats)
-    assert verify(sweep.storage, store, repair=True) == []
+    repair_sweep(sweep.storage, store)
+    assert verify(sweep.storage, store) == []
     (run,) = store.trial_runs("tiny")
     assert (run.status, run.tags["sweeps.state"]) == ("KILLED", "STOPPED")
     assert sweep.storage.record().trials[0].state is TrialState.STOPPED
@@ -327,7 +331,7 @@ def test_a_sweep_that_is_running_has_no_fault_and_is_not_repaired(sweep: Sweep, 
     sweep.checkpoint(0, 3)  # the recorder has not seen it yet
     assert verify(sweep.storage, store) == []
     with pytest.raises(RecordError, match="tiny is being run by process"):
-        verify(sweep.storage, store, repair=True)
+        repair_sweep(sweep.storage, store)
 
 
 def test_what_a_running_sweep_failed_to_record_is_found(sweep: Sweep, store: RunStore):
@@ -375,7 +379,8 @@ def test_a_result_that_only_mlflow_has_is_told_kept_and_trained_again(
     assert any(f"run {run_id} is FINISHED" in fault.what for fault in verify(finished.storage, store))
     mended: list[str] = []
     for expected in (lines, []):
-        (fault,) = verify(finished.storage, store, repair=True, tell=mended.append)
+        mended += repair_sweep(finished.storage, store)
+        (fault,) = verify(finished.storage, store)
         assert mended == expected
         assert fault.trial_key == finished.plan[1].key
         assert f"storage, where the trial is {state}, has no result" in fault.what
@@ -402,7 +407,9 @@ def test_a_finished_run_of_no_planned_trial_is_told_and_kept(recorded: Sweep, st
     shutil.rmtree(recorded.trial_folder(2))
     store.sync(recorded.storage.record())
     for repair in (False, True):
-        (fault,) = verify(recorded.storage, store, repair=repair)
+        if repair:
+            repair_sweep(recorded.storage, store)
+        (fault,) = verify(recorded.storage, store)
         assert "belongs to no trial of the plan: --repair leaves its result alone" in fault.what
     assert len(store.trial_runs("tiny")) == 3
 

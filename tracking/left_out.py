@@ -2,14 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from tracking.mlflow import mapping as view
 from tracking.records import chain
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification.trials import is_lost
+
+if TYPE_CHECKING:
+    from tracking.mlflow.client import Run
 
 _RESULT = "final.zip"
+
+
+def is_lost(run: "Run", state: TrialState | None) -> bool:
+    """Whether a trial's result is in its run and, by the state in which storage has the trial, only there."""
+    return run.status == "FINISHED" and (state is None or view.STATUS.get(state) != "FINISHED")
 
 
 def unbelieved_results(storage: SweepStorage, record: SweepRecord) -> Iterator[str]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from support.hand_made import Sweep
+from tracking.left_out import believed, results_only_in_mlflow, unbelieved_results
 from tracking.store import RunStore
-from tracking.verification.left_out import believed, results_only_in_mlflow, unbelieved_results
 
 
 @pytest.fixture
