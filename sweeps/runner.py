@@ -27,8 +27,8 @@ from tracking.analysis.winner import best
 from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
 from tracking.recorder import Recorder
+from tracking.records.contents import repeated_images
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
-from tracking.report.words.trials import repeated_images
 from tracking.runs.claims import refuse_recorded
 from tracking.storage.deletion import end_deletion
 from tracking.storage.sessions import Session, refuse_if_live, stop_leftovers

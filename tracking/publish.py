@@ -11,7 +11,7 @@ from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
 from tracking.records.records import SweepRecord
 from tracking.report.report import Report, write_report
-from tracking.report.stills.stored_pictures import StoredPictures
+from tracking.storage.pictures import StoredPictures
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

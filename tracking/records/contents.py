@@ -84,6 +84,17 @@ def measured_on(record: SweepRecord) -> dict[str, str]:
     return found
 
 
+def repeated_images(record: SweepRecord) -> list[str]:
+    """A sentence for each split that holds images which models were trained on too."""
+    return [
+        f"{number:,} of {one.sizes[split]:,} {split} images of {one.config.path or one.config.name} are"
+        f" training images too: the {split} NLL is lower than that of new images."
+        for one in record.data
+        for split, number in one.repeated.items()
+        if number
+    ]
+
+
 def _trained_on(trial: TrialRecord) -> list[str]:
     """Content hashes of its attempts, oldest first."""
     provenance: list[Mapping[str, object]] = [attempt.get("provenance") or {} for attempt in trial.attempts]

@@ -12,9 +12,8 @@ from iwae.data.dataset import Dataset
 from support.hand_made import EPOCHS, Sweep, history
 from tracking.analysis.configurations import tables
 from tracking.errors import OtherDataError
-from tracking.records.contents import measured_on, other_data, refuse_changed, refuse_other
+from tracking.records.contents import measured_on, other_data, refuse_changed, refuse_other, repeated_images
 from tracking.records.data_set import DataSet
-from tracking.report.words.trials import repeated_images
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided
 

@@ -6,8 +6,9 @@ import pytest
 
 from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
+from tracking.analysis.order import flips
 from tracking.report.words.headline import headline
-from tracking.report.words.samples import flips, too_few, turned_round
+from tracking.report.words.samples import too_few, turned_round
 
 
 def analysed(make: Any, *finals: tuple[int, float, float], mc_error: float = 0.02, **base: int) -> Analysis:

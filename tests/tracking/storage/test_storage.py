@@ -16,8 +16,8 @@ from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.files.places import open_storage
 from tracking.records.records import EpochRecord, TrialState
-from tracking.report.stills.stored_pictures import StoredPictures
 from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.pictures import StoredPictures
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
 

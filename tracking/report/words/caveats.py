@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from tracking.analysis.analysis import Analysis
+from tracking.records.contents import repeated_images
 from tracking.records.records import SweepRecord
 from tracking.records.yardstick import Yardstick
-from tracking.report.words.trials import codes, left_out, repeated_images, sampling, timing
+from tracking.report.words.trials import codes, left_out, sampling, timing
 from tracking.statistics.comparisons import common_spread
 from tracking.statistics.numbers import listing, nats, plural
 

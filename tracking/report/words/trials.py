@@ -33,17 +33,6 @@ def left_out(record: SweepRecord) -> list[str]:
     return sentences
 
 
-def repeated_images(record: SweepRecord) -> list[str]:
-    """Validation and test images that models were trained on."""
-    return [
-        f"{number:,} of {one.sizes[split]:,} {split} images of {one.config.path or one.config.name} are"
-        f" training images too: the {split} NLL is lower than that of new images."
-        for one in record.data
-        for split, number in one.repeated.items()
-        if number
-    ]
-
-
 def timing(record: SweepRecord) -> list[str]:
     """What the training seconds were measured beside, on and across."""
     trials = record.complete
