@@ -4,6 +4,7 @@ Standard output holds results (with `--json`, one object and nothing else); ever
 error. Exit codes: 0 done, 1 the work failed, 2 bad input and nothing was started, 130 interrupted.
 """
 
+import os
 import sys
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ from iwae.errors import SweepError, UserError
 from sweeps.cli import launch, lifecycle, results  # noqa: F401 (commands, in this order)
 from sweeps.cli.app import app, err, was_stopped_in_order
 from sweeps.cli.usage import UsageProblem, one_line
+from sweeps.cluster.answers import JOB_VARIABLE, Answer, Code
 from sweeps.process import account, signals, streams
 from sweeps.screen.say import log_on
 from tracking.addresses.reach import keep_loopback_direct
@@ -55,5 +57,9 @@ def _failed(what: str, code: int) -> int:
     from tracking.addresses.secrets import masked
 
     what, _ = masked(what)  # a library's own words may quote an address
-    print(f"error: {' '.join(what.split())}", file=sys.stderr)  # noqa: T201
+    what = " ".join(what.split())
+    print(f"error: {what}", file=sys.stderr)  # noqa: T201
+    if (job := os.environ.get(JOB_VARIABLE)) is not None:
+        answer = Answer(job, Code.REFUSED if code == 2 else Code.FAILED, what)
+        print(answer.to_json(), file=sys.stderr)  # noqa: T201
     return code

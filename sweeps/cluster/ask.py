@@ -1,16 +1,16 @@
-"""A sweeps command run on the cluster as a tiny job, to look at storage that is not visible from here."""
+"""Questions to the cluster, each answered by a small job: the storage may not be visible from here."""
 
 import contextlib
-import json
 import secrets
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from iwae.errors import SweepError
+from sweeps.cluster.answers import Answer, Code, Question
 from sweeps.cluster.jobs import Cluster
 from sweeps.machines.package import pack
 from tracking.errors import RecordError
@@ -29,7 +29,7 @@ def visible_sweep(storage: str, name: str) -> SweepStorage | None:
         return None
 
 
-def ask_status(cluster: Cluster, name: str, storage: str | None) -> dict[str, Any] | None:
+def ask_status(cluster: Cluster, name: str, storage: str | None) -> Mapping[str, Any] | None:
     """What `status --json` says on the cluster; None when the storage there holds no such sweep.
 
     Args:
@@ -38,41 +38,37 @@ def ask_status(cluster: Cluster, name: str, storage: str | None) -> dict[str, An
         storage: as the nodes see it; None is the one that their environment names.
 
     Raises:
-        RecordError: the command did not end in time, or failed for another reason.
+        RecordError: no answer in time, or the storage cannot be read there.
     """
-    where = [] if storage is None else ["--storage", storage]
-    code, lines = ask(cluster, ["status", name, "--json", *where])
-    if code == 0:
-        with contextlib.suppress(StopIteration):
-            values: dict[str, Any] = next(_objects(reversed(lines)))
-            return values
-    elif code == 2 and any(line.startswith(f"error: no sweep {name} ") for line in lines):
+    answer = ask(cluster, "status", name, storage)
+    if answer.code is Code.NO_SWEEP:
         return None
-    raise RecordError(f"{cluster.address}: {_error(lines)}")
+    if answer.status is None:
+        raise RecordError(f"{cluster.address}: {answer.message}")
+    return answer.status
 
 
-def ask(cluster: Cluster, words: Sequence[str]) -> tuple[int | None, list[str]]:
-    """Run a sweeps command on the cluster, wait for it, and leave no trace of it.
-
-    Returns:
-        Its exit code (None when it was ended from outside) and the lines that it printed.
+def ask(cluster: Cluster, what: str, name: str, storage: str | None) -> Answer:
+    """Ask a question (see `Question`) through a job, wait for its answer, and delete the job.
 
     Raises:
-        RecordError: it did not end in time.
+        RecordError: no answer in time, or the job ended without one.
     """
-    id_ = f"sweeps-ask-{secrets.token_hex(6)}"
-    # Empty: the command itself looks at storage, whatever the nodes' environment says.
-    command = shlex.join(["python", "-m", "sweeps", *words, "--cluster", ""])
+    question = Question(what, name, storage, f"sweeps-ask-{secrets.token_hex(6)}")
+    command = shlex.join(["python", "-m", "sweeps.cluster.answering", question.to_json()])
     with tempfile.TemporaryDirectory(prefix="sweeps-ask-") as folder:
         pack(Path(folder))
-        cluster.submit(id_, f"exec {command}", Path(folder), {"sweeps.ask": words[0]}, {})
+        cluster.submit(question.job, f"exec {command}", Path(folder), {"sweeps.ask": what}, {})
     try:
-        job = cluster.wait(id_, ASK_SECONDS)
-        if job is None:
-            raise RecordError(f"{cluster.address} did not answer `sweeps {words[0]}` in {ASK_SECONDS:.0f} s")
-        return job.exit_code, cluster.log(id_).splitlines()
+        if cluster.wait(question.job, ASK_SECONDS) is None:
+            raise RecordError(f"{cluster.address} gave no {what} of {name} in {ASK_SECONDS:.0f} s")
+        log = cluster.log(question.job)
     finally:
-        _forget(cluster, id_)
+        _forget(cluster, question.job)
+    if (answer := Answer.find(question.job, log)) is None:
+        said = log.strip().splitlines()
+        raise RecordError(f"{cluster.address} gave no {what} of {name}: {said[-1] if said else 'no output'}")
+    return answer
 
 
 def _forget(cluster: Cluster, id_: str) -> None:
@@ -86,16 +82,3 @@ def _forget(cluster: Cluster, id_: str) -> None:
             cluster.delete(id_)
             time.sleep(1.5)
             cluster.job(id_)
-
-
-def _objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.startswith("{"):
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
-
-
-def _error(lines: Sequence[str]) -> str:
-    """The last line that says what is wrong."""
-    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return said[-1] if said else (lines[-1] if lines else "no output")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iwae.errors import ConfigError
+from sweeps.cluster.answers import JOB_VARIABLE
 from sweeps.cluster.ask import ask_status, visible_sweep
 from sweeps.cluster.destination import Destination
 from sweeps.cluster.jobs import Cluster, Job
@@ -96,7 +97,7 @@ def launch(
                 f"exec {shlex.join(command)}",
                 Path(folder),
                 metadata,
-                {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS)},
+                {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS), JOB_VARIABLE: id_},
             )
         except JobExistsError:
             raise taken(name, cluster.address, f"{id_} was submitted meanwhile") from None

@@ -2,11 +2,13 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from sweeps import changes
+from sweeps.cluster.answers import Answer, Code, LogForPeople
 from sweeps.cluster.ask import ask, ask_status, visible_sweep
 from sweeps.cluster.destination import Destination
 from sweeps.cluster.jobs import Cluster, Job
@@ -69,7 +71,8 @@ def status(sweep: SubmittedSweep) -> dict[str, Any]:
     Raises:
         RecordError: neither the cluster nor the storage knows the sweep.
     """
-    job, visible, values = sweep.newest, sweep.visible, None
+    job, visible = sweep.newest, sweep.visible
+    values: Mapping[str, Any] | None = None
     if visible is not None:
         values = status_json(visible)
     elif job is None or job.status != "PENDING":
@@ -92,13 +95,11 @@ def explain(job: Job) -> str:
         return "it ended in order"
     if job.exit_code == 130:
         return "it was stopped in order"
-    lines = [line.strip() for line in job.message.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if errors:
-        return errors[-1]
+    if (answer := Answer.find(job.id, job.message)) is not None:
+        return answer.message
     if job.exit_code is not None:
         return f"it ended with exit code {job.exit_code}: see `sweeps logs {job.name}`"
-    return lines[0] if lines else ""
+    return next((line.strip() for line in job.message.splitlines() if line.strip()), "")
 
 
 def logs(
@@ -112,10 +113,13 @@ def logs(
     job = sweep.newest
     if job is None:
         raise sweep.unknown()
+    shown = LogForPeople(write)
     if not follow:
-        write(sweep.cluster.log(job.id))
+        shown.write(sweep.cluster.log(job.id))
+        shown.end()
         return 0
-    ended = sweep.cluster.follow(job.id, write, notice)
+    ended = sweep.cluster.follow(job.id, shown.write, notice)
+    shown.end()
     notice(f"{ended.id}: {ended.status}" + (f": {explain(ended)}" if ended.exit_code else ""))
     return 0 if ended.status == "SUCCEEDED" else 1
 
@@ -146,15 +150,24 @@ def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[
 _KILL_SECONDS = STOP_WAIT_SECONDS + 30.0
 
 
-def stop(sweep: SubmittedSweep, seconds: float) -> str:
+class Stopped(Enum):
+    """How a stop of a submitted sweep ended."""
+
+    THROUGH_STORAGE = auto()
+    # The driver did not answer in storage.
+    THROUGH_JOB_API = auto()
+    # The job was PENDING; the Job API ended it.
+    BEFORE_IT_BEGAN = auto()
+    NOT_WAITED_FOR = auto()
+    NOT_RUNNING = auto()
+
+
+def stop(sweep: SubmittedSweep, seconds: float) -> Stopped:
     """Stop a submitted sweep: through storage, and through the Job API when that gets no answer.
 
     Args:
         sweep: to stop.
         seconds: to wait for the driver's end before the Job API is asked; 0 asks storage and does not wait.
-
-    Returns:
-        How it ended, in words.
 
     Raises:
         RecordError: there is no such sweep, or it did not end at all.
@@ -163,46 +176,47 @@ def stop(sweep: SubmittedSweep, seconds: float) -> str:
     if job is None:
         return _stop_without_job(sweep, seconds)
     if job.status == "PENDING":
-        return _end(sweep.cluster, job, "it had not begun: ended through the Job API")
+        _end(sweep.cluster, job)
+        return Stopped.BEFORE_IT_BEGAN
     if _ask_to_stop(sweep):
         if not seconds:
-            return "not waited for"
+            return Stopped.NOT_WAITED_FOR
         if sweep.cluster.wait(job.id, seconds) is not None:
-            return "stopped through storage"
+            return Stopped.THROUGH_STORAGE
         _log.info(f"no answer in {seconds:g} s: asking the Job API")
-    return _end(sweep.cluster, job, "ended through the Job API")
+    _end(sweep.cluster, job)
+    return Stopped.THROUGH_JOB_API
 
 
-def _stop_without_job(sweep: SubmittedSweep, seconds: float) -> str:
+def _stop_without_job(sweep: SubmittedSweep, seconds: float) -> Stopped:
     visible = sweep.visible
     if visible is not None and changes.stop(visible, seconds):
-        return "stopped through storage"
+        return Stopped.THROUGH_STORAGE if seconds else Stopped.NOT_WAITED_FOR
     if visible is None and not sweep.jobs:
         raise sweep.unknown()
-    return f"{sweep.name} is not running"
+    return Stopped.NOT_RUNNING
 
 
 def _ask_to_stop(sweep: SubmittedSweep) -> bool:
-    """Leave the request in storage; False when no driver works on the sweep yet, or nobody could leave it."""
+    """Request the stop in storage; False when there is no driver yet, or storage cannot be reached."""
     if (visible := sweep.visible) is not None:
         return changes.stop(visible, 0)
     if sweep.storage is None:
         return False
     try:
-        _, lines = ask(sweep.cluster, ["stop", sweep.name, "--storage", sweep.storage, "--timeout", "0"])
+        answer = ask(sweep.cluster, "stop", sweep.name, sweep.storage)
     except RecordError:
         return False
-    asked = [line for line in lines if line.startswith("asked ")]
-    for line in asked:
-        _log.info(line)
-    return bool(asked)
+    if answer.code is not Code.STOP_REQUESTED:
+        return False
+    _log.info(answer.message)
+    return True
 
 
-def _end(cluster: Cluster, job: Job, how: str) -> str:
+def _end(cluster: Cluster, job: Job) -> None:
     cluster.stop(job.id)
     if cluster.wait(job.id, _KILL_SECONDS) is None:
         raise RecordError(f"{job.id} did not end in {_KILL_SECONDS:.0f} s: see `ray job status {job.id}`")
-    return how
 
 
 def resume(

@@ -210,8 +210,17 @@ def _check_values(node: Node, field: FieldInfo) -> None:
 
 def _is_whole(field: FieldInfo) -> bool:
     """Whether the field takes whole numbers only."""
-    types = {field.annotation, *get_args(field.annotation)}
+    types = set(_leaves(field.annotation))
     return int in types and float not in types
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types that a union, an Annotated or a container is made of."""
+    below = get_args(annotation)
+    if not below:
+        yield annotation
+    for argument in below:
+        yield from _leaves(argument)
 
 
 def _checked(holder: type[Part], corner: Corner, hint: str = "") -> Any:

@@ -228,6 +228,14 @@ def test_a_wrong_range_of_reals_gets_one_line(entry: Any, line: str) -> None:
     refused({"optimizer.lr": entry}, f"search.space.optimizer.lr.{line}")
 
 
+def test_real_numbers_where_whole_ones_or_null_belong_name_the_entry_that_draws_them() -> None:
+    refused(
+        {"chunk_size": {"uniform": [1, 5]}},
+        "search.space.chunk_size.uniform[0]: 1.0 is not allowed: must be a whole number"
+        " (int: [low, high] draws whole numbers)",
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "line"),
     [
