@@ -3,12 +3,11 @@
 import contextlib
 import logging
 import math
-import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from types import FrameType
 
 from iwae.errors import ConfigError, SweepError
 from sweeps.process import signals
@@ -25,29 +24,18 @@ MOST_SECONDS = 3600.0  # a thread cannot wait for ever
 _log = logging.getLogger(__name__)
 
 
-@contextlib.contextmanager
-def stop_on_signals(session: Session) -> Iterator[None]:
+def stop_on_signals(session: Session) -> AbstractContextManager[None]:
     """The first signal to end asks the trials to stop, through storage; the second ends at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = False
 
-    def handler(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
+    def ask(name: str) -> None:
         try:
-            session.request_stop(signal.Signals(number).name)
+            session.request_stop(name)
         except StorageError as error:
             _log.info(f"cannot ask the trials to stop: {error} (once more to end at once)")
-            return
-        _log.info("stopping: every trial writes a checkpoint first (once more to end at once)")
+        else:
+            _log.info("stopping: every trial writes a checkpoint first (once more to end at once)")
 
-    with signals.handled_by(handler):
-        signals.refuse_to_go_on()
-        yield
+    return signals.asking(ask)
 
 
 @contextlib.contextmanager

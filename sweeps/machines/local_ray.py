@@ -4,10 +4,8 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,10 +172,9 @@ def _start(options: dict[str, Any]) -> None:
     """Start Ray or connect to it; SIGTERM stays what it was."""
     import ray
 
-    # Ray's own handler exits with 15 and not a word, and would stay when `stop_on_signals` is over.
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        with _packed_code() as folder, signals.kept_from_children():
+        # Ray's own handler of SIGTERM exits with 15 and not a word, and would stay for the whole sweep.
+        with _packed_code() as folder, signals.kept_from_children(), signals.kept():
             ray.init(runtime_env={"working_dir": folder}, **options)
     except RecordError:
         raise
@@ -189,8 +186,6 @@ def _start(options: dict[str, Any]) -> None:
         raise RecordError(f"no Ray cluster answers at {shown(address)}: {reason}") from None
     except Exception as error:  # Ray has no exception of its own for this
         raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def _probe(address: str) -> None:

@@ -110,9 +110,30 @@ def test_a_signal_that_was_ignored_from_the_start_is_ignored_to_the_end(name: st
         "from sweeps.process import signals\n"
         "signals.end_in_order()\n"
         f"os.kill(os.getpid(), signal.{name})\n"
-        "with signals.handled_by(lambda number, frame: print('heard')):\n"
+        "with signals.asking(print):\n"
         f"    os.kill(os.getpid(), signal.{name})\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "heard\n", done.stderr
+    assert done.stdout == "SIGTERM\n", done.stderr
+
+
+def test_the_first_signal_asks_and_the_second_ends_at_once() -> None:
+    code = (
+        "import os, signal\n"
+        "from sweeps.process import signals\n"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "with signals.asking(print):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "print('left')\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler\n"
+        "try:\n"
+        "    with signals.asking(print):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        print('went on')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('ended')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "SIGTERM\nleft\nSIGTERM\nended\n", done.stderr
