@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.bucket_server import BUCKET, CREDENTIALS, bucket_server
+from support.servers.bucket_server import BUCKET, CREDENTIALS, bucket_server
 from support.workplace import Workplace
 from tracking.files.bucket import Bucket
 from tracking.storage.sweep import SweepStorage

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from support import compose_file
-from support.compose_file import SECRETS, MissingVariableError, interpolate, variables_in
-from support.services import postgres_programs, random_secrets
+from support.compose import compose_file
+from support.compose.compose_file import SECRETS, MissingVariableError, interpolate, variables_in
+from support.compose.services import postgres_programs, random_secrets
 
 ROOT = compose_file.PATH.parent
 TEXT = compose_file.PATH.read_text()
@@ -194,10 +194,8 @@ def test_the_image_installs_the_packages_and_the_extra_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     recipe = SERVICES["mlflow"]["build"]["dockerfile_inline"]
     (folders, extra) = re.search(r"mkdir -p ([\w/ ]+) && pip install .*'\.\[(\w+)\]'", recipe).groups()  # type: ignore[union-attr]
-    packages = {name.replace(".", "/") for name in project["tool"]["setuptools"]["packages"]}
-    assert packages == {
-        str(part) for folder in folders.split() for part in (Path(folder), *Path(folder).parents)
-    } - {"."}
+    found = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert [f"{folder}*" for folder in folders.split()] == found
     assert extra in project["project"]["optional-dependencies"]
 
 

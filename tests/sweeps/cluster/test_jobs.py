@@ -1,23 +1,20 @@
 """Sweeps through the Job API of a real cluster: a head and a worker with a token, MLflow with a password."""
 
 import json
-import os
 import re
-import shlex
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
-from support.cluster import MlflowServer, RayCluster
-from support.proxy import Proxy
-from support.workplace import SPEC, Workplace
+from support.servers.cluster_place import ClusterPlace, wait_for
+from support.servers.mlflow_server import MlflowServer
+from support.servers.proxy import Proxy
+from support.servers.ray_cluster import RayCluster
+from support.workplace import SPEC
 from tracking.provenance import provenance, sources
 
 PASSWORD = "a password for tests"
@@ -29,76 +26,6 @@ LONG = (
     .replace("seeds: [0, 1]", "seeds: [0]")
     .replace("checkpoint_every: 0.001", "checkpoint_every: 0.5")
 )
-
-
-class ClusterPlace(Workplace):
-    """A user's folder beside a cluster: the environment names cluster, token, storage and tracking server."""
-
-    def __init__(self, folder: Path, cluster: RayCluster, mlflow: MlflowServer) -> None:
-        super().__init__(folder)
-        self.cluster = cluster
-        self.mlflow = mlflow
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MLFLOW_", "SWEEPS_"))},
-            **mlflow.credentials,
-            "MLFLOW_TRACKING_URI": mlflow.url,
-            "SWEEPS_STORAGE": str(folder / "sweeps-storage"),
-            "RAY_API_SERVER_ADDRESS": cluster.url,
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(cluster.token_file),
-        }
-
-    def start(
-        self, *words: object, cwd: Path | None = None, environment: dict[str, str] | None = None
-    ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)],
-            cwd=cwd or self.folder,
-            text=True,
-            env=environment or self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def refused(self, *words: object, **variables: str | None) -> str:
-        """The one line of a command that must be refused, in an environment that differs."""
-        changed = {**self.environment, **variables}
-        environment = {name: text for name, text in changed.items() if text is not None}
-        process = self.start(*words, environment=environment)
-        out, err = process.communicate(timeout=900)
-        assert (process.returncode, out) == (2, ""), err
-        assert err.startswith("error: ")
-        assert err.count("\n") == 1
-        assert self.cluster.token not in err
-        return err
-
-    def occupy(self, cpus: int) -> list[str]:
-        """Take CPUs of the cluster until the jobs with these ids are stopped."""
-        body = json.dumps({"entrypoint": "sleep 600", "entrypoint_num_cpus": 1}).encode()
-        headers = {**self._header, "Content-Type": "application/json"}
-        ids = []
-        for _ in range(cpus):
-            with urlopen(Request(f"{self.cluster.url}/api/jobs/", body, headers), timeout=60) as answer:
-                ids.append(json.load(answer)["submission_id"])
-        _wait_for(lambda: all(self.jobs()[id_]["status"] == "RUNNING" for id_ in ids))
-        return ids
-
-    def release(self, ids: list[str]) -> None:
-        for id_ in ids:
-            urlopen(Request(f"{self.cluster.url}/api/jobs/{id_}/stop", b"", self._header), timeout=60).close()
-
-    def jobs(self) -> dict[str, Any]:
-        """What anybody with the token can read of the cluster's jobs, by submission id."""
-        request = Request(f"{self.cluster.url}/api/jobs/", headers=self._header)
-        with urlopen(request, timeout=60) as answer:
-            return {job["submission_id"]: job for job in json.load(answer) if job["submission_id"]}
-
-    @property
-    def _header(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.cluster.token}"}
-
-    def has_begun(self, name: str) -> bool:
-        return bool(self.files("trials/*/attempt-*.json", name))
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +123,8 @@ def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: Clu
     spec = place.folder / "long.yaml"
     spec.write_text(LONG)
     place.json("submit", spec)
-    _wait_for(lambda: place.has_begun("long"))
-    _nothing_secret_in_command_lines(place)
+    wait_for(lambda: place.has_begun("long"))
+    place.shows_no_secret_in_command_lines(PASSWORD)
     stopped = place.sweeps("stop", "long")
     assert "stopped through storage" in stopped.stderr
     counts = place.json("status", "long")["trials"]
@@ -221,7 +148,7 @@ def test_a_sweep_that_must_wait_says_so_and_begins_when_there_is_room(place: Clu
         submitted = place.sweeps("submit", spec)
         assert "waits: a trial needs 1 CPU on one node; free now: 0 of 2 CPUs" in submitted.stderr
         assert "sweeps resume later --cluster" in place.refused("submit", spec)
-        _wait_for(lambda: "waiting for resources" in place.sweeps("logs", "later").stdout)
+        wait_for(lambda: "waiting for resources" in place.sweeps("logs", "later").stdout)
     finally:
         place.release(ids)
     assert "4 COMPLETE" in place.sweeps("logs", "later", "--follow").stdout
@@ -251,7 +178,7 @@ def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: 
     spec = place.folder / "going.yaml"
     spec.write_text(LONG.replace("name: long", "name: going"))
     place.json("submit", spec)
-    _wait_for(lambda: place.has_begun("going"))
+    wait_for(lambda: place.has_begun("going"))
     process = place.start("logs", "going", "--follow")
     assert process.stdout is not None
     process.stdout.readline()
@@ -271,7 +198,7 @@ def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: 
 def test_status_from_a_machine_that_does_not_see_the_storage(submitted: Submitted) -> None:
     place, said, _ = submitted
     before = set(place.jobs())
-    shown = _without_storage(place, said, "status", "small", "--json")
+    shown = place.without_storage(said, "status", "small", "--json")
     assert json.loads(shown.stdout)["trials"] == {"COMPLETE": 4}, shown.stderr
     assert set(place.jobs()) == before
 
@@ -280,37 +207,11 @@ def test_a_resume_from_there_is_checked_before_it_is_submitted(submitted: Submit
     place, said, _ = submitted
     before = set(place.jobs())
     command = ("resume", "small", "--cluster", place.environment["RAY_API_SERVER_ADDRESS"], "--set")
-    refused = _without_storage(place, said, *command, "resources.gpus=8")
+    refused = place.without_storage(said, *command, "resources.gpus=8")
     assert "resources.gpus: 8 is not allowed: must be <= 0" in refused.stderr
-    refused = _without_storage(place, said, *command, "base.num_epochs=9")
+    refused = place.without_storage(said, *command, "base.num_epochs=9")
     assert "base.num_epochs: cannot change on resume" in refused.stderr
     assert set(place.jobs()) == before
-
-
-def _without_storage(
-    place: ClusterPlace, said: dict[str, Any], *words: str
-) -> subprocess.CompletedProcess[str]:
-    """A command where the folder of the storage is another one."""
-    command = shlex.join([sys.executable, "-m", "sweeps", *words])
-    shown = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "--map-root-user",
-            "sh",
-            "-c",
-            f"mount -t tmpfs none {said['storage']} && exec {command}",
-        ],
-        env=place.environment,
-        cwd=place.folder,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    if "unshare" in shown.stderr:
-        pytest.skip(shown.stderr)
-    return shown
 
 
 def test_what_no_node_can_give_is_refused_with_what_is_there(place: ClusterPlace) -> None:
@@ -377,7 +278,7 @@ def test_what_would_be_lost_or_seen_is_refused(
 
 def test_no_secret_is_in_a_job_in_a_log_in_storage_or_in_a_command_line(submitted: Submitted) -> None:
     place, said, log = submitted
-    _nothing_secret_in_command_lines(place)
+    place.shows_no_secret_in_command_lines(PASSWORD)
     places = {"jobs": json.dumps(place.jobs()), "log": log}
     folders = (Path(said["storage"]), place.cluster.temporary, place.cluster.folder, place.mlflow.folder)
     for path in (path for folder in folders for path in folder.rglob("*")):
@@ -385,19 +286,3 @@ def test_no_secret_is_in_a_job_in_a_log_in_storage_or_in_a_command_line(submitte
             places[str(path)] = path.read_bytes().decode("latin-1")
     for secret in (place.cluster.token, PASSWORD):
         assert [where for where, text in places.items() if secret in text] == []
-
-
-def _nothing_secret_in_command_lines(place: ClusterPlace) -> None:
-    shown = []
-    for process in [*place.cluster.processes.tree(), *place.mlflow.processes.tree()]:
-        path = Path("/proc", str(process.pid), "cmdline")
-        shown.append(path.read_bytes().decode() if path.exists() else "")
-    assert any("raylet" in line for line in shown)
-    assert not [line for line in shown if place.cluster.token in line or PASSWORD in line]
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 900.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from support import services
-from support.services import Services
+from support.compose import services
+from support.compose.services import Services
 from support.workplace import SPEC
 
 pytestmark = [

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from support.bucket_server import BUCKET, CREDENTIALS, bucket_server
 from support.hand_made import planned
-from support.lossy_proxy import LossyProxy, lossy_proxy
+from support.servers.bucket_server import BUCKET, CREDENTIALS, bucket_server
+from support.servers.lossy_proxy import LossyProxy, lossy_proxy
 from tracking.errors import RecordError
 from tracking.files import bucket, lease
 from tracking.files.bucket import Bucket

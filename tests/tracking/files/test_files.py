@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.bucket_server import BUCKET, CREDENTIALS, bucket_server
+from support.servers.bucket_server import BUCKET, CREDENTIALS, bucket_server
 from tracking.errors import StorageError
 from tracking.files import lease
 from tracking.files.bucket import Bucket

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _TOOLS = ("ip", "unshare", "nsenter", "setpriv", "mount")
 # As an init does it: hand on SIGTERM, and reap. Its end is the end of every process of the container.
 _INIT = """

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from support import compose_file, containers
-from support.containers import Container
+from support.compose import compose_file, containers
+from support.compose.containers import Container
 
 PATIENCE_SECONDS = 300.0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-PATH = Path(__file__).parents[2] / "docker-compose.yml"
+PATH = Path(__file__).parents[3] / "docker-compose.yml"
 SECRETS = ("POSTGRES_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_SECRET_KEY", "RAY_AUTH_TOKEN")
 _VARIABLE = re.compile(
     r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<rule>:[-?])(?P<rest>[^{}]*))?\}|(?P<wrong>.?))"

@@ -1,0 +1,1 @@
+"""docker-compose.yml without a container engine."""
