@@ -7,14 +7,13 @@ Ray's own client reads the token (`RAY_AUTH_MODE=token` with `RAY_AUTH_TOKEN`, `
 import contextlib
 import logging
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sweeps.errors import ConnectionLostError, JobExistsError
+from sweeps.errors import ConnectionLostError
 from tracking.addresses import reach
 from tracking.addresses.uris import server_parts, shown
 from tracking.errors import RecordError
@@ -24,8 +23,21 @@ _ANSWER_SECONDS = 60.0
 _TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKEN"
 # What a proxy says while the head is away.
 _AWAY = (502, 503, 504)
-_STATUS = re.compile(r"(?:status code|returned) (\d{3})")
 T = TypeVar("T")
+
+
+class RequestRefusedError(Exception):
+    """The Job API answered with an HTTP error.
+
+    Attributes:
+        status: the HTTP status.
+        text: what the answer held.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
 
 
 def cluster_address(given: str | None) -> str | None:
@@ -93,6 +105,10 @@ def answered(where: str, call: Callable[[], T]) -> T:
         raise RecordError(f"{where} {_refusal(str(error))}: set {_TOKEN}") from None
     except requests.exceptions.InvalidHeader:
         raise RecordError(f"the token for {where} is not one line of text: set {_TOKEN}") from None
+    except RequestRefusedError as error:
+        if error.status in _AWAY:
+            raise ConnectionLostError(_away(where, error.status)) from None
+        raise RecordError(f"{where}: {' '.join(error.text.split())[-300:]}") from None
     except (requests.exceptions.HTTPError, requests.exceptions.JSONDecodeError, KeyError) as error:
         response = getattr(error, "response", None)
         if response is not None and response.status_code in _AWAY:
@@ -102,14 +118,7 @@ def answered(where: str, call: Callable[[], T]) -> T:
         reason = "it does not answer" if isinstance(error, requests.Timeout) else "the connection failed"
         raise ConnectionLostError(f"no cluster at {where}: {reason}") from None
     except RuntimeError as error:
-        text = str(error)
-        if "already exists" in text:
-            raise JobExistsError(f"{where}: there is a job of this id") from None
-        if (match := _STATUS.search(text)) is not None and int(match[1]) in _AWAY:
-            raise ConnectionLostError(_away(where, int(match[1]))) from None
-        if "Version check returned 404" in text:
-            raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
-        raise RecordError(f"{where}: {' '.join(text.split())[-300:]}") from None
+        raise RecordError(f"{where}: {' '.join(str(error).split())[-300:]}") from None
 
 
 def _away(where: str, code: int) -> str:
@@ -139,9 +148,15 @@ def connect(address: str) -> Any:
 
     class Client(JobSubmissionClient):
         def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
-            return super()._do_request(
+            response = super()._do_request(
                 method, endpoint, timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS), **options
             )
+            if endpoint == "/api/version":
+                response.raise_for_status()
+            return response
+
+        def _raise_error(self, r: Any) -> None:  # Ray's own says the status in words only
+            raise RequestRefusedError(r.status_code, r.text)
 
     with _addressed(address):
         return Client(address)

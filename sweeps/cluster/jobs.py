@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sweeps.cluster.client import answered, connect, probe
-from sweeps.errors import ConnectionLostError
+from sweeps.errors import ConnectionLostError, JobExistsError
 from sweeps.machines.capacity import Node
+from tracking.errors import RecordError
 from tracking.records.names import PATTERN
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -107,11 +108,28 @@ class Cluster:
             JobExistsError: the id is taken.
         """
         environment = {"working_dir": str(folder), "env_vars": dict(variables)}
-        self._answered(
-            lambda: self._client.submit_job(
-                entrypoint=entry_point, submission_id=id_, runtime_env=environment, metadata=dict(metadata)
+        try:
+            self._answered(
+                lambda: self._client.submit_job(
+                    entrypoint=entry_point,
+                    submission_id=id_,
+                    runtime_env=environment,
+                    metadata=dict(metadata),
+                )
             )
-        )
+        except ConnectionLostError:
+            raise
+        except RecordError:
+            if self._has(id_):  # Ray has no code for this refusal
+                raise JobExistsError(f"{self.address}: there is a job {id_}") from None
+            raise
+
+    def _has(self, id_: str) -> bool:
+        try:
+            self.job(id_)
+        except RecordError:
+            return False
+        return True
 
     def stop(self, id_: str) -> None:
         """Ask the cluster to end a job: SIGTERM, and SIGKILL when it does not obey."""

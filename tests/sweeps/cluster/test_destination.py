@@ -1,9 +1,14 @@
 """What may stand in the address of a cluster and of a job's results."""
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
-from sweeps.cluster.client import answered, cluster_address
+from sweeps.cluster.client import cluster_address
 from sweeps.cluster.destination import Destination
+from sweeps.cluster.jobs import Cluster
 from sweeps.errors import ConnectionLostError
 from tracking.errors import RecordError
 
@@ -63,11 +68,45 @@ def test_a_clusters_address_is_made_whole(monkeypatch: pytest.MonkeyPatch) -> No
     assert cluster_address("") is None
 
 
-@pytest.mark.parametrize("code", [502, 503, 504])
-def test_a_proxy_that_says_that_the_head_is_away_is_a_lost_connection(code: int) -> None:
-    def ask() -> None:  # as Ray's client says it
-        raise RuntimeError(f"Request failed with status code {code}: <html>")
+class _Dashboard(BaseHTTPRequestHandler):
+    """A proxy before a head that goes away once it has told its version."""
 
-    with pytest.raises(ConnectionLostError, match=f"http://host:8265.* {code} ") as caught:
-        answered("http://host:8265", ask)
+    status = 200
+
+    def do_GET(self) -> None:
+        version = self.path == "/api/version"
+        body = b'{"ray_version": "2.60.0"}' if version else b"<html>anything</html>"
+        self.send_response(200 if version else type(self).status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def dashboard() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Dashboard) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("code", [502, 503, 504])
+def test_a_proxy_that_says_that_the_head_is_away_is_a_lost_connection(
+    code: int, dashboard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Dashboard, "status", code)
+    with pytest.raises(ConnectionLostError, match=f"{dashboard}: .* {code} ") as caught:
+        Cluster(dashboard).jobs()
     assert "<html>" not in str(caught.value)
+
+
+def test_any_other_refusal_is_told_with_its_words(dashboard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Dashboard, "status", 500)
+    with pytest.raises(RecordError, match=f"^{dashboard}: <html>anything</html>$") as caught:
+        Cluster(dashboard).jobs()
+    assert not isinstance(caught.value, ConnectionLostError)
