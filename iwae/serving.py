@@ -7,22 +7,14 @@ means = model.predict(images, params={"output": "reconstruction"})    # -> [N, X
 Images are float32: an array, or a DataFrame with a row an image.
 """
 
-import hashlib
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from iwae.errors import DataError
-from iwae.model.weights import load
-from iwae.objectives.bounds import log_weights
+from iwae.trained import DEFAULT_SAMPLES, TrainedModel
 
-DEFAULT_SAMPLES = 100
 OUTPUTS = ("nll", "reconstruction")
-_LOG_WEIGHTS_AT_ONCE = 20_000
 
 
 class ServedModel:
@@ -33,67 +25,28 @@ class ServedModel:
     """
 
     def __init__(self, path: Path) -> None:
-        self.model = load(path)
+        self.trained = TrainedModel.load(path)
 
-    @torch.no_grad()
     def predict(self, images: Any, params: dict[str, Any] | None = None) -> np.ndarray:
-        """Values for images.
-
-        The noise of an image is seeded by its pixels, and each is computed by itself: its number is the same
-        to the bit wherever it stands and whatever stands beside it.
+        """Values for images; an image's value does not depend on the others.
 
         Args:
-            images: ``[N, X]``, pixels in [0, 1] (0 or 1 for a Bernoulli likelihood); any N.
-            params: ``num_samples``, K of the bound; ``output``, ``nll`` for −L_K in nats ``[N]`` or
-                ``reconstruction`` for the mean image of the posterior's mean ``[N, X]``.
+            images: as ``TrainedModel`` takes them.
+            params: ``num_samples``, K of the bound; ``output``, ``nll`` for −L_K in nats, float32 ``[N]``,
+                or ``reconstruction`` for the mean image at the posterior's mean, float32 ``[N, X]``.
 
         Raises:
             DataError: the images are not such as the model was trained on.
             ValueError: an output of another name, or K below 1.
         """
         given = {"num_samples": DEFAULT_SAMPLES, "output": "nll", **(params or {})}
-        num_samples, output = int(given["num_samples"]), given["output"]
-        if output not in OUTPUTS:
-            raise ValueError(f"output: {output!r} is not allowed: must be one of {', '.join(OUTPUTS)}")
-        if num_samples < 1:
-            raise ValueError(f"num_samples: {num_samples} is not allowed: must be >= 1")
-        x = self._checked(images)
-        if output == "reconstruction":
-            means: np.ndarray = self.model.reconstruct(x).numpy()
-            return means
-        return np.array([self._nll(image, num_samples) for image in x], dtype=np.float32)
-
-    def _checked(self, images: Any) -> Tensor:
-        """The images as float32 ``[N, X]``, after the checks that training makes too."""
-        pixels = np.asarray(images, dtype=np.float32)
-        if pixels.ndim != 2 or pixels.shape[1] != self.model.num_pixels:
-            raise DataError(
-                f"images: shape {pixels.shape} is not allowed: must be [N, {self.model.num_pixels}]"
-            )
-        if not np.isfinite(pixels).all():
-            raise DataError("images: NaN or infinity is not allowed: must be pixels in [0, 1]")
-        if ((pixels < 0) | (pixels > 1)).any():
-            low, high = pixels.min(), pixels.max()
-            raise DataError(
-                f"images: {low:g} to {high:g} is not allowed: must be in [0, 1] (bytes are divided by 255)"
-            )
-        if self.model.config.likelihood == "bernoulli" and ((pixels != 0) & (pixels != 1)).any():
-            gray = pixels[(pixels != 0) & (pixels != 1)][0]
-            raise DataError(
-                f"images: {gray:g} is not allowed: must be 0 or 1, as the model was trained on binary pixels"
-            )
-        return torch.from_numpy(pixels + 0.0)  # of which none is −0.0, and no one else's memory
-
-    def _nll(self, image: Tensor, num_samples: int) -> float:
-        """−L_K of one image ``[X]``."""
-        digest = hashlib.sha256(image.numpy().tobytes()).digest()
-        noise = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
-        log_sum = torch.tensor(-math.inf, dtype=torch.float64)
-        for done in range(0, num_samples, _LOG_WEIGHTS_AT_ONCE):
-            size = min(_LOG_WEIGHTS_AT_ONCE, num_samples - done)
-            log_w = log_weights(self.model.log_densities(image[None], size, generator=noise))
-            log_sum = torch.logaddexp(log_sum, log_w.double().logsumexp(0)[0])
-        return math.log(num_samples) - float(log_sum)
+        if given["output"] not in OUTPUTS:
+            allowed = ", ".join(OUTPUTS)
+            raise ValueError(f"output: {given['output']!r} is not allowed: must be one of {allowed}")
+        if given["output"] == "reconstruction":
+            return self.trained.reconstruct(images)
+        nll: np.ndarray = -self.trained.log_likelihood(images, int(given["num_samples"]))
+        return nll.astype(np.float32)
 
 
 def _load_pyfunc(path: str) -> ServedModel:

@@ -2,6 +2,8 @@ from .data import Binarization as Binarization
 from .data import DataConfig as DataConfig
 from .evaluation import EvaluationConfig as EvaluationConfig
 from .model import ModelConfig as ModelConfig
+from .model import VAEConfig as VAEConfig
+from .objective import BoundConfig as BoundConfig
 from .objective import ObjectiveConfig as ObjectiveConfig
 from .optimizer import OptimizerConfig as OptimizerConfig
 from .schedules import AnnealingConfig as AnnealingConfig

@@ -1,17 +1,37 @@
-"""ModelConfig: encoder, decoder, posterior and likelihood."""
+"""ModelConfig: which model is trained, one class a family.
 
-from typing import Annotated, Literal, Self
+What is asked of every family's class: a ``name`` (only the default family may leave it out), ``latent_dim``,
+``likelihood``, ``built_by`` and ``flops``.
+"""
 
-from pydantic import Field, model_validator
+import itertools
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from iwae.config.limits import Width, Widths
-from iwae.config.part import Part, PartError
+from iwae.config.part import Part, PartError, default_name
+
+Likelihood = Literal["bernoulli", "gaussian"]
 
 
-class ModelConfig(Part):
-    """Encoder, decoder, posterior and likelihood.
+class Flops(NamedTuple):
+    """Floating-point operations of a forward pass, two a multiply-add.
 
     Attributes:
+        encode: of one image through the encoder.
+        decode: of one sample of its latents through the decoder.
+    """
+
+    encode: float
+    decode: float
+
+
+class VAEConfig(Part):
+    """Dense encoder and decoder, one layer of Gaussian latents.
+
+    Attributes:
+        name: ``vae``; may be left out.
         hidden_dims: widths of the encoder's hidden layers, from the pixels inward.
         decoder_hidden_dims: widths of the decoder's, from the latents outward; null mirrors the encoder.
         latent_dim: D, the latent size.
@@ -24,17 +44,45 @@ class ModelConfig(Part):
             Burda et al. 2016; the mean itself under a Gaussian).
     """
 
+    built_by: ClassVar[str] = "iwae.model.vae:VAE"
+
+    name: Literal["vae"] = "vae"
     hidden_dims: Widths = (400,)
     decoder_hidden_dims: Widths | None = None
     latent_dim: Width = 20
     activation: Literal["relu", "tanh", "elu"] = "relu"
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    likelihood: Likelihood = "bernoulli"
     observation_std: Annotated[float, Field(ge=1e-12, le=1e12)] | Literal["learned"] = "learned"
     init: Literal["pytorch", "glorot"] = "pytorch"
     output_bias: Literal["default", "zero", "train_mean"] = "default"
+
+    @model_serializer(mode="wrap")
+    def _without_the_default_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What was recorded while this was the only family stays as it is."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "name"}
 
     @model_validator(mode="after")
     def _std_belongs_to_gaussian(self) -> Self:
         if self.likelihood == "bernoulli" and self.observation_std != "learned":
             raise PartError("observation_std", self.observation_std, "left out when likelihood is bernoulli")
         return self
+
+    @property
+    def decoder_widths(self) -> tuple[int, ...]:
+        """Widths of the decoder's hidden layers, from the latents outward."""
+        return self.hidden_dims[::-1] if self.decoder_hidden_dims is None else self.decoder_hidden_dims
+
+    def flops(self, num_pixels: int) -> Flops:
+        """The operations of the dense layers, for images of ``num_pixels`` pixels."""
+        encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
+        decoder = (self.latent_dim, *self.decoder_widths, num_pixels)
+        return Flops(2.0 * _multiply_adds(encoder), 2.0 * _multiply_adds(decoder))
+
+
+def _multiply_adds(widths: tuple[int, ...]) -> int:
+    return sum(inputs * outputs for inputs, outputs in itertools.pairwise(widths))
+
+
+# The registry: a new family is one more class in the union.
+ModelConfig = Annotated[VAEConfig, Field(discriminator="name"), default_name("vae")]

@@ -2,9 +2,10 @@
 
 import difflib
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from iwae.errors import ConfigError
@@ -22,6 +23,15 @@ class PartError(ValueError):
     def __init__(self, path: str, value: object, must_be: str) -> None:
         super().__init__(f"{value} is not allowed: must be {must_be}")
         self.path = path
+
+
+def default_name(name: str) -> BeforeValidator:
+    """Annotates a union of parts that are told apart by ``name``: where it is left out, it is ``name``."""
+
+    def named(value: Any) -> Any:
+        return {"name": name, **value} if isinstance(value, Mapping) else value
+
+    return BeforeValidator(named)
 
 
 PartT = TypeVar("PartT", bound=Part)
@@ -99,11 +109,7 @@ def _walk(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | str
     annotation: Any = model
     for item in loc:
         models = _models(annotation)
-        tagged = (
-            [m for m in models if item in get_args(m.model_fields["name"].annotation)]
-            if (len(models) > 1 and all("name" in m.model_fields for m in models))
-            else []
-        )
+        tagged = [model for model in models if item in names_of(model) and item not in model.model_fields]
         if tagged:
             annotation = owner = tagged[0]
             continue
@@ -115,6 +121,12 @@ def _walk(loc: tuple[int | str, ...], model: type[Part]) -> tuple[list[int | str
         field = owner.model_fields.get(str(item)) if owner is not None and models else None
         annotation = field.annotation if field is not None else None
     return names, owner
+
+
+def names_of(model: type[Part]) -> tuple[str, ...]:
+    """The names that a part in a union goes by; none for a part that comes in one kind."""
+    field = model.model_fields.get("name")
+    return get_args(field.annotation) if field is not None else ()
 
 
 def _models(annotation: Any) -> list[type[Part]]:

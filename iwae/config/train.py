@@ -14,8 +14,8 @@ from iwae.config import yaml
 from iwae.config.data import DataConfig
 from iwae.config.evaluation import EVALUATION_DEFAULTS, EvaluationConfig
 from iwae.config.limits import Count
-from iwae.config.model import ModelConfig
-from iwae.config.objective import ObjectiveConfig
+from iwae.config.model import ModelConfig, VAEConfig
+from iwae.config.objective import BoundConfig, ObjectiveConfig
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.part import Part, PartError, parse
 from iwae.config.schedules import (
@@ -42,8 +42,8 @@ class TrainConfig(Part):
     """
 
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
+    model: ModelConfig = VAEConfig()
+    objective: ObjectiveConfig = BoundConfig()
     annealing: AnnealingConfig = NoAnnealing(name="none")
     optimizer: OptimizerConfig = OptimizerConfig()
     batch_size: Count = 100
@@ -90,16 +90,7 @@ class TrainConfig(Part):
             )
         if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
             raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
-        if self.objective.name == "vae" and getattr(annealing, "target", "beta") != "beta":
-            raise PartError(
-                "annealing.target", "entropy_weight", "beta when objective.name is vae: its KL is analytic"
-            )
-        if self.chunk_size is not None and self.objective.free_bits > 0:
-            raise PartError(
-                "chunk_size",
-                self.chunk_size,
-                "null with free bits: they need the minibatch's mean KL",
-            )
+        self.objective.check_run(getattr(annealing, "target", "beta"), self.chunk_size)
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
             raise PartError(

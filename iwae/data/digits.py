@@ -8,7 +8,7 @@ from iwae.randomness import permutation
 DIGITS_TEST = 360
 
 
-def _digits() -> RawSplits:
+def read_digits() -> RawSplits:
     """The 1,797 handwritten digits of scikit-learn, 8×8, mixed by a fixed permutation; the last 360 are test.
 
     Intensities 0 … 16 become round(255 · i / 16), so a pixel is on with probability i / 16 up to 1/510.

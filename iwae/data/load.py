@@ -13,7 +13,7 @@ import torch
 from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset, RawSplits, content_hash
-from iwae.data.digits import _digits
+from iwae.data.digits import read_digits
 from iwae.data.npz import read_npz
 from iwae.data.pixels import refuse_binary, refuse_gray
 from iwae.data.torchvision_sets import read_torchvision
@@ -44,7 +44,7 @@ def load_dataset(
         ConfigError: the split that ``config`` asks for leaves no training image.
     """
     readers: dict[str, Callable[[], RawSplits]] = {
-        "digits": _digits,
+        "digits": read_digits,
         "npz": lambda: RawSplits(*read_npz(_npz_path(config, moved), shuffled=config.order == "shuffled")),
     }
     if config.name in readers:

@@ -16,8 +16,7 @@ from torch import Tensor
 from iwae.data.pixels import intensities
 from iwae.errors import NonFiniteError, Stopped
 from iwae.evaluation.sample_sums import SampleSums
-from iwae.model.densities import Posterior
-from iwae.model.vae import VAE
+from iwae.model.protocol import Encoding, Model
 from iwae.noise import noise_seed, rows_per_image
 from iwae.objectives.bounds import log_weights
 from iwae.randomness import derive
@@ -69,7 +68,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    model: VAE,
+    model: Model,
     images: Tensor,
     num_samples: int,
     *,
@@ -102,8 +101,8 @@ def evaluate(
     for start in range(0, len(images), block):
         x = intensities(images[start : start + block])
         posterior = model.encode(x)
-        means.append(posterior.mean)
-        kls.append(posterior.kl())
+        means.append(model.unit_means(posterior))  # [B, D]
+        kls.append(model.unit_kl(posterior))  # [B, D]
         sums = SampleSums(len(x), few, x.device)
         seeds = partial(_block_seed, seed, start, rows)
         for log_w in _log_weight_chunks(model, x, posterior, num_samples, seeds):
@@ -151,7 +150,7 @@ def monte_carlo_error(ess: Tensor, num_samples: int) -> Tensor | None:
     return ((1 / ess - 1 / num_samples).clamp_min(0) * (num_samples / (num_samples - 1))).sqrt()
 
 
-def bits_per_dim(nll: float, model: VAE) -> float:
+def bits_per_dim(nll: float, model: Model) -> float:
     """Bits for a pixel's byte; under a Bernoulli likelihood for a binary pixel."""
     bits = nll / (model.num_pixels * math.log(2))
     return bits + BITS_OF_A_BYTE if model.config.likelihood == "gaussian" else bits
@@ -168,9 +167,9 @@ def active_units_kl(kl: Tensor) -> int:
 
 
 def _log_weight_chunks(
-    model: VAE,
+    model: Model,
     x: Tensor,
-    posterior: Posterior,
+    posterior: Encoding,
     num_samples: int,
     noise_seeds: Callable[[int, int], int],
 ) -> Iterator[Tensor]:
@@ -179,7 +178,8 @@ def _log_weight_chunks(
     source = torch.Generator(x.device)
     for index, done in enumerate(range(0, num_samples, chunk)):
         size = min(chunk, num_samples - done)
-        noise = torch.empty(len(x), size, posterior.mean.shape[-1], device=x.device)
+        samples, images, *rest = model.noise_shape(size, len(x))
+        noise = torch.empty(images, samples, *rest, device=x.device)  # [B, k, ...]: an image's own noise
         for i, row in enumerate(noise):
             row.normal_(generator=source.manual_seed(noise_seeds(i, index)))
         yield log_weights(model.log_densities(x, size, noise=noise.transpose(0, 1), posterior=posterior))
@@ -190,8 +190,6 @@ def _block_seed(seed: int, first_image: int, rows: int, image: int, chunk: int) 
     return noise_seed(seed, first_image + image, chunk, rows)
 
 
-def _images_per_block(model: VAE, device: str) -> int:
-    config = model.config
-    widest = max((model.num_pixels, *config.hidden_dims, *(config.decoder_hidden_dims or ())))
-    row_bytes = 4 * (TEMPORARIES * widest)
+def _images_per_block(model: Model, device: str) -> int:
+    row_bytes = 4 * (TEMPORARIES * model.widest)
     return max(1, BLOCK_BYTES[device] // (row_bytes * SAMPLES_PER_CHUNK[device]))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from iwae.evaluation.snr_floor import Contrasts, snr_floor
+from iwae.objectives.objective import Surrogates, gradients
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,20 @@ class GradientSnr:
 
 
 def gradient_snr(
-    parameters: dict[str, list[nn.Parameter]], draws: Iterable[Callable[[], Tensor]], num_draws: int
+    parameters: dict[str, list[nn.Parameter]], draws: Iterable[Callable[[], Surrogates]], num_draws: int
 ) -> GradientSnr:
     """The ratio over ``num_draws`` gradients.
 
     Args:
         parameters: of ``encoder`` and ``decoder``.
-        draws: each call gives the objective, a scalar, with fresh noise at the same minibatch.
+        draws: each call gives the surrogates, scalars, with fresh noise at the same minibatch.
         num_draws: N >= 4.
     """
     groups = {name: _Group(group) for name, group in parameters.items()}
-    everything = [p for group in parameters.values() for p in group]
     for draw in draws:
-        gradients = iter(torch.autograd.grad(draw(), everything))
-        for group in groups.values():
-            group.add([next(gradients).detach() for _ in group.moments])
+        drawn = gradients(draw(), parameters)
+        for name, group in groups.items():
+            group.add(drawn[name])
     encoder, decoder = groups["encoder"], groups["decoder"]
     return GradientSnr(encoder.snr(), decoder.snr(), encoder.floor(num_draws), decoder.floor(num_draws))
 
@@ -59,7 +59,7 @@ class _Group:
         self.moments = [Moments(p) for p in parameters]
         self._contrasts = Contrasts(sum(p.numel() for p in parameters))
 
-    def add(self, gradients: list[Tensor]) -> None:
+    def add(self, gradients: tuple[Tensor, ...]) -> None:
         """Takes one more draw of all the parameters' gradients."""
         for moment, gradient in zip(self.moments, gradients, strict=True):
             moment.add(gradient)

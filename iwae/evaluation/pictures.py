@@ -7,7 +7,7 @@ from torch import Tensor
 from iwae.config.data import Binarization
 from iwae.data.dataset import Dataset
 from iwae.data.pixels import evaluation_pixels, intensities
-from iwae.model.vae import VAE
+from iwae.model.protocol import Model
 from iwae.randomness import generator
 
 SEED = 0
@@ -20,7 +20,7 @@ IMAGES_FOR_ACTIVITY = 200
 
 
 @torch.no_grad()
-def pictures(model: VAE, dataset: Dataset) -> dict[str, np.ndarray]:
+def pictures(model: Model, dataset: Dataset) -> dict[str, np.ndarray]:
     """uint8 arrays ``[rows, columns, height, width]``, the same every time for the same model.
 
     Returns:
@@ -32,7 +32,7 @@ def pictures(model: VAE, dataset: Dataset) -> dict[str, np.ndarray]:
     number = max(IMAGES_FOR_ACTIVITY, ROWS // 2 * COLUMNS, 2 * ROWS)
     kind: Binarization = "none" if model.config.likelihood == "gaussian" else "fixed"
     x = intensities(evaluation_pixels(dataset.test[:number].to(device), kind, "pictures"))
-    mean = model.encode(x).mean
+    mean = model.unit_means(model.encode(x))  # [N, D]
     grids = {
         "samples": model.sample(ROWS * COLUMNS, generator(SEED, "pictures", device)),
         "reconstructions": _pairs(x, model.decode(mean)),

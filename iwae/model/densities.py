@@ -13,13 +13,13 @@ class LogDensities(NamedTuple):
         log_p_x_given_z: ``[K, B]``.
         log_p_z: ``[K, B]``.
         log_q_z_given_x: ``[K, B]``.
-        kl: analytic KL(q(z_d|x) ‖ p(z_d)), ``[B, D]``; None for a posterior that has none.
+        kl: KL(q(z_d|x) ‖ p(z_d)) in closed form, ``[B, D]``.
     """
 
     log_p_x_given_z: Tensor
     log_p_z: Tensor
     log_q_z_given_x: Tensor
-    kl: Tensor | None
+    kl: Tensor
 
 
 class Posterior(NamedTuple):

@@ -1,17 +1,17 @@
-"""Encoder, decoder, factorized Gaussian posterior and standard normal prior.
+"""Encoder, decoder, factorized Gaussian posterior and standard normal prior."""
 
-Nothing here keeps state between calls: what comes out depends on parameters, pixels and noise only, so that
-many models can be trained in one call by ``torch.func`` over stacked parameters.
-"""
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from iwae.config.model import ModelConfig
+from iwae.config.model import VAEConfig
 from iwae.model.densities import LogDensities, Posterior
-from iwae.model.initialization import initialize
-from iwae.model.layers import ACTIVATIONS, _layers
+from iwae.model.initialization import initialize, pixel_statistics
+from iwae.model.layers import ACTIVATIONS, dense
 from iwae.model.likelihood import HALF_LOG_TWO_PI, bernoulli_log_likelihood, gaussian_log_likelihood
+from iwae.model.protocol import Model
 
 # log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
 MAX_LOG_VARIANCE = 20.0
@@ -20,7 +20,7 @@ MAX_LOG_VARIANCE = 20.0
 MIN_LEARNED_LOG_STD = -7.0
 
 
-class VAE(nn.Module):
+class VAE(Model):
     """A variational autoencoder with one stochastic layer.
 
     Args:
@@ -33,37 +33,41 @@ class VAE(nn.Module):
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: VAEConfig,
         num_pixels: int,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config, num_pixels)
+        self.config: VAEConfig = config
         self.num_pixels = num_pixels
-        decoder_dims = config.decoder_hidden_dims
-        if decoder_dims is None:
-            decoder_dims = config.hidden_dims[::-1]
         activation = ACTIVATIONS[config.activation]
-        self.encoder = _layers((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
-        self.decoder = _layers((config.latent_dim, *decoder_dims, num_pixels), activation)
+        self.encoder = dense((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
+        self.decoder = dense((config.latent_dim, *config.decoder_widths, num_pixels), activation)
         if config.likelihood == "gaussian" and config.observation_std == "learned":
             self.observation_log_std = nn.Parameter(torch.zeros(()))
         elif config.likelihood == "gaussian":
             self.register_buffer("observation_log_std", torch.tensor(float(config.observation_std)).log())
         if generator is not None:
-            initialize(self, generator, train_pixels)
+            mean, std = (None, None) if train_pixels is None else pixel_statistics(train_pixels)
+            initialize(self.encoder, self.decoder, config, generator, mean)
+            if config.likelihood == "gaussian" and config.observation_std == "learned" and std is not None:
+                nn.init.constant_(self.observation_log_std, math.log(max(std, 1e-2)))
 
     def encode(self, x: Tensor) -> Posterior:
         """q(z|x) of pixels ``[B, X]``."""
-        mean, log_variance = self.encoder(x).chunk(2, -1)
+        mean, log_variance = self.encoder(x).chunk(2, -1)  # [B, 2 D] -> [B, D] each
         return Posterior(mean, 0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE))
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z) for latents ``[..., D]``: probabilities (Bernoulli) or intensities, ``[..., X]``."""
         output: Tensor = self.decoder(z)
         return torch.sigmoid(output) if self.config.likelihood == "bernoulli" else output
+
+    def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
+        """``(K, B, D)``."""
+        return num_samples, num_images, self.config.latent_dim
 
     def log_densities(
         self,
@@ -73,35 +77,30 @@ class VAE(nn.Module):
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
         posterior: Posterior | None = None,
+        stop_posterior: bool = False,
     ) -> LogDensities:
-        """Densities at ``num_samples`` reparameterized draws z = μ + σ ε from q(z|x).
-
-        The encoder runs once, whatever the number of samples.
-
-        Args:
-            x: pixels, ``[B, X]``.
-            num_samples: K.
-            noise: ε, ``[K, B, D]``; None draws it.
-            generator: where the noise is drawn from when ``noise`` is None.
-            posterior: ``encode(x)`` where the caller has it already.
-        """
+        """Densities at draws z = μ + σ ε, ``[K, B]``. The encoder runs once, whatever K is."""
         q = self.encode(x) if posterior is None else posterior
         if noise is None:
             shape = (num_samples, *q.mean.shape)
             noise = torch.randn(shape, generator=generator, device=x.device, dtype=q.mean.dtype)
         assert noise.shape[0] == num_samples
-        z = q.mean + torch.exp(q.log_std) * noise
+        z = q.mean + torch.exp(q.log_std) * noise  # [B, D] and [K, B, D] -> [K, B, D]
         constant = q.mean.shape[-1] * HALF_LOG_TWO_PI
+        log_std = q.log_std
+        if stop_posterior:
+            log_std = log_std.detach()
+            noise = (z - q.mean.detach()) * torch.exp(-log_std)
         return LogDensities(
             log_p_x_given_z=self.log_likelihood(z, x),
             log_p_z=-0.5 * z.square().sum(-1) - constant,
-            log_q_z_given_x=-0.5 * noise.square().sum(-1) - q.log_std.sum(-1) - constant,
+            log_q_z_given_x=-0.5 * noise.square().sum(-1) - log_std.sum(-1) - constant,
             kl=q.kl(),
         )
 
     def log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
         """Log p(x|z) of pixels ``[B, X]`` at latents ``[K, B, D]``: ``[K, B]``, in nats."""
-        output = self.decoder(z)
+        output = self.decoder(z)  # [K, B, D] -> [K, B, X]
         if self.config.likelihood == "bernoulli":
             return bernoulli_log_likelihood(output, x)
         log_std: Tensor = self.observation_log_std
@@ -115,6 +114,25 @@ class VAE(nn.Module):
         shape = (num_images, self.config.latent_dim)
         return self.decode(torch.randn(shape, generator=generator, device=parameter.device))
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Mean of p(x|z) at the posterior's mean, ``[B, X]``."""
-        return self.decode(self.encode(x).mean)
+    def unit_means(self, posterior: Posterior) -> Tensor:
+        """μ, ``[B, D]``."""
+        return posterior.mean
+
+    def unit_kl(self, posterior: Posterior) -> Tensor:
+        """In closed form, ``[B, D]``."""
+        return posterior.kl()
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """The layers' weights and biases; a learned observation σ is in neither group."""
+        return {"encoder": list(self.encoder.parameters()), "decoder": list(self.decoder.parameters())}
+
+    @property
+    def widest(self) -> int:
+        """The largest of X and the hidden widths."""
+        config = self.config
+        return max((self.num_pixels, *config.hidden_dims, *config.decoder_widths))
+
+    @staticmethod
+    def pixels_in(tensors: Mapping[str, Tensor]) -> int:
+        """Inputs of the encoder's first layer."""
+        return tensors["encoder.0.weight"].shape[1]  # [units, X]

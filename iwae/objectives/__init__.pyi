@@ -1,6 +1,9 @@
+from .bound_objective import bound as bound
+from .bound_objective import objective as objective
 from .bounds import analytic_elbo as analytic_elbo
 from .bounds import elbo as elbo
 from .bounds import iwae_bound as iwae_bound
 from .bounds import log_weights as log_weights
-from .objectives import bound as bound
-from .objectives import objective as objective
+from .objective import Objective as Objective
+from .objective import StepTerms as StepTerms
+from .objective import build_objective as build_objective

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from iwae.config.model import VAEConfig
 from iwae.config.train import TrainConfig
 from iwae.evaluation.evaluation import Evaluation
 from iwae.evaluation.gradient_snr import GradientSnr
@@ -96,7 +97,7 @@ def trained_otherwise(recorded: int, config: TrainConfig) -> str:
         config: what was trained.
     """
     model = config.model
-    if recorded >= DEFINITIONS:
+    if recorded >= DEFINITIONS or not isinstance(model, VAEConfig):
         return ""
     if model.likelihood == "bernoulli" and model.output_bias == "train_mean":
         if config.data.binarization == "threshold":

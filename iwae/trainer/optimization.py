@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,13 +15,12 @@ from iwae.config.schedules import CosineRate, StagedRate
 from iwae.config.train import TrainConfig
 from iwae.data.pixels import intensities, minibatch
 from iwae.errors import NonFiniteError
-from iwae.model.densities import LogDensities
-from iwae.model.vae import VAE
-from iwae.objectives import objectives
+from iwae.model.protocol import Model
+from iwae.objectives.objective import SUMMED, StepTerms, Weights, backward, build_objective
 from iwae.randomness import generator
 
 # Summed over images while an epoch trains, in the order in which a NaN is looked for.
-TERMS = ("log_p_x_given_z", "log_p_z", "log_q_z_given_x", "kl", "bound", "objective")
+TERMS = (*SUMMED, "bound", "objective")
 
 
 class Optimization:
@@ -36,14 +36,17 @@ class Optimization:
         batch: steps done in the current epoch.
         steps_per_epoch: the last, smaller minibatch counted.
         num_steps: of the whole training.
+        annealing: the schedule of one of the objective's weights.
+        objective: what is maximized.
     """
 
-    def __init__(self, config: TrainConfig, model: VAE, images: Tensor) -> None:
+    def __init__(self, config: TrainConfig, model: Model, images: Tensor) -> None:
         self.epoch = 0
         self.batch = 0
         self.steps_per_epoch = math.ceil(len(images) / config.batch_size)
         self.num_steps = self.steps_per_epoch * config.num_epochs
         self.annealing = AnnealingSchedule(config)
+        self.objective = build_objective(config.objective)
         self._config, self._model, self._images = config, model, images
         self._optimizer = build_optimizer(config.optimizer, model.parameters())
         self._data_generator = generator(config.seed, "data", images.device)
@@ -56,19 +59,18 @@ class Optimization:
         """Optimizer steps done."""
         return self.epoch * self.steps_per_epoch + self.batch
 
-    def weights(self, steps: int) -> dict[str, float]:
+    def weights(self, steps: int) -> Weights:
         """β and λ of the objective after so many steps."""
-        weights = {"beta": self._config.objective.beta, "entropy_weight": 1.0}
-        weights[self.annealing.target] = self.annealing(steps / self.num_steps)
-        return weights
+        weight = self.annealing(steps / self.num_steps)
+        return Weights(self._config.objective.beta)._replace(**{self.annealing.target: weight})
 
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
         config = self._config
         x = intensities(self._images[: config.batch_size])[: config.chunk_size]
-        noise = torch.zeros(config.objective.num_samples, len(x), config.model.latent_dim, device=x.device)
-        terms = self._model.log_densities(x, len(noise), noise=noise)
-        torch.autograd.backward(objectives.objective(config.objective, terms).sum())
+        noise = torch.zeros(self._model.noise_shape(config.objective.num_samples, len(x)), device=x.device)
+        terms = self.objective.step_terms(self._model, x, Weights(), noise=noise)
+        backward(terms.surrogates.each(torch.sum), self._model)
         self._optimizer.zero_grad()
 
     def step(self) -> None:
@@ -76,15 +78,13 @@ class Optimization:
         config = self._config
         x = minibatch(self._next_images(), config.data.binarization, self._data_generator)
         weights = self.weights(self.steps)
-        at_one = weights == {"beta": 1.0, "entropy_weight": 1.0} and config.objective.free_bits == 0
         self._optimizer.zero_grad()
         for part, noise in self.chunks(x, self._noise_generator):
-            terms = self._model.log_densities(
-                part, config.objective.num_samples, noise=noise, generator=self._noise_generator
+            terms = self.objective.step_terms(
+                self._model, part, weights, noise=noise, generator=self._noise_generator
             )
-            total = objectives.objective(config.objective, terms, **weights).sum()
-            torch.autograd.backward(-total / len(x) if config.optimizer.reduction == "mean" else -total)
-            self._add(terms, total.detach(), at_one)
+            backward(terms.surrogates.each(partial(self._loss, len(x))), self._model)
+            self._add(terms)
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         rate = learning_rate(config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
@@ -93,7 +93,7 @@ class Optimization:
         self.batch += 1
 
     def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, D]``.
+        """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, ...]``.
 
         Drawn for all images first, the noise is the same as without chunks; one chunk draws its own (None).
         """
@@ -101,7 +101,7 @@ class Optimization:
         if size is None or size >= len(x):
             yield x, None
             return
-        shape = self._config.objective.num_samples, len(x), self._config.model.latent_dim
+        shape = self._model.noise_shape(self._config.objective.num_samples, len(x))
         noise = torch.randn(shape, generator=source, device=x.device, dtype=x.dtype)
         yield from zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True)
 
@@ -158,13 +158,14 @@ class Optimization:
         size = self._config.batch_size
         return self._images.index_select(0, self._permutation[self.batch * size : (self.batch + 1) * size])
 
-    @torch.no_grad()
-    def _add(self, terms: LogDensities, objective: Tensor, at_one: bool) -> None:
-        """Adds the sums over a chunk; at weight 1 the objective is the bound."""
-        bound = objective if at_one else objectives.bound(self._config.objective, terms).sum()
-        assert terms.kl is not None
-        sampled = torch.stack(terms[:3]).sum((1, 2)) / terms.log_p_z.shape[0]
-        self._sums += torch.cat((sampled, torch.stack((terms.kl.sum(), bound, objective))))
+    def _loss(self, num_images: int, surrogate: Tensor) -> Tensor:
+        """What is minimized, from the surrogates ``[b]`` of a chunk of a minibatch of so many images."""
+        total = surrogate.sum()
+        return -total / num_images if self._config.optimizer.reduction == "mean" else -total
+
+    def _add(self, terms: StepTerms) -> None:
+        """Adds the sums over a chunk, in the order of ``TERMS``."""
+        self._sums += torch.cat((terms.sums, torch.stack((terms.bound.sum(), terms.objective.sum()))))
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:

@@ -18,11 +18,11 @@ from iwae.errors import CheckpointError, ConfigError, NonFiniteError, Stopped
 from iwae.evaluation.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
 from iwae.evaluation.image_likelihoods import image_likelihoods
-from iwae.model.vae import VAE
+from iwae.model.build import build_model
 from iwae.model.weights import load as load
 from iwae.model.weights import weights_bytes
 from iwae.noise import refuse_shared_noise
-from iwae.objectives import objectives
+from iwae.objectives.objective import Surrogates
 from iwae.randomness import generator
 from iwae.trainer.machine import keep_freed_memory, peak_memory_bytes, reset_peak_memory
 from iwae.trainer.metrics import EpochMetrics, Progress, final_metrics, validation_metrics
@@ -73,7 +73,7 @@ class Trainer:
         binarization = config.data.binarization
         suit(self.dataset, config)
         self._train = resident(self.dataset.train, binarization, "train")
-        self.model = VAE(
+        self.model = build_model(
             config.model,
             self.dataset.num_pixels,
             generator=generator(config.seed, "initialization"),
@@ -223,7 +223,7 @@ class Trainer:
             "train/objective": means["objective"],
             "train/kl": means["kl"],
             "train/reconstruction": means["log_p_x_given_z"],
-            f"annealing/{target}": optimization.weights(optimization.steps - 1)[target],
+            f"annealing/{target}": optimization.weights(optimization.steps - 1)._asdict()[target],
             "time/train_seconds": self._stopwatch.train_seconds,
             "time/epoch_seconds": seconds,
             "throughput/examples_per_second": len(self.dataset.train) / seconds,
@@ -265,23 +265,21 @@ class Trainer:
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)
 
-        def per_image(part: Tensor, noise: Tensor | None) -> Tensor:
-            num_samples = config.objective.num_samples
-            terms = self.model.log_densities(part, num_samples, noise=noise, generator=source)
-            return objectives.objective(config.objective, terms, **weights)
+        def per_image(part: Tensor, noise: Tensor | None) -> Surrogates:
+            objective = self._optimization.objective
+            return objective.step_terms(self.model, part, weights, noise=noise, generator=source).surrogates
 
-        def draw() -> Tensor:
+        def draw() -> Surrogates:
             if self._stop.is_set():
                 raise Stopped
             parts = list(self._optimization.chunks(x, source))
             if len(parts) == 1:
-                return per_image(*parts[0]).mean()
+                return per_image(*parts[0]).each(torch.mean)
             # What a chunk holds for the gradient is computed again when the gradient needs it.
-            return torch.cat([checkpoint(per_image, *part, use_reentrant=False) for part in parts]).mean()
+            chunks = [checkpoint(per_image, *part, use_reentrant=False) for part in parts]
+            return Surrogates.joined(chunks).each(torch.mean)
 
-        groups = {"encoder": self.model.encoder, "decoder": self.model.decoder}
-        parameters = {name: list(part.parameters()) for name, part in groups.items()}
-        return gradient_snr(parameters, (draw for _ in range(num_draws)), num_draws)
+        return gradient_snr(self.model.groups(), (draw for _ in range(num_draws)), num_draws)
 
 
 def _device(name: str) -> torch.device:

@@ -1,6 +1,5 @@
 """What a trial costs, as far as it is known before it runs."""
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,10 +40,7 @@ def cost_of(config: TrainConfig) -> Cost:
     pixels, train, validation, test = SIZES[config.data.name]
     validation = config.data.num_validation or validation
     train = min(config.data.num_train or train, train - validation)
-    hidden, latent = config.model.hidden_dims, config.model.latent_dim
-    decoder_dims = config.model.decoder_hidden_dims or hidden[::-1]
-    encode = 2.0 * _multiply_adds([pixels, *hidden, 2 * latent])
-    decode = 2.0 * _multiply_adds([latent, *decoder_dims, pixels])
+    encode, decode = config.model.flops(pixels)
     settings = config.evaluation
     per_epoch = min(settings.num_images or validation, validation) * settings.num_samples
     final = (
@@ -55,10 +51,6 @@ def cost_of(config: TrainConfig) -> Cost:
         training=3 * config.num_epochs * train * (encode + config.objective.num_samples * decode),
         evaluation=(evaluations * per_epoch + final) * decode,
     )
-
-
-def _multiply_adds(widths: list[int]) -> int:
-    return sum(a * b for a, b in itertools.pairwise(widths))
 
 
 def seconds_per_flop(files: Files, spec: "SweepSpec") -> float | None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iwae.config.model import ModelConfig
+from iwae.config.model import VAEConfig
 from iwae.model.vae import VAE
 
 # z ~ N(0, 1), x | z ~ N(1.5 z + .3, .5), x = 1.7: posterior N(.763636, .181818), log p = −1.781103.
@@ -23,7 +23,7 @@ def one_dimensional(mean: float = POSTERIOR_MEAN + 0.3, variance: float = 1.3 * 
 def build(W: np.ndarray, b: np.ndarray, std: float, mean: np.ndarray, variance: np.ndarray) -> VAE:
     """x | z ~ N(W z + b, std²) with a posterior N(mean, diag variance) that does not depend on x."""
     pixels, latents = W.shape
-    config = ModelConfig(hidden_dims=(), latent_dim=latents, likelihood="gaussian", observation_std=std)
+    config = VAEConfig(hidden_dims=(), latent_dim=latents, likelihood="gaussian", observation_std=std)
     model = VAE(config, pixels).double()
     state = {
         "encoder.0.weight": torch.zeros(2 * latents, pixels),

@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.numpy import load
-
 import iwae
 from tracking.errors import RecordError
 from tracking.files.places import open_storage
@@ -27,7 +25,8 @@ _REQUIREMENTS = (
     "torchvision",
 )
 _LOADER = "iwae.serving"
-_PIXELS_IN = "encoder.0.weight"  # [units, pixels]
+# What turns images into numbers: where these files change, the model is logged again.
+_SERVES = ("serving.py", "trained.py")
 _WEIGHTS, _SERVED = "sweeps.weights_sha256", "sweeps.served_sha256"
 
 
@@ -43,7 +42,8 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
-    served = Path(iwae.__file__).with_name("serving.py").read_bytes()
+    package = Path(iwae.__file__).parent
+    served = b"".join((package / name).read_bytes() for name in _SERVES)
     digests = {
         _WEIGHTS: hashlib.sha256(unit.weights).hexdigest(),
         _SERVED: hashlib.sha256(served).hexdigest(),
@@ -67,6 +67,8 @@ def _log(
     weights: bytes,
     digests: Mapping[str, str],
 ) -> str:
+    from iwae.model.weights import load  # loads PyTorch, which no record needs
+
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         folder = Path(name)
         data = folder / "model.safetensors"
@@ -83,7 +85,7 @@ def _log(
             digests,
             loader=_LOADER,
             data=data,
-            width=load(weights)[_PIXELS_IN].shape[1],
+            width=load(data).num_pixels,
             code=_code(folder / "code"),
             requirements=requirements,
         )

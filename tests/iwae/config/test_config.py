@@ -25,7 +25,7 @@ from iwae.errors import ConfigError, NonFiniteError
         ),
         (
             {"objective": {"name": "nvae"}},
-            "objective.name: 'nvae' is not allowed: must be one of vae, multi-sample-vae, iwae",
+            "objective.name: nvae is not allowed: must be one of vae, multi-sample-vae, iwae",
         ),
         ({"objective": {"num_sample": 5}}, "objective.num_sample: unknown key: did you mean num_samples?"),
         (

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from iwae.config.model import ModelConfig
+from iwae.config.model import VAEConfig
 from iwae.data.dataset import Dataset
 from iwae.data.pixels import evaluation_pixels
 from iwae.errors import NonFiniteError, Stopped
@@ -21,7 +21,7 @@ from support.linear_gaussian import LOG_P, build, one_dimensional
 
 @pytest.fixture(name="model")
 def _model() -> VAE:
-    config = ModelConfig(hidden_dims=(16,), latent_dim=3)
+    config = VAEConfig(hidden_dims=(16,), latent_dim=3)
     return VAE(config, 64, generator=torch.Generator().manual_seed(0))
 
 
@@ -153,11 +153,11 @@ def test_infinite_log_weight_is_an_error(model: VAE, images: torch.Tensor) -> No
 
 MEASURE = """
 import resource, torch
-from iwae.config.model import ModelConfig
+from iwae.config.model import VAEConfig
 from iwae.evaluation.evaluation import evaluate
 from iwae.model.vae import VAE
 torch.set_num_threads(1)
-model = VAE(ModelConfig(hidden_dims=(20,), latent_dim=2), 784, generator=torch.Generator())
+model = VAE(VAEConfig(hidden_dims=(20,), latent_dim=2), 784, generator=torch.Generator())
 images = torch.zeros(2, 784, dtype=torch.uint8)
 evaluate(model, images, 300)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,6 +9,7 @@ from torch import nn
 from iwae.evaluation.gradient_snr import GradientSnr, Moments, gradient_snr, root_mean_snr
 from iwae.evaluation.snr_floor import snr_floor
 from iwae.objectives.bounds import iwae_bound, log_weights
+from iwae.objectives.objective import Surrogates
 from support.linear_gaussian import one_dimensional, pixels
 
 
@@ -46,9 +47,10 @@ def shown(num_draws: int, directions: int, signal: float, source: torch.Generato
     mixed = torch.randn(directions, 200, generator=torch.Generator().manual_seed(directions))
     mixed /= mixed.norm(dim=0)
 
-    def draw() -> torch.Tensor:
+    def draw() -> Surrogates:
         noise = torch.randn(directions, generator=source) @ mixed
-        return (encoder * (signal + noise)).sum() + decoder.sum()
+        objective = (encoder * (signal + noise)).sum() + decoder.sum()
+        return Surrogates(objective, objective)
 
     return gradient_snr({"encoder": [encoder], "decoder": [decoder]}, [draw] * num_draws, num_draws)
 
@@ -76,9 +78,10 @@ def test_true_ratio_is_recovered_and_constant_gradients_are_left_out() -> None:
     encoder, decoder = nn.Parameter(torch.zeros(4000)), nn.Parameter(torch.zeros(4001))
     constant = torch.cat((torch.ones(4000), torch.zeros(1)))
 
-    def draw() -> torch.Tensor:
+    def draw() -> Surrogates:
         noise = torch.randn(8001, generator=source)
-        return (encoder * (0.5 + noise[:4000])).sum() + (decoder * constant * (2 + noise[4000:])).sum()
+        parts = (encoder * (0.5 + noise[:4000])).sum(), (decoder * constant * (2 + noise[4000:])).sum()
+        return Surrogates(*parts)
 
     got = gradient_snr({"encoder": [encoder], "decoder": [decoder]}, [draw] * 100, 100)
     assert got.encoder == pytest.approx(0.5, abs=0.01)

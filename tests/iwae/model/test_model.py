@@ -6,16 +6,16 @@ import torch
 from scipy import integrate, special, stats
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from iwae.config.model import ModelConfig
+from iwae.config.model import VAEConfig
 from iwae.model.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
 from iwae.model.vae import VAE
 from iwae.objectives.bounds import elbo, iwae_bound, log_weights
 from support.linear_gaussian import build
 
-CONFIG = ModelConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu")
+CONFIG = VAEConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu")
 
 
-def model_of(config: ModelConfig = CONFIG, pixels: int = 10, seed: int = 0) -> VAE:
+def model_of(config: VAEConfig = CONFIG, pixels: int = 10, seed: int = 0) -> VAE:
     return VAE(config, pixels, generator=torch.Generator().manual_seed(seed))
 
 
@@ -120,7 +120,7 @@ def test_log_p_of_a_linear_model_in_several_dimensions_is_a_gaussian_density() -
 
 
 def test_log_p_of_a_bernoulli_decoder_with_one_latent_is_the_integral_on_a_grid() -> None:
-    model = model_of(ModelConfig(hidden_dims=(8,), latent_dim=1, activation="tanh"), pixels=9)
+    model = model_of(VAEConfig(hidden_dims=(8,), latent_dim=1, activation="tanh"), pixels=9)
     x = binary(1, 9)
     grid = np.linspace(-9, 9, 4001)
     with torch.no_grad():
@@ -182,7 +182,7 @@ def prefixed(parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def test_initialization_is_pytorchs_default_in_distribution_and_leaves_its_global_generator_alone() -> None:
     before = torch.get_rng_state()
-    model = model_of(ModelConfig(), pixels=784)
+    model = model_of(VAEConfig(), pixels=784)
     assert torch.equal(before, torch.get_rng_state())
     weight = model.encoder[0].weight.detach()
     assert weight.abs().max().item() == pytest.approx(1 / 28, rel=1e-3)
@@ -191,7 +191,7 @@ def test_initialization_is_pytorchs_default_in_distribution_and_leaves_its_globa
 
 
 def test_glorot_initialization_counts_the_heads_of_mean_and_variance_as_two_layers() -> None:
-    model = model_of(ModelConfig(init="glorot", latent_dim=50, hidden_dims=(200,)), pixels=784)
+    model = model_of(VAEConfig(init="glorot", latent_dim=50, hidden_dims=(200,)), pixels=784)
     assert model.encoder[2].weight.abs().max().item() == pytest.approx(math.sqrt(6 / 250), rel=1e-3)
     assert model.encoder[0].weight.abs().max().item() == pytest.approx(math.sqrt(6 / 984), rel=1e-3)
     assert all(not layer.bias.any() for layer in (model.encoder[0], model.encoder[2], model.decoder[2]))
@@ -199,7 +199,7 @@ def test_glorot_initialization_counts_the_heads_of_mean_and_variance_as_two_laye
 
 def test_output_bias_is_the_logit_of_the_clipped_training_mean() -> None:
     pixels = torch.tensor([[0, 255, 255], [0, 255, 0]], dtype=torch.uint8)
-    config = ModelConfig(output_bias="train_mean", hidden_dims=(4,))
+    config = VAEConfig(output_bias="train_mean", hidden_dims=(4,))
     model = VAE(config, 3, generator=torch.Generator(), train_pixels=pixels)
     expected = special.logit([0.001, 0.999, 0.5])
     np.testing.assert_allclose(model.decoder[-1].bias.detach(), expected, atol=1e-5)
@@ -207,21 +207,21 @@ def test_output_bias_is_the_logit_of_the_clipped_training_mean() -> None:
 
 def test_learned_observation_std_starts_at_the_spread_of_the_training_pixels() -> None:
     pixels = torch.tensor([[0, 255], [255, 255]], dtype=torch.uint8)
-    config = ModelConfig(likelihood="gaussian", hidden_dims=(4,))
+    config = VAEConfig(likelihood="gaussian", hidden_dims=(4,))
     model = VAE(config, 2, generator=torch.Generator(), train_pixels=pixels)
     assert model.observation_log_std.exp().item() == pytest.approx(math.sqrt(0.125), rel=1e-6)
 
 
 def test_decoder_may_have_other_widths_than_the_encoder() -> None:
-    model = model_of(ModelConfig(hidden_dims=(12,), decoder_hidden_dims=(5, 6)))
+    model = model_of(VAEConfig(hidden_dims=(12,), decoder_hidden_dims=(5, 6)))
     assert [layer.out_features for layer in model.decoder if isinstance(layer, torch.nn.Linear)] == [5, 6, 10]
-    linear = model_of(ModelConfig(hidden_dims=(12,), decoder_hidden_dims=()))
+    linear = model_of(VAEConfig(hidden_dims=(12,), decoder_hidden_dims=()))
     assert len(linear.decoder) == 1
 
 
 @pytest.mark.parametrize("std", [1e-6, 1e-4, 9e-4, 0.3, 40.0])
 def test_fixed_observation_std_is_used_as_it_is(std: float) -> None:
-    model = VAE(ModelConfig(hidden_dims=(), latent_dim=1, likelihood="gaussian", observation_std=std), 1)
+    model = VAE(VAEConfig(hidden_dims=(), latent_dim=1, likelihood="gaussian", observation_std=std), 1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from torch import Tensor
 
-from iwae.config.objective import ObjectiveConfig
+from iwae.config.objective import BoundConfig
 from iwae.model.densities import LogDensities
+from iwae.objectives.bound_objective import bound, objective
 from iwae.objectives.bounds import analytic_elbo, elbo, iwae_bound, log_weights
-from iwae.objectives.objectives import bound, objective
 from support.linear_gaussian import LOG_P, POSTERIOR_MEAN, POSTERIOR_VARIANCE, one_dimensional, pixels
 
 
@@ -123,14 +123,14 @@ def test_loss_is_unchanged_when_the_batch_is_duplicated() -> None:
         {"name": "vae"},
         {"name": "vae", "free_bits": 0.4},
     ):
-        config = ObjectiveConfig.model_validate(values)
+        config = BoundConfig.model_validate(values)
         torch.testing.assert_close(objective(config, terms).mean(), objective(config, twice).mean())
 
 
 def test_beta_scales_prior_and_posterior_inside_the_logarithm_and_entropy_weight_only_the_posterior() -> None:
     terms = random_terms(5, 2)
     p, prior, q = (t.numpy() for t in terms[:3])
-    config = ObjectiveConfig(name="iwae", num_samples=5)
+    config = BoundConfig(name="iwae", num_samples=5)
     expected = logsumexp(p + 0.3 * (prior - q), axis=0) - np.log(5)
     np.testing.assert_allclose(objective(config, terms, beta=0.3).numpy(), expected, atol=1e-12)
     expected = logsumexp(p + prior - 0.3 * q, axis=0) - np.log(5)
@@ -140,16 +140,16 @@ def test_beta_scales_prior_and_posterior_inside_the_logarithm_and_entropy_weight
 def test_multi_sample_vae_averages_the_logs_and_iwae_takes_the_log_of_the_average() -> None:
     terms = random_terms(6, 4)
     log_w = sum_of(terms)
-    averaged = objective(ObjectiveConfig(name="multi-sample-vae", num_samples=6), terms)
+    averaged = objective(BoundConfig(name="multi-sample-vae", num_samples=6), terms)
     np.testing.assert_allclose(averaged.numpy(), log_w.mean(0), atol=1e-12)
-    importance = objective(ObjectiveConfig(name="iwae", num_samples=6), terms)
+    importance = objective(BoundConfig(name="iwae", num_samples=6), terms)
     np.testing.assert_allclose(importance.numpy(), np.log(np.exp(log_w).mean(0)), atol=1e-12)
 
 
 def test_reported_bound_ignores_weights_and_free_bits() -> None:
     terms = random_terms(1, 4)
-    plain = ObjectiveConfig(name="vae")
-    weighted = ObjectiveConfig(name="vae", beta=4.0, free_bits=2.0)
+    plain = BoundConfig(name="vae")
+    weighted = BoundConfig(name="vae", beta=4.0, free_bits=2.0)
     torch.testing.assert_close(bound(weighted, terms), objective(plain, terms))
     assert not torch.allclose(objective(weighted, terms, beta=4.0), bound(weighted, terms))
 
@@ -171,5 +171,5 @@ def sum_of(terms: LogDensities) -> np.ndarray:
 def test_objective_of_every_name_has_one_value_an_image() -> None:
     terms = random_terms(3, 5)
     for name in ("vae", "multi-sample-vae", "iwae"):
-        value: Tensor = objective(ObjectiveConfig.model_validate({"name": name, "num_samples": 3}), terms)
+        value: Tensor = objective(BoundConfig.model_validate({"name": name, "num_samples": 3}), terms)
         assert value.shape == (5,)

@@ -77,7 +77,7 @@ def test_every_field_and_every_path_of_the_space_is_described() -> None:
     schema = json_schema()
     space = schema["definitions"]["SearchSpec"]["properties"]["space"]["properties"]
     assert {"objective.num_samples", "annealing", "model.latent_dim", "optimizer.schedule"} <= set(space)
-    entry = schema["definitions"]["ObjectiveConfig.num_samples"]
-    assert space["objective.num_samples"] == {"$ref": "#/definitions/ObjectiveConfig.num_samples"}
+    entry = schema["definitions"]["BoundConfig.num_samples"]
+    assert space["objective.num_samples"] == {"$ref": "#/definitions/BoundConfig.num_samples"}
     assert entry["description"] == "K, the importance samples of a training step."
     assert schema["properties"]["checkpoint_every"]["description"] == "seconds between a trial's checkpoints."

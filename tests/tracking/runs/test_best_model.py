@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from iwae import serving as served_module
+from iwae import trained as trained_module
 from iwae.errors import DataError
 from iwae.model.weights import load
 from iwae.serving import ServedModel
@@ -139,6 +139,6 @@ def test_bound_of_the_served_model_falls_with_more_samples_in_any_number_of_bloc
     model, x = served(trained, tmp_path), images(20)
     few, many = (model.predict(x, {"num_samples": k}) for k in (1, 500))
     assert many.mean() < few.mean()
-    monkeypatch.setattr(served_module, "_LOG_WEIGHTS_AT_ONCE", 50)
+    monkeypatch.setattr(trained_module, "LOG_WEIGHTS_AT_ONCE", 50)
     np.testing.assert_allclose(model.predict(x, {"num_samples": 500}), many, rtol=0.02)
     assert not np.array_equal(model.predict(x, {"num_samples": 50}), many)

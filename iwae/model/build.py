@@ -1,0 +1,26 @@
+"""From a configuration to its model."""
+
+import pkgutil
+
+import torch
+from torch import Tensor
+
+from iwae.config.model import ModelConfig
+from iwae.model.protocol import Model
+
+
+def family(config: ModelConfig) -> type[Model]:
+    """The class of the models of this configuration."""
+    built_by: type[Model] = pkgutil.resolve_name(config.built_by)
+    return built_by
+
+
+def build_model(
+    config: ModelConfig,
+    num_pixels: int,
+    *,
+    generator: torch.Generator | None = None,
+    train_pixels: Tensor | None = None,
+) -> Model:
+    """The model of ``config``; see ``Model`` for the arguments."""
+    return family(config)(config, num_pixels, generator=generator, train_pixels=train_pixels)
