@@ -10,7 +10,7 @@ from tracking.published import publication_faults
 from tracking.records import chain
 from tracking.records.contents import other_data
 from tracking.records.records import SweepRecord, TrialRecord
-from tracking.records.spec_hash import former_spec_sha256
+from tracking.records.spec_hash import former_spec_sha256s
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -110,7 +110,7 @@ def _parent_faults(
             if not (live and name.startswith(_GROWING))
         }
         for name, text in expected.items():
-            former = {former_spec_sha256(record.spec)} if name == view.SPEC_SHA256 else set()
+            former = former_spec_sha256s(record.spec) if name == view.SPEC_SHA256 else frozenset()
             if run.tags.get(name) not in {text, *former}:
                 yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")
         for what in file_faults(store, run, view.sweep_files(record)):

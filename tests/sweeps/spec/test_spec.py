@@ -10,7 +10,7 @@ from iwae.config import yaml
 from iwae.errors import ConfigError
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import SweepSpec, differences, json_schema, load_spec, ready_specs
-from tracking.records.spec_hash import spec_sha256
+from tracking.records.spec_hash import former_spec_sha256s, spec_sha256
 
 
 def document(**search: Any) -> dict[str, Any]:
@@ -85,21 +85,57 @@ def test_sha256_depends_on_what_decides_results_and_on_nothing_else() -> None:
         assert sha256(other) != sha256()
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc", "grid"])
-def test_sha256_is_equal_exactly_where_the_plans_are(sampler: str) -> None:
-    entries = {"objective.num_samples": {"choice": [1, 5, 20]}, "model.latent_dim": {"choice": [2, 4, 8]}}
+SPACE: dict[str, Any] = {
+    "objective.num_samples": {"choice": [1, 5, 20]},
+    "annealing": {
+        "choice": [
+            {"name": "none"},
+            {"name": "linear", "warmup_epochs": {"int": [2, 9]}, "start": {"choice": [0.0, 0.5]}},
+        ]
+    },
+}
+INSIDE = {**SPACE["annealing"]["choice"][1]}
+OTHER_ORDERS = {
+    "paths": dict(reversed(SPACE.items())),
+    "inside-an-option": {
+        **SPACE,
+        "annealing": {"choice": [{"name": "none"}, dict(reversed(INSIDE.items()))]},
+    },
+}
+
+
+def space_of(space: dict[str, Any], sampler: str) -> SweepSpec:
     number = {} if sampler == "grid" else {"num_trials": 6}
+    search = {"space": space, "sampler": {"name": sampler}, **number}
+    base = {"data": {"name": "digits"}, "num_epochs": 20}
+    return SweepSpec.parse({"name": "x", "base": base, "search": search})
 
-    def spec(space: dict[str, Any]) -> SweepSpec:
-        search = {"space": space, "sampler": {"name": sampler}, **number}
-        return SweepSpec.parse({"name": "x", "base": {"data": {"name": "digits"}}, "search": search})
 
-    one, other = spec(entries), spec(dict(reversed(entries.items())))
+@pytest.mark.parametrize("order", OTHER_ORDERS)
+@pytest.mark.parametrize("sampler", ["random", "qmc", "grid"])
+def test_sha256_of_specs_in_another_order_differs_where_their_plans_do(sampler: str, order: str) -> None:
+    one, other = space_of(SPACE, sampler), space_of(OTHER_ORDERS[order], sampler)
     plans = [[trial.key for trial in draw_plan(found)] for found in (one, other)]
     assert plans[0] != plans[1]
     assert spec_sha256(one.to_dict()) != spec_sha256(other.to_dict())
-    again = SweepSpec.parse(yaml.load(yaml.dump(one.to_dict())))
-    assert spec_sha256(again.to_dict()) == spec_sha256(one.to_dict())
+    again = SweepSpec.parse(yaml.load(yaml.dump(other.to_dict())))
+    assert draw_plan(again) == draw_plan(other)
+    assert spec_sha256(again.to_dict()) == spec_sha256(other.to_dict())
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "grid"])
+def test_sha256_is_equal_where_only_plain_values_stand_in_another_order(sampler: str) -> None:
+    last = {name: INSIDE[name] for name in ("warmup_epochs", "start", "name")}
+    annealing = {"choice": [{"name": "none"}, last]}
+    one, other = space_of(SPACE, sampler), space_of({**SPACE, "annealing": annealing}, sampler)
+    assert [trial.key for trial in draw_plan(one)] == [trial.key for trial in draw_plan(other)]
+    assert spec_sha256(one.to_dict()) == spec_sha256(other.to_dict())
+
+
+def test_the_sha256_of_ready_specs_is_what_older_versions_recorded() -> None:
+    for name in ready_specs():
+        spec = load_spec(name).to_dict()
+        assert spec_sha256(spec) in former_spec_sha256s(spec)
 
 
 def test_differences_name_every_path_that_may_not_change_while_a_sweep_goes_on() -> None:
