@@ -3,47 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tracking.analysis.configurations import text
-from tracking.statistics.factorial import Share
 
 INTERACTIONS = "interactions"
 _SEED = 0
 _TREES = 64
-_DRAWS = 39  # the range of so many holds 95 %
 
 
-def forest_shares(
-    points: Sequence[Mapping[str, Any]], means: Sequence[float], noise: float
-) -> dict[str, Share]:
+def forest_shares(points: Sequence[Mapping[str, Any]], means: Sequence[float]) -> dict[str, float]:
     """Main effects as shares of the variance that a random forest sees, the rest as ``INTERACTIONS``.
+
+    They have no intervals. The range that the seeds' noise gives them, from draws around the measured means,
+    is no 95 % interval: with 20 configurations at two seeds it held the share of interactions that the same
+    forest sees in the true means in 29 of 40 simulated sweeps, and that of a main effect in 34.
 
     Args:
         points: the parameters of each configuration, by path; every path in each.
         means: mean NLL of each configuration, nats.
-        noise: variance of a mean between seeds.
 
     Returns:
-        By path, with the range of what the seeds' noise makes of it.
+        Shares in [0, 1] by path.
     """
-    values = np.asarray(means)
-    found = _shares(points, values, _TREES)
-    spread = float(values.var(ddof=1))
-    centre = values.mean() + (values - values.mean()) * np.sqrt(max(0.0, 1 - noise / spread))
-    rng = np.random.default_rng(_SEED)
-    # A tree of 300 configurations takes 40 ms. Fewer trees scatter more, which widens the range.
-    trees = min(16, max(4, 1200 // len(values)))
-    drawn = [
-        _shares(points, centre + np.sqrt(noise) * rng.standard_normal(len(values)), trees)
-        for _ in range(_DRAWS)
-    ]
-    ranges = {name: [value, *(draw[name] for draw in drawn)] for name, value in found.items()}
-    return {name: Share(values[0], min(values), max(values)) for name, values in ranges.items()}
-
-
-def _shares(points: Sequence[Mapping[str, Any]], values: NDArray[np.float64], trees: int) -> dict[str, float]:
     import optuna  # a second to import, and most reports need none of it
 
     distributions = {path: _distribution([point[path] for point in points]) for path in points[0]}
@@ -51,13 +31,13 @@ def _shares(points: Sequence[Mapping[str, Any]], values: NDArray[np.float64], tr
         p for p, d in distributions.items() if isinstance(d, optuna.distributions.CategoricalDistribution)
     }
     study = _silent_study()
-    for point, value in zip(points, values, strict=True):
+    for point, value in zip(points, means, strict=True):
         params = {path: text(v) if path in categorical else v for path, v in point.items()}
         study.add_trial(
             optuna.trial.create_trial(params=params, distributions=distributions, value=float(value))
         )
     # The evaluator's own numbers: `get_param_importances` scales them to sum to 1, which hides interactions.
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=_SEED, n_trees=trees)
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=_SEED, n_trees=_TREES)
     main = {name: float(value) for name, value in evaluator.evaluate(study).items()}
     return {**main, INTERACTIONS: max(0.0, 1 - sum(main.values()))}
 

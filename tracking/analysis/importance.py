@@ -26,7 +26,7 @@ class Importance:
 
     Attributes:
         shares: main effects by short name (``K``) and interactions (``K × D``), largest first. Of a full grid
-            the seeds' noise is taken off; else they are what a random forest sees.
+            the seeds' noise is taken off; else they are what a random forest sees, without intervals.
         grid: whether they come from a full grid's analysis of variance.
         left_out: parameters that not every configuration has.
         reason: why it cannot be said; empty if it can.
@@ -63,8 +63,8 @@ def importance(table: Table) -> Importance:
     grid = shares is not None
     if shares is None:
         points = [{path: row.parameters[path] for path in usable} for row in rows]
-        found = forest_shares(points, means, noise)
-        shares = {path if path == INTERACTIONS else short_path(path): s for path, s in found.items()}
+        found = forest_shares(points, means)
+        shares = {path if path == INTERACTIONS else short_path(path): Share(s) for path, s in found.items()}
     ordered = sorted(shares.items(), key=lambda item: -item[1].value)
     return Importance(dict(ordered), grid, hidden)
 

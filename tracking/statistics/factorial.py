@@ -17,11 +17,11 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Share:
-    """A part of the variance between configurations and its interval, both in [0, 1]."""
+    """A part of the variance between configurations, in [0, 1], and its 95 % interval where there is one."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,9 @@ def test_configurations_that_are_no_grid_are_given_to_a_forest(make):
     assert not found.grid
     assert set(found.shares) == {"D", "batch_size", INTERACTIONS}
     assert next(iter(found.shares)) == "D"
-    assert found.shares["D"].low > 0.5
-    assert all(share.low <= share.value <= share.high for share in found.shares.values())
+    assert found.shares["D"].value > 0.5
+    assert sum(share.value for share in found.shares.values()) == pytest.approx(1.0)
+    assert {(share.low, share.high) for share in found.shares.values()} == {(None, None)}
 
 
 def test_one_varied_parameter_has_nothing_to_be_weighed_against(make):

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import K_PATH, Configuration, Table
 from tracking.report.charts.palette import HUES, SYMBOLS
+from tracking.statistics.intervals import Estimate
 
 MOST_LINES = 12
 MOST_BARS = 40
 MOST_CATEGORIES = 60
+Measured = tuple[Configuration, Estimate]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Series:
     def crowded(self) -> bool:
         """Whether bars and single seeds would only blacken the figure."""
         return not self.joined and len(self.rows) > MOST_BARS
+
+    def measured(self, column: str) -> list[Measured]:
+        """The configurations that have the column, each with its estimate."""
+        return [(row, found) for row in self.rows if (found := row.estimate(column)) is not None]
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,18 @@ class Axis:
             if not kept or value >= kept[-1] * 1.25:
                 kept.append(value)
         return kept
+
+
+def with_gaps(found: Sequence[Measured]) -> list[Measured | None]:
+    """The points of a line; None, where it breaks, on either side of a configuration that diverged."""
+    line: list[Measured | None] = []
+    last: Configuration | None = None
+    for row, estimate in found:
+        if last is not None and (last.diverged or row.diverged):
+            line.append(None)
+        line.append((row, estimate))
+        last = row
+    return line
 
 
 def axis_of(analysis: Analysis) -> Axis:

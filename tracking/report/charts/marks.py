@@ -1,11 +1,11 @@
 """What stands in an interactive figure for a configuration: its mean, its bar or its seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 from tracking.analysis.configurations import Configuration
-from tracking.report.charts.axes import Axis, Series
+from tracking.report.charts.axes import Axis, Measured, Series, with_gaps
 from tracking.report.charts.palette import faint
 from tracking.report.charts.plots import Trace
 from tracking.report.charts.spread import bar, dots
@@ -25,17 +25,16 @@ def points(
     **style: Any,
 ) -> Trace | None:
     """One series of means with their bars; None where no configuration has the column."""
-    found = [(row, estimate) for row in one.rows if (estimate := row.estimate(column)) is not None]
+    measured = one.measured(column)
+    found = with_gaps(measured) if one.joined and axis.path else list[Measured | None](measured)
     if not found:
         return None
-    bars = [bar(row, column, e) or (e.mean, e.mean) for row, e in found]
-    low = [(e.mean - end) / unit for (end, _), (_, e) in zip(bars, found, strict=True)]
-    high = [(end - e.mean) / unit for (_, end), (_, e) in zip(bars, found, strict=True)]
+    low, high = _arms(found, column, unit)
     trace: Trace = {
         "type": "scatter",
         "mode": "lines+markers" if one.joined and axis.path else "markers",
-        "x": [_x(axis, row) for row, _ in found],
-        "y": [e.mean / unit for _, e in found],
+        "x": [None if point is None else _x(axis, point[0]) for point in found],
+        "y": [None if point is None else point[1].mean / unit for point in found],
         "error_y": {
             "type": "data",
             "symmetric": False,
@@ -46,7 +45,7 @@ def points(
             "color": faint(one.colour, 0.55),
             "visible": (any(high) or any(low)) and not one.crowded,
         },
-        "text": [hover(row, e, show, unit) for row, e in found],
+        "text": ["" if point is None else hover(*point, show, unit) for point in found],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
         "line": {"color": one.colour, "width": 2},
@@ -56,6 +55,19 @@ def points(
         **_axes(panel),
     }
     return {**trace, **style}
+
+
+def _arms(found: Sequence[Measured | None], column: str, unit: float) -> tuple[list[float], list[float]]:
+    """How far the bars reach below and above the means; 0 without a bar."""
+    arms = []
+    for point in found:
+        ends = None if point is None else bar(point[0], column, point[1])
+        if point is None or ends is None:
+            arms.append((0.0, 0.0))
+        else:
+            mean = point[1].mean
+            arms.append(((mean - ends[0]) / unit, (ends[1] - mean) / unit))
+    return [low for low, _ in arms], [high for _, high in arms]
 
 
 def seeds(axis: Axis, one: Series, column: str, *, panel: int = 1, unit: float = 1.0) -> list[Trace]:

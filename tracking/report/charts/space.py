@@ -12,6 +12,7 @@ from tracking.report.charts.marks import hover
 from tracking.report.charts.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.report.charts.spread import bar, dots, view
+from tracking.statistics.factorial import Share
 from tracking.statistics.numbers import nats, number
 
 
@@ -174,25 +175,14 @@ def importance_bars(analysis: Analysis) -> Chart | None:
     shares = dict(reversed(list(analysis.importance.shares.items())[:MOST_BARS]))
     if not shares:
         return None
-    found = list(shares.values())
     trace: Trace = {
         "type": "bar",
         "orientation": "h",
-        "x": [share.value for share in found],
+        "x": [share.value for share in shares.values()],
         "y": [escape(name) for name in shares],
         "marker": {"color": HUES[0]},
         "width": 0.55,
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "color": MUTED,
-            "thickness": 1.4,
-            "width": 5,
-            "array": [max(0.0, share.high - share.value) for share in found],
-            "arrayminus": [max(0.0, share.value - share.low) for share in found],
-        },
-        "customdata": [[share.low, share.high] for share in found],
-        "hovertemplate": "%{y}: %{x:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>",
+        **_share_bars(list(shares.values())),
     }
     title = "share of the variance between configurations' mean validation NLL"
     axes = {
@@ -200,3 +190,23 @@ def importance_bars(analysis: Analysis) -> Chart | None:
         "yaxis": scale("", gridcolor="rgba(0,0,0,0)"),
     }
     return Chart([trace], layout(**axes, height=130 + 34 * len(shares)))
+
+
+def _share_bars(shares: Sequence[Share]) -> dict[str, Any]:
+    """The intervals of shares, drawn and in the hover text, where all have one."""
+    bounds = [(s.value, s.low, s.high) for s in shares if s.low is not None and s.high is not None]
+    if len(bounds) < len(shares):
+        return {"hovertemplate": "%{y}: %{x:.0%}<extra></extra>"}
+    return {
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "color": MUTED,
+            "thickness": 1.4,
+            "width": 5,
+            "array": [max(0.0, high - value) for value, _, high in bounds],
+            "arrayminus": [max(0.0, value - low) for value, low, _ in bounds],
+        },
+        "customdata": [[low, high] for _, low, high in bounds],
+        "hovertemplate": "%{y}: %{x:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>",
+    }

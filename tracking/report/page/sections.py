@@ -162,12 +162,13 @@ def _space(analysis: Analysis) -> str:
     method = (
         "Analysis of variance of the full grid, with the seeds' noise taken off"
         if found.grid
-        else "A random forest's functional ANOVA (Hutter et al. 2014, Optuna), which noise moves too"
+        else "Functional ANOVA of a random forest (Hutter et al. 2014, Optuna), seeds' noise included"
     )
     caption = (
         f"{method}. A parameter's own bar is its main effect: what it does on average over all the others."
         " Where a parameter acts differently at different values of another, that is in the interaction."
-        " Lines are 95 % intervals over seeds. A share has no direction, and it depends on the values tried."
+        f"{' Lines are 95 % intervals over seeds.' if found.grid else ' These shares have no intervals.'}"
+        " A share has no direction, and it depends on the values tried."
     )
     parts.append("<h3>Parameter importance</h3>")
     parts.append(chart(importance_bars(analysis), caption, f"Not said: {found.reason}."))

@@ -1,6 +1,8 @@
 """The panels of the still picture."""
 
+import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.time_fit import TimeFit
-from tracking.report.charts.axes import Axis, Series
+from tracking.report.charts.axes import Axis, Series, with_gaps
 from tracking.report.charts.palette import INK, MUTED, k_colours
 from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
@@ -101,7 +103,9 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     for one in axis.series:
         shown = [row for row in one.rows if row.mean("train_seconds") is not None]
         if one.joined and axis.by_k:
-            axes.plot(*_places(shown), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
+            for steady, run in groupby(shown, key=lambda row: not row.diverged):
+                if steady:  # the line breaks at a configuration that diverged
+                    axes.plot(*_places(list(run)), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
         for row in shown:
             colour = one.colour if axis.by_lines else by_k[row.num_samples]
             _front_point(axes, row, colour, id(row) in front, one.crowded)
@@ -146,14 +150,15 @@ def _against(
 ) -> None:
     order = {id(row): place for place, row in enumerate(axis.rows)}
     for one in axis.series:
-        found = [(row, e) for row in one.rows if (e := row.estimate(column)) is not None]
+        found = one.measured(column)
         x = {id(row): order[id(row)] if axis.path is None else float(axis.x(row)) for row, _ in found}
         line = (":" if few else "-") if joined and one.joined and axis.path else ""
         style: dict[str, Any] = {"color": one.colour, "marker": marker(one), "linestyle": line, "zorder": 4}
         hollow = {"markerfacecolor": "white", "linewidth": 1, "markersize": 4, "zorder": 3} if few else {}
+        points = with_gaps(found)
         axes.plot(
-            [x[id(row)] for row, _ in found],
-            [e.mean for _, e in found],
+            [math.nan if point is None else x[id(point[0])] for point in points],
+            [math.nan if point is None else point[1].mean for point in points],
             **{**style, "linewidth": 1.6, "markersize": 5, **hollow},
         )
         for row, estimate in [] if few or one.crowded else found:
