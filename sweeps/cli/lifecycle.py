@@ -54,7 +54,7 @@ def submit(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Hand a sweep to a cluster's Job API and return; `sweeps status` and `sweeps logs` show it."""
+    """Submit a sweep to a Ray cluster and return; follow it with `sweeps status` and `sweeps logs`."""
     from sweeps.cluster.destination import Destination
     from sweeps.cluster.submit import submit as submit_sweep
     from sweeps.spec.spec import load_spec
@@ -69,7 +69,7 @@ def submit(
 @app.command(rich_help_panel=LAUNCH)
 def resume(
     name: Name,
-    retry_failed: Annotated[bool, typer.Option(help="Run FAILED trials again too.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Also run FAILED trials again.")] = False,
     assignments: SetAgain = None,
     cluster: Annotated[
         str | None,
@@ -80,7 +80,7 @@ def resume(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Go on with a sweep: finished trials stay, the others continue from their newest checkpoint."""
+    """Continue a sweep: finished trials stay, the others go on from their newest checkpoint."""
     from sweeps import changes
 
     if cluster:
@@ -106,7 +106,7 @@ def list_(
     from sweeps.screen.status import show_sweeps
     from sweeps.status import sweeps_json
 
-    # One that the environment names must not stand between a user and what is here.
+    # A dead cluster that the environment names must not hide what is here.
     found = cluster_of(cluster) if cluster else _cluster_if_it_answers(cluster, lambda: None)
     rows = sweeps_json(files_of(storage), open_if_there(tracking_uri, reading=True))
     if found is not None:
@@ -146,17 +146,17 @@ def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
 @app.command(rich_help_panel=LOOK)
 def logs(
     name: Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the job ends.")] = False,
     cluster: ClusterUrl = None,
 ) -> None:
-    """Print what the newest job of a submitted sweep printed."""
+    """Print the log of a submitted sweep's newest job."""
     from sweeps.cluster.submitted import logs as logs_of
 
     found = cluster_of(cluster)
     if found is None:
         raise RecordError(
-            f"only submitted sweeps have logs: --cluster URL or RAY_API_SERVER_ADDRESS names the cluster"
-            f" of {name}"
+            f"only submitted sweeps have logs: name the cluster of {name} with --cluster URL or"
+            " RAY_API_SERVER_ADDRESS"
         )
     try:
         code = logs_of(_submitted(name, found, None), _write, _notice, follow=follow)
@@ -170,7 +170,7 @@ def logs(
 def stop(
     name: Name,
     timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for its end; 0 asks and does not wait.")
+        float, typer.Option(min=0, help="Seconds to wait until it has stopped; 0 does not wait.")
     ] = 60.0,
     cluster: ClusterUrl = None,
     storage: Storage = None,
@@ -203,13 +203,13 @@ def stop(
 
 
 def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object]) -> "Cluster | None":
-    """The cluster, or None where none is named or it does not answer and what is looked for is here."""
+    """The cluster; None when none is named, or when it does not answer and `look_here` finds the sweep."""
     try:
         return cluster_of(url)
     except RecordError as error:
         with contextlib.suppress(RecordError):
             look_here()
-            _notice(f"without the cluster's word: {error}")
+            _notice(f"without the cluster: {error}")
             return None
         raise
 

@@ -1,7 +1,7 @@
-"""Ray's Job API client, made safe to wait for: addresses, the token, and errors of one line.
+"""Ray's Job API client with a limit on every wait: addresses, the token, and errors of one line.
 
 Ray's own client reads the token (`RAY_AUTH_MODE=token` with `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` or
-`~/.ray/auth_token`) and sends it as a header; it appears nowhere else.
+`~/.ray/auth_token`) and sends it as a header; it is written nowhere else.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from tracking.errors import RecordError
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
 _TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKEN"
-# What a proxy says while the head is away.
+# What a proxy answers while the head is away.
 _AWAY = (502, 503, 504)
 T = TypeVar("T")
 
@@ -61,14 +61,14 @@ def cluster_address(given: str | None) -> str | None:
         raise RecordError("cluster: a secret in the address is not allowed: must be http://HOST:8265")
     if not address.startswith(("http://", "https://")):
         raise RecordError(
-            f"cluster: {shown(address)!r} is not allowed: must be the dashboard's address, as in http://HOST:8265"
+            f"cluster: {shown(address)!r} is not allowed: must be the dashboard's address, such as http://HOST:8265"
         )
     server_parts(address, "cluster")
     return address.rstrip("/")
 
 
 def readable_token() -> str | None:
-    """A warning when others may read the file with the token."""
+    """A warning when other users may read the file with the token."""
     if os.environ.get("RAY_AUTH_MODE") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
         return None
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
@@ -77,12 +77,16 @@ def readable_token() -> str | None:
     except OSError:
         return None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return f"warning: others can read the token in {path}: chmod 600 {path}"
+        return f"warning: other users can read the token in {path}: chmod 600 {path}"
     return None
 
 
 def probe(address: str) -> None:
-    """Raise in seconds when nobody listens."""
+    """Check within seconds that a server listens.
+
+    Raises:
+        ConnectionLostError: none does.
+    """
     try:
         reach.probe(address, _CONNECT_SECONDS)
     except OSError as error:
@@ -90,10 +94,10 @@ def probe(address: str) -> None:
 
 
 def answered(where: str, call: Callable[[], T]) -> T:
-    """What a call gives; whatever goes wrong is one line, and none holds the token.
+    """The result of a call; any failure becomes one line without the token.
 
     Raises:
-        ConnectionLostError: nobody answers, or what stands before the cluster says that it is away.
+        ConnectionLostError: the cluster does not answer, or a proxy says that it is away.
         RecordError: anything else.
     """
     import requests
@@ -113,7 +117,9 @@ def answered(where: str, call: Callable[[], T]) -> T:
         response = getattr(error, "response", None)
         if response is not None and response.status_code in _AWAY:
             raise ConnectionLostError(_away(where, response.status_code)) from None
-        raise RecordError(f"{where} is no Ray dashboard: must be as in http://HOST:8265") from None
+        raise RecordError(
+            f"{where} is not a Ray dashboard: must be an address such as http://HOST:8265"
+        ) from None
     except (requests.exceptions.RequestException, ConnectionError) as error:
         reason = "it does not answer" if isinstance(error, requests.Timeout) else "the connection failed"
         raise ConnectionLostError(f"no cluster at {where}: {reason}") from None
@@ -122,7 +128,7 @@ def answered(where: str, call: Callable[[], T]) -> T:
 
 
 def _away(where: str, code: int) -> str:
-    return f"no cluster at {where}: what answers there says {code} {HTTPStatus(code).phrase}"
+    return f"no cluster at {where}: the server there answers {code} {HTTPStatus(code).phrase}"
 
 
 def _refusal(text: str) -> str:
@@ -134,7 +140,7 @@ def _refusal(text: str) -> str:
 
 
 def connect(address: str) -> Any:
-    """Ray's client, with a limit to every wait."""
+    """Ray's client, with a limit on every wait."""
     from ray.job_submission import JobSubmissionClient
 
     # They set their own levels when they are imported.

@@ -1,4 +1,4 @@
-"""Where a submitted sweep leaves its results: addresses that mean the same on every node, and no secret."""
+"""Where a submitted sweep stores its results: addresses that are valid on every node and hold no secret."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tracking.files.places import open_storage
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a job leaves its results, as its nodes see it.
+    """Where a job stores its results, as the cluster's nodes see it.
 
     Attributes:
         storage: an absolute folder, ``file://`` or ``s3://`` URI.
@@ -20,7 +20,7 @@ class Destination:
     tracking_uri: str
 
     def __post_init__(self) -> None:
-        # Whoever reaches the cluster can read the command lines and the metadata of its jobs.
+        # Anyone with access to the cluster can read the command lines and the metadata of its jobs.
         if shown(self.tracking_uri) != self.tracking_uri:
             raise RecordError(
                 f"tracking URI: the password in {shown(self.tracking_uri)!r} is not allowed: must be in the"
@@ -31,7 +31,7 @@ class Destination:
 
     @classmethod
     def checked(cls, storage: str | None, tracking_uri: str | None) -> "Destination":
-        """The destination, which must mean the same on every node.
+        """The destination, once it is known to be valid on every node.
 
         Raises:
             RecordError: one is missing or relative, or holds a secret.

@@ -27,8 +27,8 @@ class Job:
     Attributes:
         id: the submission id, ``sweeps-<name>-0001``.
         status: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED.
-        message: what Ray says of it.
-        exit_code: of its driver; None while it runs, or when it was killed before it began.
+        message: what Ray says about it, with the last lines of its log.
+        exit_code: of its driver; None while it runs, or when it was killed before its driver began.
         begun, ended: seconds since 1970.
     """
 
@@ -47,7 +47,7 @@ class Job:
 
     @property
     def number(self) -> int:
-        """Counts the jobs of a sweep, from 1."""
+        """Which of the sweep's jobs it is, from 1."""
         return int(self.id.rpartition("-")[2])
 
     @property
@@ -57,13 +57,13 @@ class Job:
 
 
 class Cluster:
-    """A cluster that answered.
+    """A connection to a Ray cluster's dashboard.
 
     Args:
         address: of the dashboard, as ``cluster_address`` gives it.
 
     Raises:
-        RecordError: nobody answers there, it is no Ray, or the token is missing or wrong.
+        RecordError: no server answers, it is not Ray, or the token is missing or wrong.
     """
 
     def __init__(self, address: str) -> None:
@@ -132,11 +132,11 @@ class Cluster:
         return True
 
     def stop(self, id_: str) -> None:
-        """Ask the cluster to end a job: SIGTERM, and SIGKILL when it does not obey."""
+        """Ask the cluster to end a job: SIGTERM, then SIGKILL when it does not end."""
         self._answered(lambda: self._client.stop_job(id_))
 
     def delete(self, id_: str) -> None:
-        """Forget a job that ended."""
+        """Delete the entry of a job that ended."""
         self._answered(lambda: self._client.delete_job(id_))
 
     def log(self, id_: str) -> str:
@@ -144,10 +144,10 @@ class Cluster:
         return str(self._answered(lambda: self._client.get_job_logs(id_)))
 
     def wait(self, id_: str, seconds: float) -> Job | None:
-        """The job once it ended; None when it did not in this time.
+        """The job once it has ended; None when it has not within this many seconds.
 
         Raises:
-            ConnectionLostError: the cluster does not answer, and did not until this time was over.
+            ConnectionLostError: the cluster did not answer when the time was over.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -164,8 +164,8 @@ class Cluster:
     def follow(self, id_: str, write: Callable[[str], None], notice: Callable[[str], None]) -> Job:
         """Write a job's log as it grows, each line once, until the job ended; returns the job as it ended.
 
-        A lost connection is made again. The whole log is asked for each time (a sweep prints a line a trial),
-        so that what was shown before is known by its length.
+        After a lost connection it connects again. It asks for the whole log each time (a sweep prints one
+        line a trial) and skips what was written before by its length.
         """
         shown, lost = 0, False
         while True:

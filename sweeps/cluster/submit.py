@@ -1,4 +1,4 @@
-"""Hands a sweep to a cluster's Job API, after every check that can be made from here."""
+"""Submits a sweep to a cluster's Job API, after every check that can be made from here."""
 
 import logging
 import shlex
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job that the cluster took."""
+    """A job that the cluster accepted."""
 
     name: str
     submission_id: str
@@ -40,10 +40,10 @@ class Submitted:
 
 
 def submit(spec: SweepSpec, cluster: Cluster, destination: Destination) -> Submitted:
-    """Hand a new sweep to the cluster and return.
+    """Submit a new sweep and return.
 
     Raises:
-        UserError: the spec cannot run there, or the name is taken; nothing was handed over.
+        UserError: the spec cannot run there, or the name is taken; nothing was submitted.
     """
     _refuse_relative_data(draw_plan(spec), spec)
     nodes = cluster.nodes()
@@ -66,7 +66,7 @@ def launch(
     """Submit the job with this number of a sweep, which runs a sweeps command on the cluster.
 
     Raises:
-        RecordError: somebody else submitted the sweep's job with this number meanwhile.
+        NameTakenError: another process has submitted a job with this number in the meantime.
     """
     command = [
         "python",
@@ -91,7 +91,7 @@ def launch(
         pack(Path(folder))
         pack_sweep(Path(folder), None if spec is None else spec.to_dict())
         try:
-            # Without a shell between, the signal that ends the job reaches the driver.
+            # `exec` leaves no shell in between, so the signal that ends the job reaches the driver.
             cluster.submit(
                 id_,
                 f"exec {shlex.join(command)}",
@@ -100,7 +100,7 @@ def launch(
                 {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS), JOB_VARIABLE: id_},
             )
         except JobExistsError:
-            raise taken(name, cluster.address, f"{id_} was submitted meanwhile") from None
+            raise taken(name, cluster.address, f"{id_} was submitted in the meantime") from None
     return Submitted(name, id_, cluster.address, destination.storage, destination.tracking_uri)
 
 
@@ -128,7 +128,7 @@ def _refuse_relative_data(plan: Sequence[PlannedTrial], spec: SweepSpec) -> None
 
 
 def _refuse_taken(name: str, cluster: Cluster, jobs: Sequence[Job], destination: Destination) -> None:
-    """Refuse a name that a job, the storage or the tracking store knows.
+    """Refuse a name that a job, the storage or the tracking store has.
 
     A job that ended before it made the sweep leaves the name free.
     """
@@ -136,7 +136,7 @@ def _refuse_taken(name: str, cluster: Cluster, jobs: Sequence[Job], destination:
     if alive:
         raise taken(name, cluster.address, f"{alive[-1].id} is {alive[-1].status}")
     if visible_sweep(destination.storage, name) is not None:
-        raise taken(name, cluster.address, f"it lies in {destination.storage}")
+        raise taken(name, cluster.address, f"it is in {destination.storage}")
     looked_up = True
     try:
         if RunStore(destination.tracking_uri).open(reading=True).find_sweep(name) is not None:
@@ -145,9 +145,9 @@ def _refuse_taken(name: str, cluster: Cluster, jobs: Sequence[Job], destination:
         raise
     except RecordError:
         looked_up = False
-    # A cluster that was started anew has forgotten its jobs, not the sweeps in its storage.
+    # A cluster that was restarted has forgotten its jobs, but its storage still has their sweeps.
     if (jobs or not looked_up) and ask_status(cluster, name, destination.storage) is not None:
-        raise taken(name, cluster.address, f"it lies in {destination.storage} of the cluster")
+        raise taken(name, cluster.address, f"it is in {destination.storage} on the cluster")
 
 
 def taken(name: str, cluster: str, why: str) -> NameTakenError:

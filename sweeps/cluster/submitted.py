@@ -1,4 +1,4 @@
-"""What is known of a submitted sweep: status, logs, list; storage is asked first, the cluster second."""
+"""Submitted sweeps: status, logs, list, stop, resume. Storage is asked first, then the cluster."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubmittedSweep:
-    """A sweep's jobs on a cluster, oldest first, and where it lies, as the cluster's nodes see it."""
+    """A sweep's jobs on a cluster, oldest first, and its storage as the cluster's nodes see it."""
 
     name: str
     cluster: Cluster
@@ -37,8 +37,8 @@ class SubmittedSweep:
 
         Args:
             name: of the sweep.
-            cluster: that it was submitted to.
-            storage: as the user gave it; None takes what its newest job was submitted with.
+            cluster: to which it was submitted.
+            storage: as the user gave it; None takes the one of its newest job, else SWEEPS_STORAGE.
         """
         jobs = tuple(cluster.jobs(name))
         said = jobs[-1].metadata.get("sweeps.storage") if jobs else None
@@ -46,7 +46,7 @@ class SubmittedSweep:
 
     @property
     def newest(self) -> Job | None:
-        """The newest job."""
+        """The job that was submitted last."""
         return self.jobs[-1] if self.jobs else None
 
     @property
@@ -56,27 +56,27 @@ class SubmittedSweep:
 
     @property
     def visible(self) -> SweepStorage | None:
-        """The sweep in storage, when that is visible from here."""
+        """The sweep in storage; None when that is not visible from here."""
         return None if self.storage is None else visible_sweep(self.storage, self.name)
 
     def unknown(self) -> RecordError:
-        """Nothing of this name is known."""
+        """The error for a name that neither cluster nor storage has."""
         known = ", ".join(sorted({job.name for job in self.cluster.jobs()})) or "none"
         return RecordError(f"no sweep {self.name} on {self.cluster.address} (there: {known})")
 
 
 def status(sweep: SubmittedSweep) -> dict[str, Any]:
-    """`status` as JSON, with the key ``job``; without trials when the sweep was not created yet.
+    """What `status --json` says, with the key ``job``; no trials when the sweep was not created yet.
 
     Raises:
-        RecordError: neither the cluster nor the storage knows the sweep.
+        RecordError: neither the cluster nor the storage has the sweep.
     """
     job, visible = sweep.newest, sweep.visible
     values: Mapping[str, Any] | None = None
     if visible is not None:
         values = status_json(visible)
     elif job is None or job.status != "PENDING":
-        # A cluster that was started anew has forgotten its jobs; its nodes know where sweeps lie.
+        # A cluster that was restarted has forgotten its jobs, but its nodes still see the storage.
         values = ask_status(sweep.cluster, sweep.name, sweep.storage)
     if values is None and job is None:
         raise sweep.unknown()
@@ -90,11 +90,11 @@ def job_json(job: Job) -> dict[str, Any]:
 
 
 def explain(job: Job) -> str:
-    """What became of a job, in one line."""
+    """How a job ended, in one line."""
     if job.exit_code == 0:
-        return "it ended in order"
+        return "it finished"
     if job.exit_code == 130:
-        return "it was stopped in order"
+        return "it was stopped cleanly"
     if (answer := Answer.find(job.id, job.message)) is not None:
         return answer.message
     if job.exit_code is not None:
@@ -125,7 +125,7 @@ def logs(
 
 
 def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """The rows of `list`, each with its newest job under ``job``, and a row for every job without one."""
+    """The rows of `list`, each with its newest job under ``job``; then the sweeps that only have jobs."""
     newest = {job.name: job for job in jobs}
     found = [
         {**row, "job": job_json(newest.pop(row["name"])) if row["name"] in newest else None} for row in rows
@@ -146,7 +146,7 @@ def with_jobs(rows: Sequence[dict[str, Any]], jobs: Sequence[Job]) -> list[dict[
     return found
 
 
-# The Job API's own wait, and time to notice.
+# The Job API's own wait, and some time to notice the end.
 _KILL_SECONDS = STOP_WAIT_SECONDS + 30.0
 
 
@@ -226,10 +226,10 @@ def resume(
     *,
     retry_failed: bool,
 ) -> Submitted:
-    """Submit a job that goes on with the sweep.
+    """Submit a job that continues the sweep.
 
     Raises:
-        UserError: the sweep is not there, somebody runs it, or it cannot run there any more.
+        UserError: the sweep is not there, a driver works on it, or it no longer fits the cluster.
     """
     if sweep.alive is not None:
         raise RecordError(f"{sweep.name} is {sweep.alive.status} as {sweep.alive.id}: {_wait_or_stop(sweep)}")
@@ -244,7 +244,7 @@ def resume(
     else:
         values = ask_status(sweep.cluster, sweep.name, destination.storage)
         if values is None:
-            raise RecordError(f"no sweep {sweep.name} in {destination.storage} of {sweep.cluster.address}")
+            raise RecordError(f"no sweep {sweep.name} in {destination.storage} on {sweep.cluster.address}")
         if values["live"]:
             raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
         began_as = values["spec"]

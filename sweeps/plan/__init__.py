@@ -1,4 +1,4 @@
-"""Which trials there will be, and how long they take."""
+"""The trials of a sweep, and how long they take."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
 """Model-based samplers: Optuna suggests configurations as results come in.
 
-The study lives in memory. Everything it knows is told again from storage when a sweep goes on, so TPE and GP
-go on from what was observed, and CMA-ES begins its first generation anew. The same seed gives the same
-suggestions where one trial runs at a time; with several, the order in which they end decides.
+The study is in memory. On resume it is filled again from storage, so TPE and GP continue from what was
+observed, and CMA-ES starts again with its first generation. The same seed gives the same
+suggestions where one trial runs at a time; with several, they depend on the order in which trials end.
 """
 
 import math
@@ -41,7 +41,7 @@ def source_for(spec: SweepSpec, record: SweepRecord) -> "Suggester":
 
 
 class Suggester:
-    """Suggests configurations by what the ones before them brought; never the same one twice.
+    """Suggests configurations from the results of earlier ones; never the same one twice.
 
     Args:
         spec: a sweep with sampler ``tpe``, ``gp`` or ``cmaes``.
@@ -52,7 +52,7 @@ class Suggester:
         self._spec = spec
         self._study = optuna.create_study(direction="minimize", sampler=_optuna_sampler(spec))
         self._random = random.Random(spec.search.sampler.seed)
-        # By configuration key: the number of Optuna's trial, and what it was told (None before).
+        # By configuration key: the number of Optuna's trial, and the value it was told (None: no value).
         self._numbers: dict[str, int] = {}
         self._values: dict[str, float | None] = {}
         self._num_trials = 0
@@ -60,8 +60,8 @@ class Suggester:
     def ask(self) -> list[PlannedTrial] | None:
         """The trials of one more configuration, one a seed; empty when there is none left.
 
-        A suggestion that was made before, or is no valid configuration, is told what is known about it and
-        another one is asked for, so nothing is trained twice.
+        A suggestion that was made before, or that is not a valid configuration, is answered with what is
+        known about it, and another one is asked for, so nothing is trained twice.
         """
         if len(self._numbers) >= (self._spec.search.num_trials or 0):
             return []
@@ -78,11 +78,11 @@ class Suggester:
         return self._drawn_at_random()
 
     def tell(self, record: SweepRecord) -> None:
-        """Hear every configuration whose trials have all ended: the mean of ``val/nll_final`` over its seeds.
+        """Learn the results of the configurations whose trials have all ended.
 
-        A pruned configuration counts as worse than every complete one (TPE) or is left out (GP, CMA-ES); a
-        failed one is left out. Configurations that another process suggested are learned with their values;
-        those still open count as running.
+        A result is the mean of ``val/nll_final`` over the seeds. A pruned configuration counts as worse than
+        every complete one (TPE) or is left out (GP, CMA-ES); a failed one is left out. Configurations that
+        another process suggested are learned with their values; those still open count as running.
         """
         self._num_trials = max(self._num_trials, len(record.trials))
         for key, trials in record.configurations.items():

@@ -1,4 +1,4 @@
-"""What an entry of a search space is made of: fixed values, options, ranges, and parts that hold them.
+"""The nodes of a search space: fixed values, options, ranges, and parts that hold them.
 
 Every node can be enumerated (for a grid), drawn from (for a sampler) and located (which choices give a
 value). The choices of a node have names: its path, and below an option the option's number, as in
@@ -6,9 +6,12 @@ value). The choices of a node have names: its path, and below an option the opti
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from typing_extensions import override
 
 from sweeps.space.choosers import Chooser
 
@@ -26,56 +29,91 @@ class Corner:
     written: Mapping[str, str]
 
 
+class Node(ABC):
+    """An entry of a search space, or a value inside one.
+
+    Attributes:
+        where: its place in the spec, for errors.
+    """
+
+    where: str
+
+    @abstractmethod
+    def values(self) -> Iterator[Any]:
+        """Every value, in the order of a grid; only for nodes without a range of reals."""
+
+    @abstractmethod
+    def size(self) -> int | None:
+        """How many values there are; None when they are not countable."""
+
+    @abstractmethod
+    def corners(self) -> Iterator[Corner]:
+        """Values that reach every bound and every option at least once."""
+
+    @abstractmethod
+    def choices(self, name: str) -> "dict[str, Node]":
+        """What has to be chosen to draw a value, by the choice's name; ``name`` is this node's own."""
+
+    @abstractmethod
+    def draw(self, chooser: Chooser, name: str) -> Any:
+        """A value, each choice made by ``chooser``."""
+
+    @abstractmethod
+    def locate(self, value: Any, name: str) -> dict[str, Any] | None:
+        """The choices that give ``value``, by name; None when no choice gives it."""
+
+
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Node):
     """A value that does not vary."""
 
     value: Any
     where: str
 
+    @override
     def values(self) -> Iterator[Any]:
-        """The value."""
         yield self.value
 
+    @override
     def size(self) -> int | None:
-        """One."""
         return 1
 
+    @override
     def corners(self) -> Iterator[Corner]:
-        """The value."""
         yield Corner(self.value, {"": self.where})
 
-    def choices(self, name: str) -> dict[str, "Node"]:
-        """None."""
+    @override
+    def choices(self, name: str) -> dict[str, Node]:
         return {}
 
+    @override
     def draw(self, chooser: Chooser, name: str) -> Any:
-        """The value."""
         return self.value
 
+    @override
     def locate(self, value: Any, name: str) -> dict[str, Any] | None:
-        """No choices when the value is this one, else None."""
         return {} if value == self.value else None
 
 
 @dataclass(frozen=True)
-class Structure:
+class Structure(Node):
     """A part of a configuration whose own parameters may vary."""
 
-    children: Mapping[str, "Node"]
+    children: Mapping[str, Node]
     where: str
 
+    @override
     def values(self) -> Iterator[Any]:
-        """Every combination of its children's values; the first child varies slowest."""
+        # The first child varies slowest.
         for combination in itertools.product(*(list(child.values()) for child in self.children.values())):
             yield dict(zip(self.children, combination, strict=True))
 
+    @override
     def size(self) -> int | None:
-        """How many values there are; None when they are not countable."""
         return product(child.size() for child in self.children.values())
 
+    @override
     def corners(self) -> Iterator[Corner]:
-        """Each child at each of its corners while the others stay at their first."""
         corners = {name: list(child.corners()) for name, child in self.children.items()}
         first = {name: found[0] for name, found in corners.items()}
         if not corners:
@@ -90,19 +128,19 @@ class Structure:
             written.update({f".{name}{path}": place for path, place in corner.written.items()})
         return Corner({name: corner.value for name, corner in corners.items()}, written)
 
-    def choices(self, name: str) -> dict[str, "Node"]:
-        """Those of the children."""
+    @override
+    def choices(self, name: str) -> dict[str, Node]:
         found: dict[str, Node] = {}
         for child_name, child in self.children.items():
             found.update(child.choices(f"{name}.{child_name}"))
         return found
 
+    @override
     def draw(self, chooser: Chooser, name: str) -> Any:
-        """A mapping, each child drawn."""
         return {child: node.draw(chooser, f"{name}.{child}") for child, node in self.children.items()}
 
+    @override
     def locate(self, value: Any, name: str) -> dict[str, Any] | None:
-        """The choices that give ``value``, or None."""
         if not isinstance(value, Mapping) or set(value) != set(self.children):
             return None
         found: dict[str, Any] = {}
@@ -115,39 +153,39 @@ class Structure:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Node):
     """``grid`` or ``choice``: one of several values, each of which may hold choices of its own."""
 
-    options: tuple["Node", ...]
+    options: tuple[Node, ...]
     where: str
 
+    @override
     def values(self) -> Iterator[Any]:
-        """Every value of every option, in order."""
         return itertools.chain.from_iterable(option.values() for option in self.options)
 
+    @override
     def size(self) -> int | None:
-        """How many values there are; None when they are not countable."""
         sizes = [option.size() for option in self.options]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
+    @override
     def corners(self) -> Iterator[Corner]:
-        """Those of every option."""
         return itertools.chain.from_iterable(option.corners() for option in self.options)
 
-    def choices(self, name: str) -> dict[str, "Node"]:
-        """Its own, and those below each option."""
+    @override
+    def choices(self, name: str) -> dict[str, Node]:
         found: dict[str, Node] = {name: self}
         for index, option in enumerate(self.options):
             found.update(option.choices(f"{name}[{index}]"))
         return found
 
+    @override
     def draw(self, chooser: Chooser, name: str) -> Any:
-        """One option, drawn from in turn."""
         index = chooser.option(name, len(self.options))
         return self.options[index].draw(chooser, f"{name}[{index}]")
 
+    @override
     def locate(self, value: Any, name: str) -> dict[str, Any] | None:
-        """The choices that give ``value``, or None."""
         for index, option in enumerate(self.options):
             below = option.locate(value, f"{name}[{index}]")
             if below is not None:
@@ -156,7 +194,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Real:
+class Real(Node):
     """``uniform`` or ``loguniform``: a number in [low, high]."""
 
     low: float
@@ -164,35 +202,35 @@ class Real:
     log: bool
     where: str
 
+    @override
     def values(self) -> Iterator[Any]:
-        """Refused: a grid holds no ranges."""
         raise AssertionError(f"{self.where} cannot be enumerated")
 
+    @override
     def size(self) -> int | None:
-        """None: not countable."""
         return None
 
+    @override
     def corners(self) -> Iterator[Corner]:
-        """Both bounds."""
         yield Corner(self.low, {"": f"{self.where}[0]"})
         yield Corner(self.high, {"": f"{self.where}[1]"})
 
-    def choices(self, name: str) -> dict[str, "Node"]:
-        """Its own."""
+    @override
+    def choices(self, name: str) -> dict[str, Node]:
         return {name: self}
 
+    @override
     def draw(self, chooser: Chooser, name: str) -> Any:
-        """A number."""
         return chooser.real(name, self.low, self.high, self.log)
 
+    @override
     def locate(self, value: Any, name: str) -> dict[str, Any] | None:
-        """The number itself when it lies in the range, or None."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return {name: float(value)} if number and self.low <= value <= self.high else None
 
 
 @dataclass(frozen=True)
-class Whole:
+class Whole(Node):
     """``int``: a whole number among low, low + step, … ≤ high."""
 
     low: int
@@ -206,35 +244,32 @@ class Whole:
         """The largest value: ``high``, or below it where the step does not reach it."""
         return self.low + (self.high - self.low) // self.step * self.step
 
+    @override
     def values(self) -> Iterator[Any]:
-        """Every number."""
         yield from range(self.low, self.high + 1, self.step)
 
+    @override
     def size(self) -> int | None:
-        """How many numbers there are."""
         return (self.high - self.low) // self.step + 1
 
+    @override
     def corners(self) -> Iterator[Corner]:
-        """The smallest and the largest."""
         yield Corner(self.low, {"": f"{self.where}[0]"})
         yield Corner(self.last, {"": f"{self.where}[1]"})
 
-    def choices(self, name: str) -> dict[str, "Node"]:
-        """Its own."""
+    @override
+    def choices(self, name: str) -> dict[str, Node]:
         return {name: self}
 
+    @override
     def draw(self, chooser: Chooser, name: str) -> Any:
-        """A whole number."""
         return chooser.whole(name, self.low, self.last, self.step, self.log)
 
+    @override
     def locate(self, value: Any, name: str) -> dict[str, Any] | None:
-        """The number itself when it is one of the range, or None."""
         if isinstance(value, bool) or not isinstance(value, int):
             return None
         return {name: value} if value in range(self.low, self.high + 1, self.step) else None
-
-
-Node = Fixed | Structure | Options | Real | Whole
 
 
 def product(sizes: "Iterator[int | None]") -> int | None:

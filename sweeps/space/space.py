@@ -47,7 +47,7 @@ class Space:
 
     @property
     def choices(self) -> dict[str, Node]:
-        """Everything that is chosen in drawing a point, by name, conditional choices included."""
+        """Everything that may have to be chosen to draw a point, by name, conditional choices included."""
         return {k: v for path, node in self.entries.items() for k, v in node.choices(path).items()}
 
     @property
@@ -111,8 +111,8 @@ def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.
     """The search space in ``raw``, every path and value of it checked against TrainConfig.
 
     Raises:
-        ConfigError: a path does not exist or is not varied here, an entry is malformed, a value is not
-            allowed or stands twice, or two paths overlap.
+        ConfigError: a path does not exist or cannot be varied, an entry is malformed, a value is not
+            allowed or appears twice, or two paths overlap.
     """
     entries: dict[str, Node] = {}
     for path, entry in raw.items():
@@ -187,7 +187,7 @@ def _unknown(path: str, owner: str, part: Any, where: str) -> ConfigError:
 
 
 def _check_values(node: Node, field: FieldInfo) -> None:
-    """Every corner of the node is a value of the field, and no two options are the same value."""
+    """Check that every corner of the node is a value of the field, and that no two options are equal."""
     definition: Any = (field.annotation, field)
     holder = create_model("Value", __base__=Part, value=definition)
     hint = _DRAW_WHOLE if isinstance(node, Real) and _is_whole(field) else ""

@@ -1,4 +1,4 @@
-"""What a sweep's parts must fulfil together: sampler, space, early stopping and every drawn configuration."""
+"""Checks across the parts of a spec: sampler, space, early stopping and every drawn configuration."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def check_search(
     base: TrainConfig,
     configuration: Callable[[Mapping[str, Any]], TrainConfig],
 ) -> CheckedSearch:
-    """Refuse what cannot work, or cannot be compared.
+    """Check that a search can work and that its trials can be compared.
 
     Raises:
         ConfigError: with the path of what must change.
@@ -54,7 +54,7 @@ def check_search(
         raise ConfigError(
             _WHERE,
             f"data or likelihood vary, and {user} would compare NLLs of different data:"
-            " must be a sweep for each, or sampler grid, random or qmc with scheduler none",
+            " must be one sweep for each, or sampler grid, random or qmc with scheduler none",
         )
     if not isinstance(scheduler, NoScheduler):
         _check_early_stopping(space, scheduler, base)
@@ -146,7 +146,7 @@ def _warm_up(annealing: Mapping[str, Any]) -> int:
 def grace_epochs(
     space: Space, scheduler: NoScheduler | AshaScheduler | MedianScheduler, base: TrainConfig
 ) -> int:
-    """Epochs before which no trial is ended.
+    """Epochs before which early stopping ends no trial.
 
     By default the longest warm-up in the space, rounded up to a whole number of ``evaluation.every``, so that
     every rung falls on an evaluated epoch.
@@ -200,5 +200,5 @@ def _check_early_stopping(
             raise ConfigError(
                 "scheduler.brackets",
                 f"{scheduler.brackets} is not allowed: must be <= {most}:"
-                f" between {grace} and {base.num_epochs} epochs lie {most} rungs",
+                f" there are {most} rungs between {grace} and {base.num_epochs} epochs",
             )

@@ -1,4 +1,4 @@
-"""Early stopping: which scheduler, and what it needs."""
+"""The scheduler section of a spec: early stopping."""
 
 from typing import Annotated, Literal
 
@@ -16,9 +16,9 @@ class NoScheduler(Part):
 
 
 class AshaScheduler(Part):
-    """Asynchronous successive halving (Li et al. 2020): at each rung only the best 1/η go on.
+    """Asynchronous successive halving (Li et al. 2020): at each rung only the best 1/η continue.
 
-    Rungs lie at ``grace_epochs · η^i`` epochs. With several brackets, bracket s leaves out the first s rungs
+    Rungs are at ``grace_epochs · η^i`` epochs. With several brackets, bracket s leaves out the first s rungs
     (Hyperband's hedge against slow starters); a trial's bracket is drawn at random, the early-stopping ones
     more often.
 
@@ -35,11 +35,13 @@ class AshaScheduler(Part):
 
 
 class MedianScheduler(Part):
-    """Median stopping (Golovin et al. 2017): a trial ends when its best is worse than the median of averages.
+    """Median stopping (Golovin et al. 2017).
+
+    A trial ends when its best value is worse than the median of the other trials' running averages.
 
     Attributes:
         grace_epochs: epochs before a trial may end; null is the longest warm-up, at least one evaluation.
-        min_trials: other trials that must have got as far before one may end.
+        min_trials: number of other trials that must have reached the same epoch before a trial may end.
     """
 
     name: Literal["median"]

@@ -1,4 +1,4 @@
-"""How far a sweep's configurations reach, and whether its final likelihood can rank them."""
+"""The largest K and the fewest final samples of a sweep, and whether they can rank its trials."""
 
 from typing import NamedTuple
 
@@ -23,9 +23,12 @@ class Extent(NamedTuple):
         return self.final_num_samples >= fewest_final_samples(self.largest_k)
 
     def refuse_few_samples(self) -> None:
-        """Raises ConfigError if it has not.
+        """Check that it has.
 
-        A sweep that began before there was a limit goes on, and its report says that it ranks nothing.
+        Sweeps from before this limit may continue; their report says that they rank nothing.
+
+        Raises:
+            ConfigError: it has not.
         """
         if not self.ranks:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""The sections of a sweep's spec beside ``base``: what is searched, how long, with what."""
+"""The sections budget, resources and tracking of a spec."""
 
 import re
 from typing import Annotated, Any, Self
@@ -36,12 +36,12 @@ Seconds = Annotated[
 
 
 class Budget(Part):
-    """When to stop although trials are left; null has no limit.
+    """Limits that end a sweep although trials are left; null is no limit.
 
     Attributes:
-        wall_clock: of one `run` or `resume`: seconds, or text such as ``2h``, ``90m``, ``1h30m``.
-        gpu_hours: that all trials of the sweep hold, every `resume` counted; a share of a GPU counts as such.
-        cpu_hours: the same of CPUs, for sweeps without GPUs.
+        wall_clock: for one `run` or `resume`: seconds, or text such as ``2h``, ``90m``, ``1h30m``.
+        gpu_hours: of all trials together, over every `resume`; a trial with 0.25 GPUs counts a quarter.
+        cpu_hours: of all trials together, over every `resume`; for sweeps without GPUs.
     """
 
     wall_clock: Seconds | None = None
@@ -50,10 +50,10 @@ class Budget(Part):
 
 
 class Resources(Part):
-    """What a trial occupies.
+    """What one trial occupies.
 
     Attributes:
-        cpus: CPUs of a trial; its number of threads is this, rounded down, at least 1.
+        cpus: CPUs of a trial; it runs with as many threads, rounded down, at least 1.
         gpus: GPUs of a trial; 0.25 lets four share one.
         max_concurrent: most trials at once; null is as many as fit.
     """
@@ -72,7 +72,7 @@ class Resources(Part):
 
 
 class Tracking(Part):
-    """What MLflow is told.
+    """What is recorded in MLflow.
 
     Attributes:
         experiment: the MLflow experiment.

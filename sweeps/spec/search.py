@@ -7,17 +7,10 @@ from pydantic import Field, WithJsonSchema, model_validator
 from iwae.config.part import Part, PartError
 
 MAX_TRIALS = 10_000
-
-
 METRIC = "val/nll_final"
-
-
 MODEL_BASED = ("tpe", "gp", "cmaes")
 
-
 _BOUND = "a bound tightens with K, so it ranks K and not models"
-
-
 _WHY_NOT = {
     "train/bound": _BOUND,
     "train/objective": _BOUND,
@@ -29,7 +22,7 @@ class GridSampler(Part):
     """Every combination, in order; the path written first varies slowest.
 
     Attributes:
-        seed: not used: a grid draws nothing.
+        seed: has no effect: a grid draws nothing.
     """
 
     name: Literal["grid"]

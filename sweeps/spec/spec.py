@@ -23,13 +23,13 @@ from sweeps.spec.search import MODEL_BASED, SearchSpec
 from sweeps.spec.surroundings import with_data_found
 from tracking.records import names
 
-# A spec decides results by these alone; the rest may change while a sweep goes on.
+# Only these decide the results; the rest may change on resume.
 _DECIDING = ("name", "base", "search", "scheduler")
 _WHERE_IT_RUNS = ("base.device", "base.threads", "base.chunk_size")
 
 
 class SweepSpec(Part):
-    """A sweep, complete.
+    """The complete specification of a sweep.
 
     Attributes:
         name: unique in a tracking store; letters, digits, ``-``, ``_`` and ``.``.
@@ -97,7 +97,7 @@ class SweepSpec(Part):
 
     @property
     def extent(self) -> Extent:
-        """How large K becomes, and how few samples the final likelihood has."""
+        """The largest K, and the fewest samples of the final likelihood."""
         return self._checked.extent
 
     @property
@@ -139,10 +139,10 @@ def load_spec(
     """The spec in a file, or a ready one.
 
     Args:
-        source: path of a YAML file, or the name of a ready spec.
+        source: path of a YAML file, or name of a ready spec.
         assignments: ``path=value``, each put in before anything is checked.
         name: replaces the spec's own.
-        here: paths are of this machine, as seen from the current folder.
+        here: make paths absolute as seen from the current folder; False where they are of other machines.
 
     Raises:
         ConfigError: there is no such file, or the spec is not allowed.
@@ -159,7 +159,7 @@ def load_spec(
 
 
 def new_spec(document: Mapping[str, Any]) -> SweepSpec:
-    """The spec of a sweep that is to begin, which must also be able to rank its trials.
+    """The spec of a new sweep, which must have enough final samples to rank its trials.
 
     Raises:
         ConfigError: the spec is not allowed.
@@ -175,7 +175,7 @@ def _text(source: str) -> str:
         if path.is_file():
             return path.read_text("utf-8")
         if path.exists():
-            raise ConfigError("", f"{source} is not allowed: must be a file, no folder, device or pipe")
+            raise ConfigError("", f"{source} is not allowed: must be a file, not a folder, device or pipe")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(source[: names.MAX_LENGTH], f"cannot be read: {why}") from None
@@ -183,7 +183,7 @@ def _text(source: str) -> str:
     if source not in ready:
         raise ConfigError(
             "",
-            f"{source}: no such file, and no ready spec either: must be a file or one of {', '.join(ready)}",
+            f"{source}: no such file or ready spec: must be a file or one of {', '.join(ready)}",
         )
     return resources.files("sweeps.specs").joinpath(f"{source}.yaml").read_text("utf-8")
 

@@ -1,4 +1,4 @@
-"""What a command finds where it is started, named so that it means the same in a worker's own folder."""
+"""Paths in the environment and in a spec, made absolute: a worker runs in a folder of its own."""
 
 import copy
 import os
@@ -20,7 +20,7 @@ def make_environment_absolute(environment: MutableMapping[str, str] = os.environ
     for name in PATH_VARIABLES:
         path = Path(environment.get(name) or "/").expanduser()
         if not path.is_absolute():
-            environment[name] = str(path.resolve())  # as short as can be: sockets have short names
+            environment[name] = str(path.resolve())  # without "..": the path of a socket has a length limit
 
 
 def absolute(path: str) -> str:
@@ -29,16 +29,16 @@ def absolute(path: str) -> str:
 
 
 def with_data_found(document: Mapping[str, Any], *, here: bool = True, begun: bool = False) -> dict[str, Any]:
-    """A spec as its author means it: where its ``npz`` files are, and in which order their images are read.
+    """A spec with absolute paths, and with the order in which the images of ``npz`` files are read.
 
     Args:
-        document: plain data that was not checked yet.
+        document: plain data, not checked yet.
         here: make paths absolute, as seen from the current folder.
-        begun: the sweep has begun, and what it does not say of an order is the file's.
+        begun: the sweep has begun: where it gives no order, it keeps the order of the file.
 
     Returns:
         The document with absolute paths, and with ``order: shuffled`` where data are ``npz`` and it says
-        nothing. What is malformed stays as it is, to be refused with its own words.
+        no order. Malformed parts stay as they are, for the checks to refuse.
     """
     found = copy.deepcopy(dict(document))
     base, search = found.get("base"), found.get("search")

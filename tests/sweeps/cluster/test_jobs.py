@@ -248,7 +248,7 @@ def test_a_token_that_others_can_read_is_warned_of(place: ClusterPlace, tmp_path
 def test_an_address_without_a_cluster_is_one_line_at_once(place: ClusterPlace) -> None:
     command = ("submit", place.spec, "--name", "other")
     assert "no cluster at http://127.0.0.1:9" in place.refused(*command, "--cluster", "http://127.0.0.1:9")
-    assert "no Ray dashboard" in place.refused(*command, "--cluster", place.mlflow.url)
+    assert "not a Ray dashboard" in place.refused(*command, "--cluster", place.mlflow.url)
     assert "must be the dashboard's address" in place.refused(*command, "--cluster", "ray://127.0.0.1:10001")
     assert "--cluster: missing" in place.refused(*command, RAY_API_SERVER_ADDRESS=None)
     assert "only submitted sweeps" in place.refused("logs", "small", RAY_API_SERVER_ADDRESS=None)

@@ -283,7 +283,9 @@ def test_cma_es_needs_a_number_to_move() -> None:
 def test_different_data_may_be_listed_side_by_side_but_not_ranked_by_a_model() -> None:
     space = {"data.binarization": {"grid": ["dynamic", "fixed"]}}
     assert len(draw_plan(spec_of(space))) == 2
-    line = r"^search\.space: data or likelihood vary, and {} would compare NLLs of different data: must be a"
+    line = (
+        r"^search\.space: data or likelihood vary, and {} would compare NLLs of different data: must be one"
+    )
     refused(line.format("sampler tpe"), space=space, sampler={"name": "tpe"}, num_trials=3)
     with pytest.raises(ConfigError, match=line.format("asha")):
         SweepSpec.parse({**spec_of(space).to_dict(), "scheduler": {"name": "asha"}})

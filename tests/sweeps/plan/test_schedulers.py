@@ -178,7 +178,7 @@ def test_trials_of_different_length_are_not_compared_early() -> None:
 def test_brackets_beyond_the_rungs_are_refused() -> None:
     assert spec_of({"name": "asha", "grace_epochs": 2, "brackets": 3}).scheduler.name == "asha"
     refused(
-        "scheduler.brackets: 4 is not allowed: must be <= 3: between 2 and 20 epochs lie 3 rungs",
+        "scheduler.brackets: 4 is not allowed: must be <= 3: there are 3 rungs between 2 and 20 epochs",
         {"name": "asha", "grace_epochs": 2, "brackets": 4},
     )
 
