@@ -164,7 +164,7 @@ def _work(
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
     record = storage.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
-    board = Board(storage, record.trials)
+    board = Board(storage, record.trials, session.started)
     trouble = None
     for line in repeated_images(record):
         _log.info(line)

@@ -1,12 +1,14 @@
 """How far a sweep is, and which sweeps there are: plain data."""
 
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from iwae.errors import SweepError
-from sweeps.plan.forecast import cost_of
+from sweeps.plan.forecast import Advance, cost_of, seconds_left
 from tracking.files.files import Files
 from tracking.files.places import same_place
-from tracking.records.records import SweepRecord, TrialState
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
@@ -40,7 +42,7 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
         "running": running,
         "best_trial": best,
         "seconds": elapsed,
-        "seconds_left": _seconds_left(record, elapsed, storage),
+        "seconds_left": _seconds_left(record, session, elapsed, storage),
         "cpu_hours": record.cpu_hours,
         "gpu_hours": record.gpu_hours,
         "train_seconds": sum(trial.train_seconds for trial in record.trials),
@@ -52,15 +54,25 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
     }
 
 
-def _seconds_left(record: SweepRecord, elapsed: float, storage: SweepStorage) -> float | None:
-    total = done = 0.0
-    for trial in record.trials:
-        cost = cost_of(trial.config).total
-        progress = storage.progress(trial.key) if trial.state is TrialState.RUNNING else None
-        share = 1.0 if trial.state.ended else progress.get("fraction", 0.0) if progress else 0.0
-        total += cost
-        done += share * cost
-    return None if done == 0 else elapsed * (total - done) / done
+def _seconds_left(
+    record: SweepRecord, session: Mapping[str, Any] | None, elapsed: float, storage: SweepStorage
+) -> float | None:
+    """Seconds that the driver at work still needs; without one, that a next one needs at the pace so far."""
+    if session is not None:
+        began, seconds = session["started"], time.time() - session["started"]
+    else:
+        began, seconds = 0.0, elapsed
+    return seconds_left([_advance(trial, began, storage) for trial in record.trials], seconds)
+
+
+def _advance(trial: TrialRecord, began: float, storage: SweepStorage) -> Advance:
+    before = sum(epoch.time < began for epoch in trial.history) / trial.config.num_epochs
+    now = len(trial.history) / trial.config.num_epochs
+    if trial.state is TrialState.RUNNING and (progress := storage.progress(trial.key)) is not None:
+        now = max(now, progress["fraction"])
+    ended = trial.state.ended
+    ended_before = ended and trial.ended is not None and trial.ended < began
+    return Advance(cost_of(trial.config), before, now, ended_before, ended)
 
 
 def sweeps_json(files: Files, store: "RunStore | None") -> list[dict[str, Any]]:

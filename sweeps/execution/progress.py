@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sweeps.plan.forecast import Advance, cost_of, seconds_left
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 
@@ -30,20 +31,23 @@ class Board:
     Args:
         storage: where running trials say how far they are.
         trials: what storage held when the driver started.
+        started: when it did, seconds since 1970; None is now.
     """
 
-    def __init__(self, storage: SweepStorage, trials: Iterable[TrialRecord]) -> None:
+    def __init__(
+        self, storage: SweepStorage, trials: Iterable[TrialRecord], started: float | None = None
+    ) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._changed: list[str] = []
         self._handed_out: set[str] = set()
-        self.started = time.time()
+        self.started = time.time() if started is None else started
         for trial in trials:
             self._rows[trial.key] = Row(trial.plan)
             self.update(trial)
         self._changed.clear()
-        self._done_before = self._done()
+        self._before = {key: (row.fraction, row.state.ended) for key, row in self._rows.items()}
 
     def add(self, trials: Iterable[PlannedTrial]) -> None:
         """More trials, from a sampler."""
@@ -106,21 +110,11 @@ class Board:
             return None if best is None else Row(**vars(best))
 
     def seconds_left(self) -> float | None:
-        """Time left, from the work done since the driver started; None while nothing is known.
-
-        A trial's work is taken as its epochs times a constant and a part that grows with K.
-        """
+        """Seconds that this driver still needs at its pace; None while nothing was done."""
         with self._lock:
-            total, done = sum(map(_work, self._rows.values())), self._done()
-        if done <= self._done_before:
-            return None
-        pace = (time.time() - self.started) / (done - self._done_before)
-        return pace * (total - done)
+            trials = [self._advance(key, row) for key, row in self._rows.items()]
+        return seconds_left(trials, time.time() - self.started)
 
-    def _done(self) -> float:
-        return sum(_work(row) * row.fraction for row in self._rows.values())
-
-
-def _work(row: Row) -> float:
-    # Per step, the overhead of one epoch's batch is worth about twenty importance samples.
-    return row.planned.config.num_epochs * (20 + row.planned.config.objective.num_samples)
+    def _advance(self, key: str, row: Row) -> Advance:
+        before, ended_before = self._before.get(key, (0.0, False))
+        return Advance(cost_of(row.planned.config), before, row.fraction, ended_before, row.state.ended)

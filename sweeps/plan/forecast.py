@@ -1,5 +1,7 @@
 """What a trial costs, as far as it is known before it runs."""
 
+import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,39 +24,106 @@ SIZES = {
 }
 
 
+# What takes seconds beside the dense layers, in operations of theirs: fitted to one CPU thread's seconds on
+# digits and MNIST at K = 1 to 50 (`python tests/benchmarks/forecast.py`).
+STEP_WORK = 1.0e8  # an optimizer step, whatever it holds: PyTorch's calls
+ROW_WORK = 5.6e4  # an image's importance sample: its noise, activations and densities
+
+
 @dataclass(frozen=True)
 class Cost:
-    """Floating-point operations of the dense layers; npz sets are taken to be as large as MNIST."""
+    """What a trial takes; npz sets are taken to be as large as MNIST.
+
+    Attributes:
+        training: floating-point operations of the dense layers in training.
+        evaluation: those in evaluation.
+        work: everything that takes seconds, as operations of the dense layers that take as long.
+        final_work: the part of it that follows the last epoch: final evaluation and gradient SNR.
+    """
 
     training: float
     evaluation: float
+    work: float
+    final_work: float
 
     @property
     def total(self) -> float:
-        """Training and evaluation."""
+        """Operations of training and evaluation."""
         return self.training + self.evaluation
 
 
+@functools.lru_cache(maxsize=4096)  # the live table asks once a second
 def cost_of(config: TrainConfig) -> Cost:
-    """The operations of one trial: two a multiply-add, backward twice the forward, one encoder pass."""
+    """The cost of one trial: two operations a multiply-add, backward twice the forward, one encoder pass."""
     pixels, train, validation, test = SIZES[config.data.name]
     validation = config.data.num_validation or validation
     train = min(config.data.num_train or train, train - validation)
     encode, decode = config.model.flops(pixels)
-    settings = config.evaluation
-    per_epoch = min(settings.num_images or validation, validation) * settings.num_samples
-    final = (
+    settings, num_samples = config.evaluation, config.objective.num_samples
+    curve_rows = (
+        -(-config.num_epochs // settings.every)
+        * min(settings.num_images or validation, validation)
+        * settings.num_samples
+    )
+    final_rows = (
         sum(min(settings.final_num_images or n, n) for n in (validation, test)) * settings.final_num_samples
     )
-    evaluations = -(-config.num_epochs // settings.every)
+    per_image = 3 * (encode + num_samples * decode)
+    image_work = per_image + num_samples * ROW_WORK
+    steps = config.num_epochs * -(-train // config.batch_size)
+    snr_work = settings.snr_num_draws * (config.batch_size * image_work + STEP_WORK)
+    final_work = final_rows * (decode + ROW_WORK) + snr_work
     return Cost(
-        training=3 * config.num_epochs * train * (encode + config.objective.num_samples * decode),
-        evaluation=(evaluations * per_epoch + final) * decode,
+        training=config.num_epochs * train * per_image,
+        evaluation=(curve_rows + final_rows) * decode,
+        work=config.num_epochs * train * image_work
+        + steps * STEP_WORK
+        + curve_rows * (decode + ROW_WORK)
+        + final_work,
+        final_work=final_work,
     )
 
 
-def seconds_per_flop(files: Files, spec: "SweepSpec") -> float | None:
-    """Seconds for each operation, from complete trials of the same data set in storage; None if none."""
+@dataclass(frozen=True)
+class Advance:
+    """How far a trial is.
+
+    Attributes:
+        cost: of the whole trial.
+        before: share of its training steps done when this session began.
+        now: share of its training steps done now.
+        ended_before: whether it had ended when this session began.
+        ended: whether it has ended.
+    """
+
+    cost: Cost
+    before: float
+    now: float
+    ended_before: bool
+    ended: bool
+
+    def done(self, share: float, *, ended: bool) -> float:
+        """Work done with a share of the steps; after the last step the final evaluation is still to come."""
+        return self.cost.work if ended else share * (self.cost.work - self.cost.final_work)
+
+
+def seconds_left(trials: Iterable[Advance], seconds: float) -> float | None:
+    """The time that a session still needs at its own pace; None while it has done nothing.
+
+    Args:
+        trials: every trial of the sweep.
+        seconds: since the session began.
+    """
+    left = gained = 0.0
+    for trial in trials:
+        done = trial.done(trial.now, ended=trial.ended)
+        left += trial.cost.work - done
+        gained += done - trial.done(trial.before, ended=trial.ended_before)
+    return seconds * left / gained if gained > 0 and seconds > 0 else None
+
+
+def seconds_per_work(files: Files, spec: "SweepSpec") -> float | None:
+    """Seconds a trial takes for its work, from complete trials of the same data set; None without one."""
     seconds = work = 0.0
     for name in sweeps_in(files):
         try:
@@ -70,5 +139,5 @@ def seconds_per_flop(files: Files, spec: "SweepSpec") -> float | None:
                 and len(trial.attempts) == 1
             ):
                 seconds += trial.ended - started
-                work += cost_of(trial.config).total
+                work += cost_of(trial.config).work
     return seconds / work if work else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.plan.forecast import Cost, cost_of, seconds_per_flop
+from sweeps.plan.forecast import Cost, cost_of, seconds_per_work
 from sweeps.screen.live import duration
 from sweeps.screen.say import say
 from tracking.files.files import Files
@@ -45,7 +45,7 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
         console,
         f"{spec.name}: {configurations} configurations × {seeds} seeds = {len(trials)} trials",
     )
-    rate = seconds_per_flop(files, spec)
+    rate = seconds_per_work(files, spec)
     table = Table(box=None, pad_edge=False)
     for heading in ("#", "trial", "key"):
         table.add_column(heading, no_wrap=True)
@@ -59,7 +59,7 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
             trial.key[:12],
             _flops(cost.training),
             _flops(cost.evaluation),
-            duration(cost.total * rate) if rate else "",
+            duration(cost.work * rate) if rate else "",
         )
     console.print(table)
     if len(trials) > SHOWN_TRIALS:
@@ -71,7 +71,7 @@ def _show_total(costs: list[Cost], rate: float | None, console: Console) -> None
     total = sum(cost.total for cost in costs)
     share = sum(cost.evaluation for cost in costs) / total if total else 0.0
     known = (
-        f"about {duration(total * rate)} of one thread, from the trials in storage"
+        f"about {duration(sum(cost.work for cost in costs) * rate)} of one thread, from the trials in storage"
         if rate
         else "seconds are known once a trial of this data set has run here"
     )
