@@ -84,7 +84,7 @@ def measure(name: str, num_samples: int) -> list[Point]:
     cost, images = cost_of(config), len(trainer.dataset.train)
     settings = config.evaluation
     rows = min(settings.num_images or 10**9, len(trainer.dataset.validation)) * settings.num_samples
-    decode = cost_of_a_row(config)
+    decode = config.model.flops(trainer.dataset.num_pixels).decode
     return [
         Point(
             name,
@@ -96,14 +96,6 @@ def measure(name: str, num_samples: int) -> list[Point]:
         ),
         Point(f"{name}, evaluation", num_samples, rows * decode, rows, 0, min(evaluation)),
     ]
-
-
-def cost_of_a_row(config: TrainConfig) -> float:
-    """Operations of a decoder pass, from what evaluations of different size cost."""
-    more = config.evaluation.model_copy(update={"num_samples": config.evaluation.num_samples + 1})
-    one, two = cost_of(config), cost_of(config.model_copy(update={"evaluation": more}))
-    rows = (two.work - two.evaluation - one.work + one.evaluation) / ROW_WORK
-    return (two.evaluation - one.evaluation) / rows
 
 
 def fit(points: list[Point]) -> tuple[float, float, float]:
