@@ -183,23 +183,27 @@ def stop(
     else:
         found = _cluster_if_it_answers(cluster, lambda: sweep_of(storage, name))
     if found is not None:
-        from sweeps.cluster.submitted import Stopped
-        from sweeps.cluster.submitted import stop as stop_submitted
-
-        how = {
-            Stopped.THROUGH_STORAGE: "stopped through storage",
-            Stopped.THROUGH_JOB_API: "ended through the Job API",
-            Stopped.BEFORE_IT_BEGAN: "it had not begun: ended through the Job API",
-            Stopped.NOT_WAITED_FOR: "not waited for",
-            Stopped.NOT_RUNNING: f"{name} is not running",
-        }
-        stopped = stop_submitted(_submitted(name, found, storage), timeout)
-        _notice(f"{how[stopped]}; go on with: sweeps resume {name} --cluster {found.address}")
+        _stop_submitted(_submitted(name, found, storage), timeout)
         return
     if not changes.stop(sweep_of(storage, name), timeout):
         _notice(f"{name} is not running")
     elif timeout:
         _notice(f"stopped; go on with: sweeps resume {name}")
+
+
+def _stop_submitted(sweep: "SubmittedSweep", timeout: float) -> None:
+    from sweeps.cluster.submitted import Stopped
+    from sweeps.cluster.submitted import stop as stop_submitted
+
+    how = {
+        Stopped.THROUGH_STORAGE: "stopped through storage",
+        Stopped.THROUGH_JOB_API: "ended through the Job API",
+        Stopped.BEFORE_IT_BEGAN: "it had not begun: ended through the Job API",
+        Stopped.NOT_WAITED_FOR: "not waited for",
+        Stopped.NOT_RUNNING: f"{sweep.name} is not running",
+    }
+    stopped = stop_submitted(sweep, timeout)
+    _notice(f"{how[stopped]}; go on with: sweeps resume {sweep.name} --cluster {sweep.cluster.address}")
 
 
 def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object]) -> "Cluster | None":

@@ -23,6 +23,7 @@ _ANSWER_SECONDS = 60.0
 _TOKEN = "RAY_AUTH_MODE=token with RAY_AUTH_TOKEN_PATH (a file) or RAY_AUTH_TOKEN"
 # What a proxy answers while the head is away.
 _AWAY = (502, 503, 504)
+_NO_DASHBOARD = "not a Ray dashboard: must be an address such as http://HOST:8265"
 T = TypeVar("T")
 
 
@@ -110,16 +111,11 @@ def answered(where: str, call: Callable[[], T]) -> T:
     except requests.exceptions.InvalidHeader:
         raise RecordError(f"the token for {where} is not one line of text: set {_TOKEN}") from None
     except RequestRefusedError as error:
-        if error.status in _AWAY:
-            raise ConnectionLostError(_away(where, error.status)) from None
-        raise RecordError(f"{where}: {' '.join(error.text.split())[-300:]}") from None
+        text = " ".join(error.text.split())[-300:]
+        raise _refused(where, error.status, text) from None
     except (requests.exceptions.HTTPError, requests.exceptions.JSONDecodeError, KeyError) as error:
-        response = getattr(error, "response", None)
-        if response is not None and response.status_code in _AWAY:
-            raise ConnectionLostError(_away(where, response.status_code)) from None
-        raise RecordError(
-            f"{where} is not a Ray dashboard: must be an address such as http://HOST:8265"
-        ) from None
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise _refused(where, status, _NO_DASHBOARD) from None
     except (requests.exceptions.RequestException, ConnectionError) as error:
         reason = "it does not answer" if isinstance(error, requests.Timeout) else "the connection failed"
         raise ConnectionLostError(f"no cluster at {where}: {reason}") from None
@@ -127,8 +123,11 @@ def answered(where: str, call: Callable[[], T]) -> T:
         raise RecordError(f"{where}: {' '.join(str(error).split())[-300:]}") from None
 
 
-def _away(where: str, code: int) -> str:
-    return f"no cluster at {where}: the server there answers {code} {HTTPStatus(code).phrase}"
+def _refused(where: str, status: int | None, why: str) -> RecordError:
+    if status in _AWAY:
+        answer = f"{status} {HTTPStatus(status).phrase}"
+        return ConnectionLostError(f"no cluster at {where}: the server there answers {answer}")
+    return RecordError(f"{where}: {why}")
 
 
 def _refusal(text: str) -> str:

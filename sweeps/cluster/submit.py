@@ -68,40 +68,34 @@ def launch(
     Raises:
         NameTakenError: another process has submitted a job with this number in the meantime.
     """
-    command = [
-        "python",
-        "-m",
-        "sweeps",
-        *words,
-        "--address",
-        "auto",
-        "--storage",
-        destination.storage,
-        "--tracking-uri",
-        destination.tracking_uri,
-    ]
-    metadata = {
+    id_ = f"sweeps-{name}-{number:04d}"
+    variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS), JOB_VARIABLE: id_}
+    with tempfile.TemporaryDirectory(prefix="sweeps-submit-") as folder:
+        pack(Path(folder))
+        pack_sweep(Path(folder), None if spec is None else spec.to_dict())
+        try:
+            cluster.submit(
+                id_, _entry_point(words, destination), Path(folder), _metadata(name, destination), variables
+            )
+        except JobExistsError:
+            raise taken(name, cluster.address, f"{id_} was submitted in the meantime") from None
+    return Submitted(name, id_, cluster.address, destination.storage, destination.tracking_uri)
+
+
+def _entry_point(words: Sequence[str], destination: Destination) -> str:
+    where = ["--storage", destination.storage, "--tracking-uri", destination.tracking_uri]
+    command = ["python", "-m", "sweeps", *words, "--address", "auto", *where]
+    # `exec` leaves no shell in between, so the signal that ends the job reaches the driver.
+    return f"exec {shlex.join(command)}"
+
+
+def _metadata(name: str, destination: Destination) -> dict[str, str]:
+    return {
         "sweeps.name": name,
         "sweeps.command": shlex.join(["sweeps", *secrets.command(sys.argv[1:])]),
         "sweeps.storage": destination.storage,
         "sweeps.tracking_uri": destination.tracking_uri,
     }
-    id_ = f"sweeps-{name}-{number:04d}"
-    with tempfile.TemporaryDirectory(prefix="sweeps-submit-") as folder:
-        pack(Path(folder))
-        pack_sweep(Path(folder), None if spec is None else spec.to_dict())
-        try:
-            # `exec` leaves no shell in between, so the signal that ends the job reaches the driver.
-            cluster.submit(
-                id_,
-                f"exec {shlex.join(command)}",
-                Path(folder),
-                metadata,
-                {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS), JOB_VARIABLE: id_},
-            )
-        except JobExistsError:
-            raise taken(name, cluster.address, f"{id_} was submitted in the meantime") from None
-    return Submitted(name, id_, cluster.address, destination.storage, destination.tracking_uri)
 
 
 def announce(submitted: Submitted, waits: str | None) -> None:

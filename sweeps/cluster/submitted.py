@@ -237,17 +237,7 @@ def resume(
     destination = Destination.checked(
         sweep.storage, tracking_uri or said or os.environ.get("MLFLOW_TRACKING_URI")
     )
-    if (visible := sweep.visible) is not None:
-        if (session := live_session(visible)) is not None and not _is_over(session["started"], sweep.jobs):
-            raise RecordError(f"{sweep.name} is being run on {session['hostname']}: {_wait_or_stop(sweep)}")
-        began_as = visible.spec()
-    else:
-        values = ask_status(sweep.cluster, sweep.name, destination.storage)
-        if values is None:
-            raise RecordError(f"no sweep {sweep.name} in {destination.storage} on {sweep.cluster.address}")
-        if values["live"]:
-            raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
-        began_as = values["spec"]
+    began_as = _spec_of_idle(sweep, destination)
     resources = changes.resumed_from(began_as, assignments).resources
     nodes = sweep.cluster.nodes()
     check_fits(resources, nodes)
@@ -256,6 +246,21 @@ def resume(
     submitted = launch(sweep.cluster, sweep.name, words, next_number(sweep.jobs), destination)
     announce(submitted, waiting(resources, nodes))
     return submitted
+
+
+def _spec_of_idle(sweep: SubmittedSweep, destination: Destination) -> Mapping[str, Any]:
+    """The spec of a sweep that no driver works on, from storage here or as the cluster's nodes see it."""
+    if (visible := sweep.visible) is not None:
+        if (session := live_session(visible)) is not None and not _is_over(session["started"], sweep.jobs):
+            raise RecordError(f"{sweep.name} is being run on {session['hostname']}: {_wait_or_stop(sweep)}")
+        return visible.spec()
+    values = ask_status(sweep.cluster, sweep.name, destination.storage)
+    if values is None:
+        raise RecordError(f"no sweep {sweep.name} in {destination.storage} on {sweep.cluster.address}")
+    if values["live"]:
+        raise RecordError(f"{sweep.name} is being run: {_wait_or_stop(sweep)}")
+    spec: Mapping[str, Any] = values["spec"]
+    return spec
 
 
 def _wait_or_stop(sweep: SubmittedSweep) -> str:

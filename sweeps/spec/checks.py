@@ -175,8 +175,14 @@ def _check_early_stopping(
             f"{scheduler.name} is not allowed: must be none with cyclical annealing, whose"
             " curves cross at every restart",
         )
-    grace, every = grace_epochs(space, scheduler, base), base.evaluation.every
-    warm_up = longest_warm_up(space, base)
+    grace = grace_epochs(space, scheduler, base)
+    _check_grace(grace, longest_warm_up(space, base), base)
+    if isinstance(scheduler, AshaScheduler):
+        _check_brackets(grace, scheduler, base)
+
+
+def _check_grace(grace: int, warm_up: int, base: TrainConfig) -> None:
+    every = base.evaluation.every
     where = "scheduler.grace_epochs"
     if grace < warm_up:
         raise ConfigError(
@@ -192,13 +198,15 @@ def _check_early_stopping(
             f"{grace} is not allowed: must be < base.num_epochs ({base.num_epochs}),"
             f" and >= {warm_up}, the longest warm-up",
         )
-    if isinstance(scheduler, AshaScheduler):
-        most = 1
-        while grace * scheduler.reduction_factor**most < base.num_epochs:
-            most += 1
-        if scheduler.brackets > most:
-            raise ConfigError(
-                "scheduler.brackets",
-                f"{scheduler.brackets} is not allowed: must be <= {most}:"
-                f" there are {most} rungs between {grace} and {base.num_epochs} epochs",
-            )
+
+
+def _check_brackets(grace: int, scheduler: AshaScheduler, base: TrainConfig) -> None:
+    rungs = 1
+    while grace * scheduler.reduction_factor**rungs < base.num_epochs:
+        rungs += 1
+    if scheduler.brackets > rungs:
+        raise ConfigError(
+            "scheduler.brackets",
+            f"{scheduler.brackets} is not allowed: must be <= {rungs}:"
+            f" there are {rungs} rungs between {grace} and {base.num_epochs} epochs",
+        )
