@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from sweeps.execution.outcomes import OTHER_CODE, UNSTORED
 from sweeps.execution.progress import Board
-from sweeps.execution.trial_files import OTHER_CODE, UNSTORED, patient
+from sweeps.execution.trial_files import patient
 from tracking.errors import StorageError
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import Session

@@ -25,7 +25,8 @@ from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
 from iwae.trainer.metrics import EpochMetrics
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
-from sweeps.execution.trial_files import NO_NLL_YET, UNSTORED, Desk
+from sweeps.execution.outcomes import NO_NLL_YET, UNSTORED
+from sweeps.execution.trial_files import Desk
 from sweeps.execution.watcher import Watcher
 from tracking.errors import OtherDataError, StorageError
 from tracking.provenance.provenance import environment

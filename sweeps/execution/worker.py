@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ray import cloudpickle, tune
 
-from sweeps.execution.trial_files import NO_NLL_YET, OTHER_CODE
+from sweeps.execution.outcomes import NO_NLL_YET, OTHER_CODE
 from sweeps.process import imports
 from sweeps.process.imports import take
 from tracking.provenance import sources

@@ -252,14 +252,7 @@ np.save("nll.npy", model.predict(images, params={"num_samples": 5}))
     "imported",
     [
         pytest.param("", id="alone"),
-        pytest.param(
-            "import iwae, tracking\n",
-            id="beside-the-project",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="tracking.served is gone since 575eea9: what was logged before names it",
-            ),
-        ),
+        pytest.param("import iwae, tracking\n", id="beside-the-project"),
     ],
 )
 def test_the_logged_model_of_an_old_sweep_is_loaded_and_called(

@@ -8,9 +8,9 @@ import pytest
 from ray.tune.search import Searcher
 
 from sweeps.execution import trial_files as desk
+from sweeps.execution.outcomes import UNSTORED
 from sweeps.execution.progress import Board
 from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
-from sweeps.execution.trial_files import UNSTORED
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.sessions import Session

@@ -13,8 +13,8 @@ import pytest
 
 from iwae.data.dataset import Dataset
 from sweeps.execution import trial_files as desk
+from sweeps.execution.outcomes import UNSTORED
 from sweeps.execution.trial import IwaeTrial
-from sweeps.execution.trial_files import UNSTORED
 from tracking.files.folder import Folder
 from tracking.records.data_set import DataSet
 from tracking.records.records import PlannedTrial, TrialState

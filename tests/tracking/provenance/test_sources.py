@@ -55,9 +55,11 @@ def test_the_files_that_changed_are_named() -> None:
 
 def test_every_kind_of_file_that_is_installed_counts() -> None:
     tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]
-    kinds = {Path(pattern).suffix for patterns in tool["package-data"].values() for pattern in patterns}
-    assert kinds <= set(sources.SUFFIXES)
-    assert {name.partition(".")[0] for name in tool["packages"]} == set(sources.PACKAGES)
+    patterns = [pattern for patterns in tool["package-data"].values() for pattern in patterns]
+    assert all(pattern.endswith(sources.SUFFIXES) for pattern in patterns)
+    assert {pattern.removesuffix("*") for pattern in tool["packages"]["find"]["include"]} == set(
+        sources.PACKAGES
+    )
 
 
 def test_packages_of_two_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
