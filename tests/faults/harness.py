@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from tracking.mlflow.client import Client
 
-from . import results
-from .bench import Bench, NotHereError
-from .case import Case, Verdict
-from .commands import STACK, StuckError
-from .sweep import NAME, EndedError, Sweep
+from .place import results
+from .place.bench import Bench, NotHereError
+from .place.case import Case, Verdict
+from .place.commands import STACK, StuckError
+from .place.sweep import NAME, EndedError, Sweep
 
 DRAWS = 5  # instants tried until one falls into the running sweep
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from rich.console import Console
 
 from . import table
-from .bench import Bench, NotHereError
-from .case import Verdict
-from .faults import FAULTS, Fault
 from .harness import attempt
+from .kinds.faults import FAULTS, Fault
+from .place.bench import Bench, NotHereError
+from .place.case import Verdict
 
 
 def chosen(names: Iterable[str]) -> list[Fault]:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .case import Verdict
-from .faults import FAULTS, Fault
+from .kinds.faults import FAULTS, Fault
+from .place.case import Verdict
 
 
 def show(verdicts: list[Verdict], skipped: dict[str, str], console: Console) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from tracking.mlflow.client import Client
 
-from .bench import Bench
-from .case import Case
-from .faults import FAULTS
 from .harness import attempt
-from .sweep import NAME, Sweep
+from .kinds.faults import FAULTS
+from .place.bench import Bench
+from .place.case import Case
+from .place.sweep import NAME, Sweep
 
 pytestmark = pytest.mark.timeout(1200)
 ACTS = {fault.name: fault.act for fault in FAULTS}

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .bench import Bench
-from .case import Case
-from .sweep import EndedError, Sweep
+from ..place.bench import Bench
+from ..place.case import Case
+from ..place.sweep import EndedError, Sweep
 
 FILES = {
     "sweep": "sweep.zip",

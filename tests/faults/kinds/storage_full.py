@@ -5,8 +5,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from .bench import NotHereError
-from .case import Case
+from ..place.bench import NotHereError
+from ..place.case import Case
 
 SIZE = "16m"
 HELD_SECONDS = 30.0

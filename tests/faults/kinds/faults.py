@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import psutil
 
-from . import finished, results
-from .bench import Bench
-from .case import Case
-from .cluster import Cluster
-from .commands import Command
+from ..place import results
+from ..place.bench import Bench
+from ..place.case import Case
+from ..place.cluster import Cluster
+from ..place.commands import Command
+from ..place.sweep import EndedError
+from . import finished
 from .servers import mlflow_down, postgres_restarted
 from .storage_full import storage_full
-from .sweep import EndedError
 from .torn import FILES, TEARS, torn
 
 IMPOSSIBLE_K = 10**11

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 
-from .bench import NotHereError
-from .case import Case
-from .cluster import free_ports
-from .commands import kill_all
+from ..place.bench import NotHereError
+from ..place.case import Case
+from ..place.cluster import free_ports
+from ..place.commands import kill_all
 
 START_SECONDS = 300.0
 DOWN_SECONDS = 60.0

@@ -4,10 +4,10 @@ import shutil
 import time
 from collections.abc import Callable
 
-from . import results
-from .case import Case
-from .commands import Command
-from .sweep import NAME, Sweep
+from ..place import results
+from ..place.case import Case
+from ..place.commands import Command
+from ..place.sweep import NAME, Sweep
 
 MORE_SEEDS = "search.seeds=[0, 1, 2]"
 SPAN_SECONDS = 8.0  # from a command's start; most of it is Python's imports
