@@ -9,6 +9,7 @@ from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
+from support.started import ending_what_is_started
 
 # A script's `&` starts us with SIGINT ignored, and so would be the commands that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +27,13 @@ def _signals_as_before() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _commands_ended() -> Iterator[None]:
+    """What a failed test leaves running would redden another by a warning, or by the CPUs that it takes."""
+    with ending_what_is_started():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

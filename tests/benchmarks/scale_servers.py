@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from .place.bench import Bench
 from .place.case import Case
 from .place.sweep import NAME, Sweep
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.service, pytest.mark.timeout(1500)]
 ACTS = {fault.name: fault.act for fault in FAULTS}
 
 

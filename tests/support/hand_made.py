@@ -1,7 +1,5 @@
 """Sweeps whose storage is written by hand, one step at a time."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,11 +82,3 @@ class Sweep:
             self.begin(index)
             self.complete(index)
         self.close()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 900.0) -> None:
-    """Wait for something that another thread or process does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)

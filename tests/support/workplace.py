@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from support.started import start_sweeps
 from tracking.files.folder import Folder
 from tracking.storage.sweep import SweepStorage
 
@@ -41,14 +41,7 @@ class Workplace:
         environment = {
             k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE")
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)],
-            cwd=cwd or self.folder,
-            text=True,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return start_sweeps(words, cwd or self.folder, environment)
 
     def sweeps(
         self, *words: object, cwd: Path | None = None, code: int = 0

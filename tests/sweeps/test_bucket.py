@@ -11,6 +11,8 @@ from support.workplace import Workplace
 from tracking.files.bucket import Bucket
 from tracking.storage.sweep import SweepStorage
 
+pytestmark = pytest.mark.service
+
 
 def test_a_sweep_in_a_bucket_is_stopped_resumed_verified_and_reproduced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from support.workplace import K_GRID, SPEC, Workplace
+
+pytestmark = pytest.mark.service
 
 
 def test_a_trial_with_nan_fails_alone(tmp_path: Path) -> None:

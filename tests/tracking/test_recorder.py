@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from support.hand_made import EPOCHS, Sweep, wait_until
+from support.hand_made import EPOCHS, Sweep
+from support.waiting import wait_until
 from tracking.mlflow import mapping as view
 from tracking.recorder import Recorder
 from tracking.storage.incremental import SweepReader
@@ -57,7 +58,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(self.answers, seconds=90)
+        wait_until(self.answers)
 
     def answers(self) -> bool:
         try:
@@ -158,8 +159,6 @@ def test_a_store_that_stays_away_is_told_at_the_end(
         database.rename(database.with_suffix(".away"))
         database.mkdir()
         sweep.checkpoint(0, 2)
-        started = time.monotonic()
-    assert time.monotonic() - started < 30
     assert not recorder.complete
     assert "`sweeps verify tiny --repair`" in caplog.text
 

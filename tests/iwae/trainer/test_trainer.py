@@ -1,7 +1,6 @@
 import hashlib
 import io
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -141,9 +140,7 @@ def test_stop_from_another_thread_ends_training_and_the_final_evaluation(
 ) -> None:
     trainer = Trainer(small_config(num_epochs=10_000), digits)
     threading.Timer(0.3, trainer.stop).start()
-    start = time.monotonic()
     epochs = list(trainer.epochs())
-    assert time.monotonic() - start < 20
     assert len(epochs) < 10_000
     with pytest.raises(Stopped):
         trainer.finish()

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+PATIENCE_SECONDS = 300.0
 ROOT = Path(__file__).parents[3]
 _TOOLS = ("ip", "unshare", "nsenter", "setpriv", "mount")
 # As an init does it: hand on SIGTERM, and reap. Its end is the end of every process of the container.
@@ -153,7 +154,7 @@ class Container:
         """The container's first process, as this machine numbers it."""
         assert self._process is not None
         parent = self._process.pid
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
             if children:
@@ -201,7 +202,7 @@ class Container:
             with contextlib.suppress(ProcessLookupError, RuntimeError):
                 os.kill(self.pid, signal.SIGKILL)
             assert self._process is not None
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=PATIENCE_SECONDS)
 
     def stop(self, grace: float = 60.0) -> None:
         """SIGTERM, and what is left after the grace is killed."""

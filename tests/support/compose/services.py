@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from support.compose import compose_file, containers
-from support.compose.containers import Container
-
-PATIENCE_SECONDS = 300.0
+from support.compose.containers import PATIENCE_SECONDS, Container
 
 
 def postgres_programs() -> Path | None:
@@ -151,7 +149,7 @@ class Services:
         words = self.service_of(host)["healthcheck"]["test"]
         assert words[0] == "CMD"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return container.run(*words[1:], timeout=30).returncode == 0
+            return container.run(*words[1:], timeout=PATIENCE_SECONDS).returncode == 0
         return False
 
     def wait_healthy(self, host: str, tend: bool = False) -> None:

@@ -5,8 +5,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -15,6 +13,8 @@ import pytest
 
 from support.servers.mlflow_server import MlflowServer
 from support.servers.ray_cluster import RayCluster
+from support.started import start_sweeps
+from support.waiting import wait_until
 from support.workplace import Workplace
 
 
@@ -38,14 +38,7 @@ class ClusterPlace(Workplace):
     def start(
         self, *words: object, cwd: Path | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweeps", *map(str, words)],
-            cwd=cwd or self.folder,
-            text=True,
-            env=environment or self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return start_sweeps(words, cwd or self.folder, environment or self.environment)
 
     def refused(self, *words: object, **variables: str | None) -> str:
         """The one line of a command that must be refused, in an environment that differs."""
@@ -65,19 +58,21 @@ class ClusterPlace(Workplace):
         headers = {**self._header, "Content-Type": "application/json"}
         ids = []
         for _ in range(cpus):
-            with urlopen(Request(f"{self.cluster.url}/api/jobs/", body, headers), timeout=60) as answer:
+            with urlopen(Request(f"{self.cluster.url}/api/jobs/", body, headers), timeout=300) as answer:
                 ids.append(json.load(answer)["submission_id"])
-        wait_for(lambda: all(self.jobs()[id_]["status"] == "RUNNING" for id_ in ids))
+        wait_until(lambda: all(self.jobs()[id_]["status"] == "RUNNING" for id_ in ids))
         return ids
 
     def release(self, ids: list[str]) -> None:
         for id_ in ids:
-            urlopen(Request(f"{self.cluster.url}/api/jobs/{id_}/stop", b"", self._header), timeout=60).close()
+            urlopen(
+                Request(f"{self.cluster.url}/api/jobs/{id_}/stop", b"", self._header), timeout=300
+            ).close()
 
     def jobs(self) -> dict[str, Any]:
         """What anybody with the token can read of the cluster's jobs, by submission id."""
         request = Request(f"{self.cluster.url}/api/jobs/", headers=self._header)
-        with urlopen(request, timeout=60) as answer:
+        with urlopen(request, timeout=300) as answer:
             return {job["submission_id"]: job for job in json.load(answer) if job["submission_id"]}
 
     @property
@@ -118,10 +113,3 @@ class ClusterPlace(Workplace):
             shown.append(path.read_bytes().decode() if path.exists() else "")
         assert any("raylet" in line for line in shown)
         assert not [line for line in shown if self.cluster.token in line or password in line]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 900.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         if writes and proxy.conflicts:
             proxy.conflicts -= 1
             return self._say(409, {}, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
-        upstream = http.client.HTTPConnection(proxy.target, timeout=30)
+        upstream = http.client.HTTPConnection(proxy.target, timeout=300)
         upstream.request(self.command, self.path, body, dict(self.headers))
         answer = upstream.getresponse()
         content = answer.read()

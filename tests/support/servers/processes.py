@@ -73,6 +73,11 @@ class Processes:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
 
+def end_family(pid: int) -> None:
+    """SIGTERM to a process and its children, and SIGKILL to what is left five seconds later."""
+    _end(_family(pid), gently=True)
+
+
 def _family(pid: int) -> list[psutil.Process]:
     try:
         root = psutil.Process(pid)
@@ -89,7 +94,7 @@ def _end(processes: list[psutil.Process], *, gently: bool) -> None:
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=10)
+    psutil.wait_procs(alive, timeout=START_SECONDS)
 
 
 def answers(url: str) -> bool:

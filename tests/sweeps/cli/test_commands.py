@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.waiting import wait_until
 from support.workplace import Workplace
+
+pytestmark = pytest.mark.service
 
 
 def test_run_prints_one_json_object_with_the_best_run(finished: tuple[Workplace, dict[str, Any]]) -> None:
@@ -118,7 +120,7 @@ def test_report_answers_from_storage(finished: tuple[Workplace, dict[str, Any]],
 def test_reports_of_a_running_sweep_disturb_nothing(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--json", "--set", "base.num_epochs=60")
-    _wait_for(lambda: bool(place.files("trials/*/checkpoint-*.zip")), seconds=120)
+    wait_until(lambda: bool(place.files("trials/*/checkpoint-*.zip")), process)
     reports = 0
     while process.poll() is None:
         place.sweeps("report", "small")
@@ -153,7 +155,7 @@ def test_an_interrupted_sweep_resumes_to_the_same_bits(
     place = Workplace(tmp_path)
     # The same trials, made long enough to be interrupted inside one by evaluating more.
     process = place.start("run", place.spec, "--json")
-    _wait_for(lambda: bool(place.files("trials/*/attempt-*.json")))
+    wait_until(lambda: bool(place.files("trials/*/attempt-*.json")), process)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=900)
     assert process.returncode == 130, err
@@ -169,7 +171,7 @@ def test_a_killed_worker_is_tried_again_and_nothing_is_lost(
 ) -> None:
     place = Workplace(tmp_path)
     process = place.start("run", place.spec, "--json")
-    _wait_for(lambda: bool(place.files("trials/*/checkpoint-*.zip")))
+    wait_until(lambda: bool(place.files("trials/*/checkpoint-*.zip")), process)
     attempt = json.loads(place.files("trials/*/attempt-0001.json")[0].read_text())
     os.kill(attempt["pid"], signal.SIGKILL)
     out, err = process.communicate(timeout=900)
@@ -197,10 +199,3 @@ def test_a_worker_imports_neither_mlflow_nor_plotting() -> None:
     code = f"import sweeps.execution.trial, sys; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
-
-
-def _wait_for(condition: Any, seconds: float = 900.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

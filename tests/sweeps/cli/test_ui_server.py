@@ -13,6 +13,8 @@ import pytest
 from support.workplace import Workplace
 from sweeps.cli.ui import mlflow_server
 
+pytestmark = pytest.mark.service
+
 SEARCH = "api/2.0/mlflow/experiments/search?max_results=1"
 
 
@@ -34,7 +36,7 @@ def test_the_token_opens_the_server(server: tuple[str, str]) -> None:
     request = urllib.request.Request(
         f"{server[0]}/{SEARCH}", headers={"Authorization": f"Bearer {server[1]}"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         assert b"experiments" in answer.read()
 
 
@@ -56,7 +58,7 @@ PATHS = (
 @pytest.mark.parametrize("path", PATHS)
 def test_without_the_token_no_page_no_call_and_no_file_is_given(server: tuple[str, str], path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{server[0]}/{path}", timeout=60)
+        urllib.request.urlopen(f"{server[0]}/{path}", timeout=300)
     with refused.value as answer:
         assert answer.code == 401
 
@@ -65,7 +67,7 @@ def test_mlflows_own_client_takes_the_token_from_its_environment(server: tuple[s
     code = "import mlflow; mlflow.create_experiment('by-token'); print(mlflow.search_experiments()[0].name)"
     environment = {**os.environ, "MLFLOW_TRACKING_URI": server[0], "MLFLOW_TRACKING_TOKEN": server[1]}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.strip() == "by-token", done.stderr
 
@@ -76,7 +78,7 @@ def test_mlflows_own_client_takes_the_token_from_its_environment(server: tuple[s
 def test_another_user_of_the_machine_can_neither_read_nor_write(server: tuple[str, str]) -> None:
     def as_nobody(*words: str) -> str:
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", *words]
-        return subprocess.run(command, user="nobody", capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(command, user="nobody", capture_output=True, text=True, timeout=300).stdout
 
     assert as_nobody(f"{server[0]}/{SEARCH}") == "401"
     body = '{"name": "theirs", "artifact_location": "file:///root"}'

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from support.servers.cluster_place import ClusterPlace, wait_for
+from support.servers.cluster_place import ClusterPlace
 from support.servers.mlflow_server import MlflowServer
 from support.servers.proxy import Proxy
 from support.servers.ray_cluster import RayCluster
+from support.waiting import wait_until
 from support.workplace import SPEC
 from tracking.provenance import provenance, sources
+
+pytestmark = pytest.mark.service
 
 PASSWORD = "a password for tests"
 # Trials of seconds: long enough to be stopped inside.
@@ -123,7 +126,7 @@ def test_a_stopped_sweep_resumes_to_the_table_of_an_uninterrupted_one(place: Clu
     spec = place.folder / "long.yaml"
     spec.write_text(LONG)
     place.json("submit", spec)
-    wait_for(lambda: place.has_begun("long"))
+    wait_until(lambda: place.has_begun("long"))
     place.shows_no_secret_in_command_lines(PASSWORD)
     stopped = place.sweeps("stop", "long")
     assert "stopped through storage" in stopped.stderr
@@ -148,7 +151,7 @@ def test_a_sweep_that_must_wait_says_so_and_begins_when_there_is_room(place: Clu
         submitted = place.sweeps("submit", spec)
         assert "waits: a trial needs 1 CPU on one node; free now: 0 of 2 CPUs" in submitted.stderr
         assert "sweeps resume later --cluster" in place.refused("submit", spec)
-        wait_for(lambda: "waiting for resources" in place.sweeps("logs", "later").stdout)
+        wait_until(lambda: "waiting for resources" in place.sweeps("logs", "later").stdout)
     finally:
         place.release(ids)
     assert "4 COMPLETE" in place.sweeps("logs", "later", "--follow").stdout
@@ -178,7 +181,7 @@ def test_ctrl_c_ends_the_following_and_the_job_api_ends_the_job_in_order(place: 
     spec = place.folder / "going.yaml"
     spec.write_text(LONG.replace("name: long", "name: going"))
     place.json("submit", spec)
-    wait_for(lambda: place.has_begun("going"))
+    wait_until(lambda: place.has_begun("going"))
     process = place.start("logs", "going", "--follow")
     assert process.stdout is not None
     process.stdout.readline()

@@ -14,6 +14,7 @@ from support.compose.services import Services
 from support.workplace import SPEC
 
 pytestmark = [
+    pytest.mark.service,
     pytest.mark.skipif(services.missing() is not None, reason=str(services.missing())),
     pytest.mark.timeout(1500),
 ]
@@ -82,7 +83,7 @@ def test_nobody_gets_in_without_credentials(cluster: Services) -> None:
 import sys, urllib.error, urllib.request
 for address in sys.argv[1:]:
     try:
-        print(urllib.request.urlopen(address, timeout=30).status)
+        print(urllib.request.urlopen(address, timeout=300).status)
     except urllib.error.HTTPError as error:
         print(error.code)
 """
@@ -181,7 +182,7 @@ def test_servers_do_not_start_with_an_empty_secret(cluster: Services) -> None:
 
 def refused_to_start(container: Any, command: list[str], variables: dict[str, str]) -> bool:
     try:
-        return container.run(*command, variables=variables, timeout=120).returncode != 0
+        return container.run(*command, variables=variables, timeout=300).returncode != 0
     except subprocess.TimeoutExpired:
         return False
 

@@ -8,6 +8,8 @@ from iwae.errors import ConfigError
 from support.workplace import Workplace
 from sweeps.spec.spec import SweepSpec
 
+pytestmark = pytest.mark.service
+
 
 def test_cpu_hours_end_a_sweep_and_more_of_them_let_it_go_on(tmp_path: Path) -> None:
     place = Workplace(tmp_path)

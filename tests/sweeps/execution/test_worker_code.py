@@ -119,6 +119,7 @@ def test_packages_of_other_folders_are_forgotten(tmp_path: Path, monkeypatch: py
         monkeypatch.delitem(sys.modules, name)
 
 
+@pytest.mark.service
 def test_other_packages_in_the_working_folder_and_on_pythonpath_change_nothing(
     finished: tuple[Workplace, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +152,7 @@ main()
 """
 
 
+@pytest.mark.service
 def test_other_code_in_the_workers_ends_the_sweep_with_one_line(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     done = subprocess.run(

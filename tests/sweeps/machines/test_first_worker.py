@@ -44,6 +44,7 @@ def test_the_last_words_of_a_worker_are_its_last_line(tmp_path: Path) -> None:
     assert last_words(tmp_path) == f"ImportError: no libtorch (see {tmp_path / 'raylet.err'})"
 
 
+@pytest.mark.service
 def test_a_machine_that_starts_no_worker_ends_the_sweep_with_the_workers_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

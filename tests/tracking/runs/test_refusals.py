@@ -17,7 +17,8 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from iwae.config.train import TrainConfig
-from support.hand_made import EPOCHS, Sweep, wait_until
+from support.hand_made import EPOCHS, Sweep
+from support.waiting import wait_until
 from tracking.errors import RecordError, RefusedError
 from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME
 from tracking.recorder import Recorder
@@ -139,9 +140,8 @@ def test_a_refusal_ends_the_waiting_at_once_with_the_words_of_the_store(
     store.prepare("tiny")
     deleted_experiment(store)
     caplog.set_level(logging.WARNING, "tracking")
-    with Recorder(finished.storage, store, interval=0.1, patience=60) as recorder:
-        started = time.monotonic()
-    assert time.monotonic() - started < 30
+    with Recorder(finished.storage, store, interval=0.1, patience=10_000) as recorder:
+        pass
     assert not recorder.complete
     assert "was deleted in" in str(recorder.trouble)
     assert "waiting up to" not in caplog.text
