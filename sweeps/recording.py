@@ -2,16 +2,19 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
-from tracking.analysis.winner import Best
 from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
 from tracking.recorder import Recorder
 from tracking.records.records import SweepRecord
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+
+if TYPE_CHECKING:
+    from tracking.analysis.winner import Best  # loads SciPy
 
 
 def prove(files: Files) -> None:
@@ -55,7 +58,7 @@ def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:
 
 
 def published(
-    recorder: Recorder, record: SweepRecord, storage: SweepStorage, store: RunStore, choice: Best | None
+    recorder: Recorder, record: SweepRecord, storage: SweepStorage, store: RunStore, choice: "Best | None"
 ) -> tuple[str | None, str | None, str | None]:
     """Write the report, and attach it to the parent run where MLflow has everything else.
 

@@ -1,9 +1,12 @@
 """What a sweep ended with."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tracking.analysis.winner import Best
 from tracking.records.records import SweepRecord, TrialState
+
+if TYPE_CHECKING:
+    from tracking.analysis.winner import Best  # loads SciPy
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class SweepResult:
     outcome: str
     seconds: float
     parent_run_id: str | None
-    best: Best | None
+    best: "Best | None"
     best_run_id: str | None
     untold: str | None
 

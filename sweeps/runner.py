@@ -23,7 +23,6 @@ from sweeps.recording import prove, published, record_in
 from sweeps.result import SweepResult
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
-from tracking.analysis.winner import best
 from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
 from tracking.recorder import Recorder
@@ -191,6 +190,8 @@ def _work(
         outcome = outcome_of(spec, storage.record().trials, storage.stop_requested())
         if outcome == "interrupted":
             recorder.hurry()
+
+    from tracking.analysis.winner import best  # loads SciPy: not before the sweep's first word
 
     session.close(outcome)
     record = storage.record()
