@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -100,12 +100,18 @@ class PlannedTrial:
 
     @classmethod
     def from_json(cls, line: str) -> "PlannedTrial":
-        """The trial in one line of ``plan.jsonl``."""
-        values = json.loads(line)
-        planned = cls(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
-        # Computing it again costs as much as reading the line; `verify` compares the two.
-        planned.__dict__["key"] = values["key"]
-        return planned
+        """The trial in one line of ``plan.jsonl``; a line that was read before is not parsed again."""
+        return _planned(line)
+
+
+# Storage is read afresh many times in a sweep, and its plan only grows.
+@lru_cache(maxsize=10_000)
+def _planned(line: str) -> PlannedTrial:
+    values = json.loads(line)
+    planned = PlannedTrial(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
+    # Computing it again costs as much as reading the line; `verify` compares the two.
+    planned.__dict__["key"] = values["key"]
+    return planned
 
 
 def _short(value: Any) -> str:

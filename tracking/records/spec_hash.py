@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from iwae.config.train import TrainConfig
@@ -53,7 +54,12 @@ def _with_order(node: Any) -> Any:
 
 def _canonical(base: Any) -> Any:
     """The base without defaults and without where it runs; as it stands where it is no configuration."""
+    return json.loads(_canonical_text(json.dumps(base)))
+
+
+@lru_cache(maxsize=8)  # one sweep's base is asked for at every publication
+def _canonical_text(base: str) -> str:
     try:
-        return json.loads(TrainConfig.parse(base).canonical_json())
+        return TrainConfig.parse(json.loads(base)).canonical_json()
     except ConfigError:
         return base

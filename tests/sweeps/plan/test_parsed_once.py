@@ -1,5 +1,6 @@
 """How often a configuration is parsed between the spec and the plan."""
 
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -9,6 +10,9 @@ from sweeps.plan.plan import draw_plan
 from sweeps.plan.samplers import Suggester
 from sweeps.spec.checks import PROBES
 from sweeps.spec.spec import load_spec
+from tracking.files.folder import Folder
+from tracking.records.spec_hash import spec_sha256
+from tracking.storage.sweep import SweepStorage
 
 RANDOM = ("search.sampler.name=random", "search.num_trials=4")
 
@@ -54,3 +58,18 @@ def test_a_suggestion_is_parsed_once_for_all_seeds(parsed: list[Any]) -> None:
 def test_a_replicate_is_what_its_own_values_give() -> None:
     for trial in (*draw_plan(load_spec("quickstart")), *draw_plan(load_spec("quickstart", RANDOM))):
         assert TrainConfig.parse(trial.config.to_dict()) == trial.config
+
+
+def test_a_plan_that_is_read_again_from_storage_is_not_parsed_again(
+    tmp_path: Path, parsed: list[Any]
+) -> None:
+    spec = load_spec("quickstart")
+    plan = draw_plan(spec)
+    storage = SweepStorage(Folder(tmp_path), spec.name)
+    storage.create(spec.to_dict(), plan, {})
+    storage.plan()
+    parsed.clear()
+    assert storage.plan() == plan
+    assert [trial.config for trial in storage.record().trials] == [trial.config for trial in plan]
+    assert spec_sha256(storage.spec()) == spec_sha256(storage.spec())
+    assert len(parsed) <= 1
