@@ -1,4 +1,4 @@
-"""Which trials may stand in one table, and the table: one row a configuration, its seeds as replicates."""
+"""Which trials share a table, and the table: one row per configuration, its seeds as replicates."""
 
 import json
 from collections.abc import Callable, Mapping

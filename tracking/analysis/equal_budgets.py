@@ -34,7 +34,7 @@ class BudgetRow:
         at_seconds: the same at the common time; None if a seed had not been evaluated once by then.
         seeds_at_seconds: the values of the seeds that had been evaluated by then, nats.
         epochs_at_seconds: fewest and most epochs that its seeds had done at the common time.
-        cut: the schedules that the common time breaks off, in words; empty if none.
+        cut: the schedules that the common time breaks off, by name; empty if none.
     """
 
     configuration: Configuration
@@ -47,7 +47,7 @@ class BudgetRow:
 
 @dataclass(frozen=True)
 class Budget:
-    """A stratum at equal epochs and at equal seconds, a row a configuration.
+    """A stratum at equal epochs and at equal seconds, one row per configuration.
 
     Attributes:
         epochs: the last epoch that every curve reaches and the rarest was evaluated at.
@@ -138,7 +138,7 @@ def read(positions: Sequence[float], nlls: Sequence[float], at: float) -> float 
     """A curve's NLL at a position; None before its first evaluation or beyond its last.
 
     Between evaluations it is interpolated monotonically (Fritsch and Carlson 1980) over the logarithm of the
-    position, in which learning curves are close to straight: a chord over the position itself lies above
+    position, in which learning curves are close to straight: a chord over the position itself is above
     them, most of all where evaluations are rare.
     """
     if not positions[0] <= at <= positions[-1]:

@@ -26,7 +26,7 @@ class Gain:
         slower: logarithm of the ratio of their training seconds, second to first: clocks err in proportion.
         rate: nats of validation NLL gained for each extra second; None unless training took longer.
         rate_interval: Fieller's, from the intervals of ``validation`` and ``slower``; None where there are
-            none, or the extra seconds cannot be told from zero.
+            none, or the extra seconds are not separable from zero.
     """
 
     stratum: str

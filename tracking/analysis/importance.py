@@ -48,14 +48,14 @@ def importance(table: Table) -> Importance:
         return Importance(left_out=hidden, reason=reason)
     pooled = pooled_variance(row.values(NLL) for row in rows)
     if pooled is None:
-        reason = "with one seed a configuration, what a parameter does cannot be told from noise"
+        reason = "with one seed per configuration, the effect of a parameter cannot be told from noise"
         return Importance(left_out=hidden, reason=reason)
     noise = pooled.variance * fmean(1 / len(row.values(NLL)) for row in rows)
     p = chance_of_all([row.values(NLL) for row in rows])
     if p >= 1 - CONFIDENCE:
         reason = (
             "nothing is separable: the configurations differ by no more than their seeds do"
-            f" (permutation test of all but the one that lies farthest off, p = {p:.2g})"
+            f" (permutation test without the configuration farthest off, p = {p:.2g})"
         )
         return Importance(left_out=hidden, reason=reason)
     means = [fmean(row.values(NLL)) for row in rows]
@@ -72,7 +72,7 @@ def importance(table: Table) -> Importance:
 def _reason(rows: Sequence[Configuration], usable: Sequence[str]) -> str:
     if len(usable) < 2:
         what = f"only {short_path(usable[0])} is" if usable else "no parameter is"
-        return f"{what} varied over the whole table: there is nothing to weigh it against"
+        return f"{what} varied over the whole table: there is nothing to compare it with"
     if len(rows) < FEWEST_CONFIGURATIONS:
         return f"{len(rows)} complete configurations are too few: at least {FEWEST_CONFIGURATIONS} are needed"
     if len({row.mean(NLL) for row in rows}) == 1:
@@ -87,9 +87,9 @@ def _goes_with(rows: Sequence[Configuration], path: str, kept: str) -> bool:
 
 
 def chance_of_all(groups: Sequence[Sequence[float]]) -> float:
-    """The larger p-value of ``chance`` with all groups and without the one that lies farthest off.
+    """The larger p-value of ``chance`` with all groups and without the one farthest from the median.
 
-    One unsteady configuration would open the door alone: with ten times the spread of 11 others and equal
+    One unsteady configuration would be enough: with ten times the spread of 11 others and equal
     means, ``chance`` is below .05 in 37 % of sweeps, and this in 1 %.
     """
     means = [fmean(group) for group in groups]

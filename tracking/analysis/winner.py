@@ -1,4 +1,4 @@
-"""The best configuration, and what is as good."""
+"""The best configuration and the run that represents it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tracking.records.records import SweepRecord, TrialRecord
 
 @dataclass(frozen=True)
 class Best:
-    """The configuration with the lowest mean ``val/nll_final``, and one run that stands for it.
+    """The configuration with the lowest mean ``val/nll_final``, and one run that represents it.
 
     Attributes:
         configuration: its complete trials.

@@ -14,7 +14,7 @@ from tracking.errors import RecordError
 
 PACKAGES = ("iwae", "tracking", "sweeps")
 # What setuptools installs of the packages.
-SUFFIXES = (".py", ".pyi", ".typed", ".yaml")
+SUFFIXES = (".py", ".pyi", ".typed", ".yaml", ".html", ".css", ".js")
 _SHOWN = 4
 
 

@@ -85,10 +85,10 @@ def measured_on(record: SweepRecord) -> dict[str, str]:
 
 
 def repeated_images(record: SweepRecord) -> list[str]:
-    """A sentence for each split that holds images which models were trained on too."""
+    """A sentence for each split with images that are also training images."""
     return [
         f"{number:,} of {one.sizes[split]:,} {split} images of {one.config.path or one.config.name} are"
-        f" training images too: the {split} NLL is lower than that of new images."
+        f" also training images: the {split} NLL is lower than on new images."
         for one in record.data
         for split, number in one.repeated.items()
         if number

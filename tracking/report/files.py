@@ -28,10 +28,10 @@ CSV_COLUMNS = (
 
 
 def to_csv(table: Table | None) -> str:
-    """One row a configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
+    """A row per configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
 
     low and high are the ends of the 95 % t-interval over seeds, empty with one seed. A part of the
-    configuration that is varied whole (``annealing``) has one column a leaf (``annealing.name``).
+    configuration that is varied whole (``annealing``) has one column per leaf (``annealing.name``).
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -8,7 +8,7 @@ from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.records.records import SweepRecord
 from tracking.report.files import to_csv, to_json
-from tracking.report.page.grids import Pair, Pictures, markup, pairs, save
+from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
 from tracking.report.page.page import page
 from tracking.report.stills.tradeoff import draw_tradeoff
 from tracking.report.words.caveats import caveats
@@ -21,7 +21,7 @@ class Report:
     """A written report.
 
     Attributes:
-        folder: where it lies.
+        folder: where its files are.
         summary_markdown: the answer in under 5,000 characters of Markdown.
         files: everything that was written, ``index.html`` first.
     """
@@ -50,7 +50,7 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures) -> Repor
     warnings = caveats(record, analyses)
     grids = [pairs(analysis, pictures) for analysis in analyses]
     made = {
-        "index.html": page(record, analyses, headlines, warnings, [markup(found) for found in grids]),
+        "index.html": page(record, analyses, headlines, warnings, [picture_blocks(found) for found in grids]),
         "tradeoff.json": to_json(record, analyses, headlines, warnings),
     }
     for index, table in enumerate([analysis.table for analysis in analyses] or [None]):

@@ -1,20 +1,20 @@
 """Differences of configurations, several at once: which of them seeds can tell apart.
 
-An interval of a difference is the wider of two, and *separable* means that it leaves out zero.
+An interval of a difference is the wider of two, and *separable* means that it excludes zero.
 
 - From the two configurations' own spreads, each with the t-quantile of its own seeds (Banerjee 1961). It
   holds whatever their spreads are. Satterthwaite's degrees of freedom do not with two or three seeds: at a
-  ratio of ten, they err in 6.1 % of cases instead of 5.
+  ratio of ten they err in 6.1 % of cases instead of 5 %.
 - From a pooled spread, corrected for every statement of the family: Tukey's and Kramer's where one of each
   pair was chosen for its value (the best), Bonferroni's where the pairs were fixed before the data (steps
   in K).
 
-Neither alone will do. Two seeds cannot show that a spread is ten times that of the others: it looks like
-theirs in every tenth case, so pooling, also after a test, calls one unsteady configuration separable far too
-often. Own spreads corrected over all pairs of 12 configurations are honest and useless: half an interval is
+Neither suffices alone. Two seeds cannot show that a spread is ten times that of the others: it looks like
+theirs in one case of ten, so pooling, even after a test, calls one unsteady configuration separable far too
+often. Own spreads corrected over all pairs of 12 configurations are valid and useless: half an interval is
 700 standard deviations at two seeds and 27 at three. The wider of the two is 18 and 4.3. Steady
-configurations are held to the family's level by the pooled interval. Against one whose spread is its own the
-first interval stands; all comparisons with it err together, so it is corrected for the number of
+configurations are held to the family's level by the pooled interval. A configuration with a spread of its own
+has the first interval; all comparisons with it err together, so it is corrected for the number of
 configurations whose spread stands out and not for the number of pairs. ``tests/benchmarks/coverage.py`` has
 the simulations.
 """
@@ -40,12 +40,12 @@ Values = Sequence[float]
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of the second minus mean of the first, one of a family that is looked at together.
+    """Mean of the second minus mean of the first, one of a family of comparisons.
 
     Attributes:
         value: the difference.
-        low: lower end of its interval; all intervals of a family hold together in 95 % of sweeps. None where
-            one of the two has a single seed or diverged.
+        low: lower end of its interval; all intervals of a family hold simultaneously in 95 % of sweeps. None
+            where one of the two has a single seed or diverged.
         high: upper end.
     """
 
@@ -60,7 +60,7 @@ class Difference:
 
     @property
     def separable(self) -> bool | None:
-        """Whether the interval leaves out zero; None where there is no interval."""
+        """Whether the interval excludes zero; None where there is no interval."""
         return None if self.low is None or self.high is None else self.low > 0 or self.high < 0
 
 

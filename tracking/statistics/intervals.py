@@ -78,8 +78,8 @@ def ratio_interval(
 ) -> tuple[float, float] | None:
     """Fieller's interval of a ratio of two independent estimates (Fieller 1954).
 
-    All ratios r for which ``top`` − r ``bottom`` is not told from zero, its interval being as wide as the
-    root of the sum of squares of ``top_half`` and r ``bottom_half``.
+    All ratios r for which ``top`` − r ``bottom`` is not separable from zero, its interval being as wide as
+    the root of the sum of squares of ``top_half`` and r ``bottom_half``.
 
     Args:
         top: estimate of the numerator.

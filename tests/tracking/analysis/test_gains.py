@@ -115,7 +115,7 @@ def test_headline_says_separable_gains_with_their_interval(make):
     first = headline(analysis)[0]
     assert first.startswith("Going from K = 1 to K = 50 cost ")
     assert "lowered validation NLL by" in first
-    assert "nats for each extra second [" in first
+    assert "nats per extra second [" in first
 
 
 def test_headline_does_not_sell_a_difference_that_seeds_do_not_show(make):
@@ -145,8 +145,8 @@ def test_headline_names_the_lowest_curve_after_equal_seconds(make):
 def test_headline_says_in_one_breath_that_seconds_were_measured_beside_other_work(make):
     (alone,) = map(analyse, tables(make.sweep(make.ks(1, 50))))
     (beside,) = map(analyse, tables(make.sweep(make.ks(1, 50), shared=True)))
-    assert "beside other work" not in " ".join(headline(alone))
-    assert ", measured beside other work, and lowered validation NLL" in headline(beside)[0]
+    assert "on a shared machine" not in " ".join(headline(alone))
+    assert ", measured on a shared machine, and lowered validation NLL" in headline(beside)[0]
 
 
 def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
@@ -201,7 +201,7 @@ def test_a_configuration_that_diverged_leaves_the_others_their_verdicts(make):
         "seed 1 has 700.00 nats, m"
     ]
     words = " ".join(headline(beside))
-    assert "1 configuration diverged and is kept out of all comparisons: K=5" in words
+    assert "1 configuration diverged and is excluded from all comparisons: K=5" in words
     assert "1 has no interval" not in words
 
 

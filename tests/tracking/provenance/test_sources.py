@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("iwae/model/vae.py", "tracking/report/page/html.py", "sweeps/specs/one.yaml"):
+    for name in ("iwae/model/vae.py", "tracking/report/page/templates/page.html", "sweeps/specs/one.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_manifest_has_each_source_file_and_its_sha256(folder: Path) -> None:
     assert sources.manifest(folder) == {
         name: hashlib.sha256(name.encode()).hexdigest()
-        for name in ("iwae/model/vae.py", "sweeps/specs/one.yaml", "tracking/report/page/html.py")
+        for name in ("iwae/model/vae.py", "sweeps/specs/one.yaml", "tracking/report/page/templates/page.html")
     }
 
 

@@ -119,6 +119,5 @@ def test_images_that_are_trained_and_tested_on_are_told(digits: Dataset, tmp_pat
     both = replace(digits, test=torch.cat([digits.train[:5], digits.test[:10]]))
     record = replace(Sweep(tmp_path).storage.record(), data=(DataSet.of(DIGITS, both),))
     assert repeated_images(record) == [
-        "5 of 15 test images of digits are training images too:"
-        " the test NLL is lower than that of new images."
+        "5 of 15 test images of digits are also training images: the test NLL is lower than on new images."
     ]

@@ -76,7 +76,7 @@ def test_captions_say_what_is_drawn_and_no_more(make):
     assert note([one]) == ""
     assert "single seeds" in note([one, two])
     assert "Bars" not in note([two])
-    assert "bars that leave the axis are cut" in note([three])
+    assert "cut off at the edge of the axis" in note([three])
 
 
 def test_what_diverged_does_not_set_the_scale(make):

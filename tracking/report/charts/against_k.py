@@ -29,7 +29,7 @@ def time_against_k(analysis: Analysis, axis: Axis) -> Chart:
     return Chart(
         data,
         layout(
-            # A line in K is straight on a linear axis alone; anything else stands as in the other figures.
+            # A line in K is straight on a linear axis alone; anything else is as in the other figures.
             xaxis=across(axis, logarithmic=not axis.by_k),
             yaxis=scale("training seconds", range=view(axis.rows, ("train_seconds",), zero=True)),
             height=430,

@@ -1,4 +1,4 @@
-"""What stands on the horizontal axis, and which points belong together."""
+"""The horizontal axis of the figures, and which points belong together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Axis:
     """The horizontal axis of everything that is drawn against K, and the series on it.
 
     Attributes:
-        path: the parameter on it; None stands for the configurations themselves, best first.
+        path: the parameter on it; None for the configurations themselves, best first.
         series: what is drawn.
         hidden: configurations left out because the axis has no room for them.
     """
@@ -132,7 +132,7 @@ def axis_of(analysis: Analysis) -> Axis:
         Series(stratum.label, stratum.configurations, *_style(index)) for index, stratum in enumerate(lines)
     ]
     if loose:
-        series.append(Series("alone in what it varies", loose, "#9aa3af", "circle-open", joined=False))
+        series.append(Series("no second K", loose, "#9aa3af", "circle-open", joined=False))
     return Axis(K_PATH, tuple(series))
 
 

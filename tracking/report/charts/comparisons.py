@@ -43,7 +43,7 @@ def rates(analysis: Analysis) -> Chart | None:
             "size": 11,
             "line": {"color": HUES[0], "width": 2},
         },
-        "text": [f"{_step(gain)}<br>{number(gain.rate or 0.0)} nats a second" for gain in steps],
+        "text": [f"{_step(gain)}<br>{number(gain.rate or 0.0)} nats per second" for gain in steps],
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
     }
@@ -59,7 +59,7 @@ def rates(analysis: Analysis) -> Chart | None:
     wide = min(values) > 0 and max(values) > 20 * min(values)
     reach = [math.log10(min(values) / 4), math.log10(max(values) * 4)] if wide else _reach(values, ends)
     kind = {"type": "log", "dtick": 1} if wide else {}
-    vertical = scale("nats for each extra second", range=reach, **kind)
+    vertical = scale("nats per extra second", range=reach, **kind)
     axes = {"xaxis": scale("step in K", type="category"), "yaxis": vertical}
     return Chart([trace], layout(**axes, shapes=[] if wide else [zero], height=360))
 

@@ -1,4 +1,4 @@
-"""What stands in an interactive figure for a configuration: its mean, its bar or its seeds."""
+"""How an interactive figure shows a configuration: its mean, its bar or its seeds."""
 
 from collections.abc import Callable, Sequence
 from html import escape

@@ -14,11 +14,11 @@ from tracking.statistics.numbers import Ends, ends
 FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown
 NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")
-BARS = "Bars are 95 % t-intervals over seeds; bars that leave the axis are cut."
-DIVERGED = " What diverged may lie beyond the axis: it stands in the table."
-DOTS = "Small dots are the single seeds where there are two."
+BARS = "Bars are 95 % t-intervals over seeds, cut off at the edge of the axis."
+DIVERGED = " Configurations that diverged may be beyond the axis: see the table."
+DOTS = "Small dots are single seeds, for configurations that have two."
 WHY = (
-    " An interval from two seeds has one degree of freedom and is wide: it stands in the table, not in the"
+    " An interval from two seeds has one degree of freedom and is wide, so it is in the table, not in the"
     " figures."
 )
 

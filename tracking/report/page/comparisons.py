@@ -1,13 +1,12 @@
 """The sections that compare: steps in K, equal budgets, everything against the best."""
 
 from collections.abc import Sequence
-from html import escape
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
-from tracking.report.page.html import Cell, chart, estimate_cell, paragraph, table
+from tracking.report.page.blocks import Block, Cell, Heading, Table, Words, chart, estimate_cell
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.numbers import between, ends, measured, number, signed, times, verdict
 
@@ -15,48 +14,45 @@ MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12
 
 METHOD = (
-    "All intervals of a column hold together in 95 % of sweeps, and separable means that the interval leaves"
-    " out zero. Each is the wider of two: from the two configurations' own spreads, which may differ"
-    " (Banerjee 1961), and from the spread that configurations share, corrected for all comparisons. Few"
-    " seeds say little about their spread: where spreads agree, about 18 standard deviations separate two"
-    " configurations at two seeds, 4 at three and 2.5 at five. Overlap of two configurations' own intervals"
-    " is not a test."
+    "The intervals of a column hold simultaneously in 95 % of sweeps; separable means that the interval"
+    " excludes zero. Each is the wider of two: one from the two configurations' own spreads, which may differ"
+    " (Banerjee 1961), and one from the spread that configurations share, corrected for all comparisons. A"
+    " few seeds say little about their spread: where spreads agree, configurations are separable at a"
+    " difference of about 18 standard deviations with two seeds, 4 with three and 2.5 with five. Overlap of"
+    " two configurations' own intervals is not a test."
 )
-RATIO = " Seconds are compared by their ratio, because clocks err in proportion."
-ONE_SEED = "One seed a configuration: no difference here has an interval, and none can be called separable."
+RATIO = " Seconds are compared by their ratio, because timing errors are proportional."
+ONE_SEED = "One seed per configuration: no difference here has an interval, so none can be called separable."
 
 
-def rate_section(analysis: Analysis) -> str:
-    """Successive K's: nats, seconds and nats for each extra second."""
+def rate_section(analysis: Analysis) -> list[Block]:
+    """Successive K's: nats, seconds and nats per extra second."""
     if not analysis.gains:
-        return paragraph("No two complete configurations differ in K alone.", "note")
-    head = [
-        "K",
-        "extra seconds",
-        "validation NLL, nats",
-        "verdict",
-        "test NLL, nats",
-        "verdict on test",
-    ]
+        return [Words("No two complete configurations differ in K alone.", "note")]
+    head = ["K", "extra seconds", "validation NLL, nats", "verdict", "test NLL, nats", "verdict on test"]
     head.append("nats / extra second")
     several = len(analysis.strata) > 1
     label = analysis.chosen.label if analysis.chosen is not None else ""
     ordered = sorted(analysis.gains, key=lambda gain: gain.stratum != label)  # first those of the figure
     rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
+    method = METHOD if analysis.replicated else ONE_SEED
+    return [
+        *chart(rates(analysis), _rates_caption(analysis)),
+        Table([*(["with"] if several else []), *head], rows),
+        Words(f"{method}{RATIO} Negative differences are improvements.", "note"),
+    ]
+
+
+def _rates_caption(analysis: Analysis) -> str:
     caption = (
-        "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio;"
-        " cut where they leave the axis."
+        "Filled: the gain in validation NLL is separable from zero. Bars: Fieller's interval of the ratio,"
+        " cut off at the edge of the axis."
     )
     if any(gain.rate is not None and not gain.rated for gain in analysis.gains) and analysis.replicated:
         caption += " Steps whose extra seconds are not separable from zero have no rate."
     if analysis.chosen is not None and analysis.chosen.label:
         caption += f" Shown for {analysis.chosen.label}."
-    note = METHOD if analysis.replicated else ONE_SEED
-    return (
-        chart(rates(analysis), caption)
-        + table([*(["with"] if several else []), *head], rows)
-        + paragraph(note + RATIO + " Negative differences are improvements.", "note")
-    )
+    return caption
 
 
 def _gain_cells(gain: Gain) -> list[Cell]:
@@ -72,9 +68,8 @@ def _gain_cells(gain: Gain) -> list[Cell]:
 
 def _rate_cell(gain: Gain) -> Cell:
     if gain.rate is None or not gain.rated:
-        return Cell(
-            "–", "" if gain.rate is None or gain.diverged else "extra seconds not separable from zero"
-        )
+        unclear = gain.rate is not None and not gain.diverged
+        return Cell("–", "extra seconds not separable from zero" if unclear else "")
     return Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate)
 
 
@@ -84,59 +79,53 @@ def _difference_cells(found: Difference, diverged: bool) -> list[Cell]:
     return [Cell(signed(found.value), between(ends(found)), found.value), Cell(said, tag=tag)]
 
 
-def comparison_section(analysis: Analysis) -> str:
+def comparison_section(analysis: Analysis) -> list[Block]:
     """Every other configuration against the best."""
     if not analysis.against_best:
-        return paragraph("There is one complete configuration: nothing to compare it with.", "note")
-    parts = []
-    if not analysis.replicated:
-        parts.append(paragraph(ONE_SEED))
+        return [Words("There is only one complete configuration: nothing to compare it with.", "note")]
     caption = (
         f"Final validation NLL minus that of {analysis.best_row.name}, the lowest, with the"
         " intervals that decide. Hollow: not separable."
     )
     if any(found.low is None for _, found in analysis.against_best):
-        caption += " Those without an interval are in the table only."
+        caption += " Configurations without an interval are in the table only."
     if len(analysis.against_best) > MOST_ROWS:
-        caption += f" The {MOST_ROWS} nearest are drawn; all are in the table."
-    parts.append(chart(forest(analysis), caption))
+        caption += f" The {MOST_ROWS} closest are drawn; all are in the table."
     rows = [
         [Cell(row.name), *_difference_cells(found, bool(row.diverged))]
         for row, found in analysis.against_best
     ]
-    parts.append(table(["configuration", "above the best, nats", "verdict"], rows))
-    parts.append(
-        paragraph(
-            (METHOD if analysis.replicated else "")
-            + " The choice of the best by these numbers is accounted for: the family is that of all pairs.",
-            "note",
-        )
-    )
-    return "".join(parts)
+    method = f"{METHOD} " if analysis.replicated else ""
+    chosen = "The intervals account for the best having been chosen by these numbers: they cover all pairs."
+    return [
+        *([] if analysis.replicated else [Words(ONE_SEED)]),
+        *chart(forest(analysis), caption),
+        Table(["configuration", "above the best, nats", "verdict"], rows),
+        Words(method + chosen, "note"),
+    ]
 
 
-def budget_section(analysis: Analysis) -> str:
-    """Equal epochs and equal seconds, with the schedules that equal seconds break off."""
+def budget_section(analysis: Analysis) -> list[Block]:
+    """Equal epochs and equal seconds, with the schedules that equal seconds cut off."""
     if not analysis.budgets:
-        return paragraph(
-            "Not said: it takes two configurations with validation curves measured in the same way.", "note"
-        )
+        absent = "Not available: it takes two configurations whose validation curves were measured alike."
+        return [Words(absent, "note")]
     evaluation = analysis.best.trial.config.evaluation
     images = "all" if evaluation.num_images is None else f"{evaluation.num_images:,}"
     words = (
-        f"During training the NLL is measured at {evaluation.num_samples:,} importance samples on {images}"
-        " validation images, which flatters small K. So each curve is moved by one constant to end at its"
-        " trial's final NLL. All curves are read at the same moment, the last one at which the slowest of"
-        " them was evaluated, interpolated where they were not evaluated at it."
+        f"During training the NLL is measured with {evaluation.num_samples:,} importance samples on {images}"
+        " validation images, which flatters small K. So each curve is shifted by a constant to end at its"
+        " trial's final NLL. All curves are read at the same point: the last one at which the least often"
+        " evaluated curve has a value. The others are interpolated where they have none."
     )
     order = sorted(analysis.budgets, key=lambda found: _place(analysis, found))
-    parts = [paragraph(words)]
+    blocks: list[Block] = [Words(words)]
     for index, found in enumerate(order[:MOST_BUDGETS]):
-        parts.append(_budget(analysis, found, figure=index < MOST_CURVE_FIGURES))
+        blocks += _budget(analysis, found, figure=index < MOST_CURVE_FIGURES)
     if len(order) > MOST_BUDGETS:
         left = f"{len(order) - MOST_BUDGETS} more groups, with higher final NLLs, are in tradeoff.json."
-        parts.append(paragraph(left, "note"))
-    return "".join(parts)
+        blocks.append(Words(left, "note"))
+    return blocks
 
 
 def _place(analysis: Analysis, found: Budget) -> tuple[bool, float]:
@@ -145,7 +134,7 @@ def _place(analysis: Analysis, found: Budget) -> tuple[bool, float]:
     return not chosen, min(row.configuration.mean("val_nll_final") or 0.0 for row in found.rows)
 
 
-def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:
+def _budget(analysis: Analysis, found: Budget, figure: bool) -> list[Block]:
     rows = [
         [
             Cell(row.configuration.name),
@@ -156,14 +145,14 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> str:
         ]
         for row in found.rows
     ]
-    head = ["configuration", f"NLL at epoch {found.epochs}", f"NLL at {number(found.seconds)} s"]
-    title = f"<h3>{escape(found.label)}</h3>" if found.label else ""
-    caption = "Dashed: the epoch and the time at which the curves are read. One curve a seed."
-    return (
-        title
-        + (chart(curves(analysis, found), caption) if figure else "")
-        + table([*head, f"epochs in {number(found.seconds)} s", "cut off in mid-schedule"], rows)
-    )
+    seconds = f"{number(found.seconds)} s"
+    head = ["configuration", f"NLL at epoch {found.epochs}", f"NLL at {seconds}", f"epochs in {seconds}"]
+    caption = "Dashed: the epoch and the time at which the curves are read. One curve per seed."
+    return [
+        *([Heading(found.label)] if found.label else []),
+        *(chart(curves(analysis, found), caption) if figure else []),
+        Table([*head, "cut off in mid-schedule"], rows),
+    ]
 
 
 def _range(found: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """Samples and reconstructions of the smallest and the largest K, side by side."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.records.records import TrialRecord
-from tracking.report.page.html import image, paragraph
+from tracking.report.page.blocks import Block, Grids, Heading, Picture, Words
 from tracking.report.stills.tiles import png, tiled
 
 Pictures = Mapping[str, Mapping[str, NDArray[np.uint8]]]
@@ -66,20 +67,20 @@ def _median(row: Configuration, pictures: Pictures) -> TrialRecord | None:
     return ranked[(len(ranked) - 1) // 2] if ranked else None
 
 
-def markup(found: Sequence[Pair]) -> str:
-    """The grids, embedded in the page."""
-    parts = []
+def picture_blocks(found: Sequence[Pair]) -> list[Block]:
+    """The grids for the page; none where there are no pictures."""
+    blocks: list[Block] = []
     for pair in found:
-        cells = "".join(
-            f"<figure>{image(png(picture), f'{KINDS[pair.kind]}, {name}')}"
-            f"<figcaption>{paragraph(name)}</figcaption></figure>"
+        kind = KINDS[pair.kind]
+        pictures = [
+            Picture(base64.b64encode(png(picture)).decode(), f"{kind}, {name}", name)
             for name, picture in zip(pair.names, pair.pictures, strict=True)
-        )
-        parts.append(f'<h3>{KINDS[pair.kind]}</h3><div class="grids">{cells}</div>')
-    if not parts:
-        return ""
-    words = "Of each configuration the seed with the median validation NLL; nothing was picked by eye."
-    return "".join(parts) + paragraph(words, "note")
+        ]
+        blocks += [Heading(kind), Grids(pictures)]
+    if blocks:
+        words = "For each configuration the seed with the median validation NLL; nothing was picked by eye."
+        blocks.append(Words(words, "note"))
+    return blocks
 
 
 def save(pair: Pair, path: Path) -> Path:

@@ -1,22 +1,40 @@
 """The page: one HTML file that shows everything without a network."""
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
+from functools import cache
 
-from plotly.offline import get_plotlyjs
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tracking.analysis.analysis import Analysis
 from tracking.records.records import SweepRecord
-from tracking.report.page.html import bullets, paragraph, section
+from tracking.report.page.blocks import Block, Section
 from tracking.report.page.sections import sections
-from tracking.report.page.style import CSS, SCRIPT
 
 # The browser itself refuses every request; plotly's parallel coordinates compile their drawing with eval.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline';"
     " img-src data: blob:; worker-src blob:; form-action 'none'; base-uri 'none'"
 )
-FILES = "tradeoff.csv and tradeoff.json beside this page hold every number in it."
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the page shows of one table.
+
+    Attributes:
+        prefix: stands before its anchors; empty where the page has one group.
+        name: ``Group 1``.
+        title: what it was measured on; empty where the page has one group.
+        answer: sentences.
+        sections: in order.
+    """
+
+    prefix: str
+    name: str
+    title: str
+    answer: Sequence[str]
+    sections: Sequence[Section]
 
 
 def page(
@@ -24,7 +42,7 @@ def page(
     analyses: Sequence[Analysis],
     headlines: Sequence[Sequence[str]],
     warnings: Sequence[str],
-    pictures: Sequence[str],
+    pictures: Sequence[Sequence[Block]],
 ) -> str:
     """The report as one HTML document.
 
@@ -33,69 +51,52 @@ def page(
         analyses: one for each table.
         headlines: the answer of each table, sentences.
         warnings: what the report cannot say, sentences.
-        pictures: markup of each table's image grids.
+        pictures: each table's image grids.
     """
-    several = len(analyses) > 1
-    contents: list[tuple[str, str]] = []
-    body: list[str] = []
-    for index, (analysis, words, grids) in enumerate(
-        zip(analyses, headlines, pictures, strict=True), start=1
-    ):
-        prefix = f"g{index}-" if several else ""
-        if several:
-            title = f"Group {index}: {analysis.table.yardstick.description}"
-            contents.append((f"{prefix}answer", f"Group {index}"))
-            body.append(f'<h1 id="{prefix}answer" style="margin-top:70px">{escape(title)}</h1>')
-            body.append(_answer(words, "The answer of this group"))
-        made = sections(analysis, prefix, grids)
-        contents += [(anchor, title) for anchor, title, _ in made]
-        body += [markup for _, _, markup in made]
-    contents.append(("limits", "What this report cannot say"))
-    limits = bullets(warnings) if warnings else paragraph("There is nothing to say yet.")
-    body.append(section("limits", "What this report cannot say", limits))
-    opening = [_head(record, analyses), "" if several else _answer(headlines[0] if headlines else NOTHING)]
-    return _document(record.name, "".join([*opening, _contents(contents), *body]))
+    from plotly.offline import get_plotlyjs  # 5 MB of text: only where a report is drawn
+
+    groups = []
+    for number, (analysis, words, grids) in enumerate(zip(analyses, headlines, pictures, strict=True), 1):
+        prefix = f"g{number}-" if len(analyses) > 1 else ""
+        title = analysis.table.yardstick.description if prefix else ""
+        groups.append(Group(prefix, f"Group {number}", title, words, sections(analysis, prefix, grids)))
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            name=record.name,
+            counts=_counts(record, analyses),
+            groups=groups,
+            warnings=warnings,
+            nothing=NOTHING,
+            policy=POLICY,
+            plotly=get_plotlyjs(),
+        )
+    )
 
 
-NOTHING = ("No trial is complete yet: there are no final numbers to report.",)
+NOTHING = "No trial is complete yet: there are no final numbers to report."
 
 
-def _head(record: SweepRecord, analyses: Sequence[Analysis]) -> str:
-    configurations = sum(len(analysis.table.configurations) for analysis in analyses)
+@cache
+def _environment() -> Environment:
+    """Everything that a template writes is escaped; style sheet and script are templates without blocks."""
+    made = Environment(
+        loader=PackageLoader("tracking.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    return made
+
+
+def _counts(record: SweepRecord, analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    """The numbers at the top of the page, each with what it counts."""
     counted = [(len(record.trials), "trials planned")]
     counted += [(count, state.lower()) for state, count in record.counts.items()]
-    counted.append((configurations, "configurations in the tables"))
-    boxes = "".join(f"<div><b>{count:,}</b><span>{escape(name)}</span></div>" for count, name in counted)
-    sub = "How much training time is a larger K (importance samples of a training step) worth?"
-    return f"<h1>{escape(record.name)}</h1>{paragraph(sub, 'sub')}<div class='counts'>{boxes}</div>" + (
-        paragraph(
-            f"Data, likelihood or final evaluation vary: {len(analyses)} groups, never compared.", "note"
-        )
-        if len(analyses) > 1
-        else ""
+    counted.append(
+        (sum(len(analysis.table.configurations) for analysis in analyses), "configurations in the tables")
     )
-
-
-def _answer(sentences: Sequence[str], title: str = "The answer of this sweep") -> str:
-    inner = "".join(paragraph(sentence) for sentence in sentences)
-    return f'<div class="answer"><h2>{title}</h2>{inner}</div>'
-
-
-def _contents(entries: Sequence[tuple[str, str]]) -> str:
-    rows: list[list[str]] = [[]]
-    for anchor, title in entries:
-        if anchor.endswith("-answer") or anchor == "limits":  # a group starts a row of its own
-            rows.append([])
-        rows[-1].append(f'<a href="#{anchor}">{escape(title)}</a>')
-    return "".join(f"<nav>{''.join(row)}</nav>" for row in rows if row)
-
-
-def _document(name: str, body: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(name)}: trade-off report</title><style>{CSS}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body><main>{body}"
-        f"<footer>{escape(FILES)}</footer></main><script>{SCRIPT}</script></body></html>"
-    )
+    return [(f"{count:,}", what) for count, what in counted]

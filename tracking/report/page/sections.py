@@ -1,74 +1,82 @@
 """The sections of the page for one table."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.time_fit import TimeFit
 from tracking.report.charts.against_k import gradients, likelihood, memory, time_against_k, units
 from tracking.report.charts.axes import MOST_BARS, axis_of
 from tracking.report.charts.space import importance_bars, parallel_coordinates, pareto
 from tracking.report.charts.spread import beyond, note
+from tracking.report.page.blocks import Block, Cell, Heading, Section, Table, Words, chart
 from tracking.report.page.comparisons import budget_section, comparison_section, rate_section
-from tracking.report.page.html import Cell, chart, paragraph, section, table
 from tracking.report.page.table import configuration_table
 from tracking.report.words.time import beside, fit_sentence
 from tracking.statistics.numbers import listing, measured, number, plural
 
 
-def sections(analysis: Analysis, prefix: str, pictures: str) -> list[tuple[str, str, str]]:
-    """Anchor, title and markup of every section, in order.
+def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list[Section]:
+    """Every section that has something in it, in order.
 
     Args:
         analysis: of one table.
         prefix: stands before every anchor, so that two tables do not share any.
-        pictures: markup of the image grids; empty where there are none.
+        pictures: the image grids.
     """
     against = " against K" if len(analysis.table.num_samples) > 1 else ""
     made = [
-        ("table", "All configurations", configuration_table(analysis)),
-        ("time", f"Training time{against}", _time(analysis)),
-        ("nll", f"Likelihood{against}", _likelihood(analysis)),
-        ("units", "Active units and effective sample size", _units(analysis)),
-        ("snr", "Gradient signal-to-noise ratio", _gradients(analysis)),
-        ("memory", "Memory", _memory(analysis)),
-        ("pareto", "Pareto front", _pareto(analysis)),
-        ("rates", "What a step up in K buys", rate_section(analysis)),
-        ("budgets", "Equal epochs and equal seconds", budget_section(analysis)),
-        ("separable", "What can be told apart", comparison_section(analysis)),
-        ("space", "The whole space", _space(analysis)),
-        ("pictures", "Samples and reconstructions", pictures),
+        Section("table", "All configurations", configuration_table(analysis)),
+        Section("time", f"Training time{against}", _time(analysis)),
+        Section("nll", f"Likelihood{against}", _likelihood(analysis)),
+        Section("units", "Active units and effective sample size", _units(analysis)),
+        Section("snr", "Gradient signal-to-noise ratio", _gradients(analysis)),
+        Section("memory", "Memory", _memory(analysis)),
+        Section("pareto", "Pareto front", _pareto(analysis)),
+        Section("rates", "What a step up in K buys", rate_section(analysis)),
+        Section("budgets", "Equal epochs and equal seconds", budget_section(analysis)),
+        Section("separable", "Comparison with the best", comparison_section(analysis)),
+        Section("space", "The whole space", _space(analysis)),
+        Section("pictures", "Samples and reconstructions", pictures),
     ]
-    return [(prefix + name, title, section(prefix + name, title, body)) for name, title, body in made if body]
+    return [replace(one, anchor=prefix + one.anchor) for one in made if one.blocks]
 
 
-def _time(analysis: Analysis) -> str:
+def _time(analysis: Analysis) -> list[Block]:
     axis = axis_of(analysis)
     caption = f"Mean training seconds of each configuration. {note(axis.detailed, why=True)}"
     if axis.by_k:
-        caption += " Lines are least squares through the means, a configuration counted once whatever its"
-        caption += " number of seeds; bands are pointwise 95 % confidence bands of the line."
-    if any(row.shared_timing for row in axis.rows):
-        shared = sum(row.shared_timing for row in axis.rows)
-        caption += f" {shared} of {plural(len(axis.rows), 'configuration')} measured beside other work."
-    parts = []
+        caption += " Lines are least-squares fits to the means; each configuration counts once, whatever its"
+        caption += " number of seeds. Bands are pointwise 95 % confidence bands of the line."
+    if shared := sum(row.shared_timing for row in axis.rows):
+        counted = plural(len(axis.rows), "configuration")
+        caption += f" {shared} of {counted} measured on a shared machine."
+    blocks: list[Block] = []
     fits = [*analysis.fits, *([analysis.adjusted] if analysis.adjusted else [])]
     if len(fits) == 1:
-        parts.append(paragraph(fit_sentence(fits[0], beside(axis.rows))))
-    parts.append(chart(time_against_k(analysis, axis), caption))
+        blocks.append(Words(fit_sentence(fits[0], beside(axis.rows))))
+    blocks += chart(time_against_k(analysis, axis), caption)
     if len(fits) > 1 or analysis.adjusted:
-        parts.append(_fit_table(fits))
+        blocks.append(_fit_table(fits))
     if analysis.adjusted:
-        words = "" if analysis.fits else "The line drawn is the adjusted one. "
-        words += "The adjusted line has one slope for all configurations and lets"
-        words += f" {listing(analysis.adjusted.adjusted_for)} add to the time (numbers linearly, everything"
-        words += " else by level); a is given at their means."
-        if analysis.adjusted.not_adjusted_for:
-            words += f" Not adjusted for: {listing(analysis.adjusted.not_adjusted_for)}."
-        parts.append(paragraph(words, "note"))
+        blocks.append(Words(_adjustment(analysis.adjusted, drawn=not analysis.fits), "note"))
     if axis.hidden:
-        parts.append(paragraph(f"{plural(axis.hidden, 'configuration')} more in the table only.", "note"))
-    return "".join(parts)
+        blocks.append(Words(f"{plural(axis.hidden, 'more configuration')} in the table only.", "note"))
+    return blocks
 
 
-def _fit_table(fits: list[TimeFit]) -> str:
+def _adjustment(fit: TimeFit, *, drawn: bool) -> str:
+    """What the adjusted line is adjusted for and how."""
+    words = "The line drawn is the adjusted one. " if drawn else ""
+    words += "The adjusted line has one slope for all configurations, with additive effects of"
+    words += f" {listing(fit.adjusted_for)} (numbers enter linearly, everything else as categories);"
+    words += " a is given at their means."
+    if fit.not_adjusted_for:
+        words += f" Not adjusted for: {listing(fit.not_adjusted_for)}."
+    return words
+
+
+def _fit_table(fits: Sequence[TimeFit]) -> Table:
     head = ["line", "configurations", "a, s", "b, s per sample", "µs per step and sample", "R²"]
     rows = []
     for fit in fits:
@@ -83,20 +91,20 @@ def _fit_table(fits: list[TimeFit]) -> str:
                 Cell("–") if line.r_squared is None else Cell(f"{line.r_squared:.3f}", sort=line.r_squared),
             ]
         )
-    return table(head, rows)
+    return Table(head, rows)
 
 
-def _likelihood(analysis: Analysis) -> str:
+def _likelihood(analysis: Analysis) -> list[Block]:
     yardstick, axis = analysis.table.yardstick, axis_of(analysis)
     caption = (
-        f"Filled: −L at {yardstick.final_num_samples:,} importance samples, by which everything here is"
-        f" ranked. Hollow: at {yardstick.few_num_samples:,}. {note(axis.detailed)} Overlapping spreads are"
-        f" not a test; what can be told apart stands below.{beyond(axis.rows)}"
+        f"Filled: −L at {yardstick.final_num_samples:,} importance samples, which decides every ranking."
+        f" Hollow: at {yardstick.few_num_samples:,}. {note(axis.detailed)} Overlapping spreads are"
+        f" not a test; the comparisons are further down.{beyond(axis.rows)}"
     )
     return chart(likelihood(analysis, axis), caption)
 
 
-def _units(analysis: Analysis) -> str:
+def _units(analysis: Analysis) -> list[Block]:
     axis, many = axis_of(analysis), analysis.table.yardstick.final_num_samples
     caption = (
         "Left: latent dimensions whose posterior mean has a variance above .01 over the test set (Burda et"
@@ -106,13 +114,13 @@ def _units(analysis: Analysis) -> str:
     return chart(units(analysis, axis), caption, "Neither was measured.")
 
 
-def _gradients(analysis: Analysis) -> str:
+def _gradients(analysis: Analysis) -> list[Block]:
     axis = axis_of(analysis)
     draws = sorted({t.config.evaluation.snr_num_draws for r in axis.rows for t in r.trials})
     caption = (
-        "Root mean square over parameters of |mean| / standard deviation, less what noise adds, from"
-        f" {listing([f'{n:,}' for n in draws])} gradient draws at the end of training. Dashed: the floor,"
-        " below which 95 % of numbers without any signal are."
+        "Root mean square over parameters of |mean| / standard deviation, with the contribution of noise"
+        f" subtracted, from {listing([f'{n:,}' for n in draws])} gradient draws at the end of training."
+        " Dashed: the floor, the 95th percentile where there is no signal."
         f" {_older_gradients(analysis)}{note(axis.detailed)}"
     )
     absent = "Not measured in this sweep (evaluation.snr_num_draws is 0)."
@@ -120,7 +128,7 @@ def _gradients(analysis: Analysis) -> str:
 
 
 def _older_gradients(analysis: Analysis) -> str:
-    """What the numbers of trials that an older version measured are instead."""
+    """That some trials were measured by an older version, and what it measured."""
     finals = [trial.final or {} for row in analysis.table.configurations for trial in row.trials]
     measured_at_all = [final for final in finals if "gradient/encoder_snr" in final]
     old = sum("gradient/encoder_snr_floor" not in final for final in measured_at_all)
@@ -133,45 +141,47 @@ def _older_gradients(analysis: Analysis) -> str:
     )
 
 
-def _memory(analysis: Analysis) -> str:
+def _memory(analysis: Analysis) -> list[Block]:
     axis = axis_of(analysis)
-    caption = f"Largest value that the training process recorded. {note(axis.detailed)}"
+    caption = f"Peak memory that the training process recorded. {note(axis.detailed)}"
     return chart(memory(axis), caption, "Not measured.")
 
 
-def _pareto(analysis: Analysis) -> str:
+def _pareto(analysis: Analysis) -> list[Block]:
     rows = analysis.table.configurations
     caption = (
         "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
-        " front is drawn from means of validation data; test data has no part in it. A place on the front is"
-        " not a proof: whether two configurations can be told apart stands below."
+        " front is drawn from means on validation data; test data is not used. A place on the front is"
+        " no proof: the comparisons further down say which differences are separable."
         f" {note(rows if len(rows) <= MOST_BARS else ())}{beyond(rows)}"
     )
     names = listing([row.name for row in analysis.front], 12)
-    return chart(pareto(analysis), caption) + paragraph(f"On the front, fastest first: {names}.", "note")
+    return [*chart(pareto(analysis), caption), Words(f"On the front, fastest first: {names}.", "note")]
 
 
-def _space(analysis: Analysis) -> str:
-    parts = []
+def _space(analysis: Analysis) -> list[Block]:
+    blocks: list[Block] = []
     if len(analysis.table.configurations) > 1:
         caption = (
-            "One line a configuration. Drag along an axis to keep a part of it; drag a title to move it."
+            "One line per configuration. Drag along an axis to select a range; drag a title to move its axis."
         )
-        parts.append(chart(parallel_coordinates(analysis), caption))
+        blocks += chart(parallel_coordinates(analysis), caption)
     found = analysis.importance
     method = (
-        "Analysis of variance of the full grid, with the seeds' noise taken off"
+        "Analysis of variance of the full grid, with the noise between seeds subtracted."
         if found.grid
-        else "Functional ANOVA of a random forest (Hutter et al. 2014, Optuna), seeds' noise included"
+        else "Functional ANOVA of a random forest (Hutter et al. 2014, Optuna), including the noise between"
+        " seeds."
     )
     caption = (
-        f"{method}. A parameter's own bar is its main effect: what it does on average over all the others."
-        " Where a parameter acts differently at different values of another, that is in the interaction."
+        f"{method} A parameter's own bar is its main effect: its effect averaged over all the others."
+        " If its effect differs with the value of another parameter, that part is in the interaction."
         f"{' Lines are 95 % intervals over seeds.' if found.grid else ' These shares have no intervals.'}"
-        " A share has no direction, and it depends on the values tried."
+        " A share has no direction and depends on the values tried."
     )
-    parts.append("<h3>Parameter importance</h3>")
-    parts.append(chart(importance_bars(analysis), caption, f"Not said: {found.reason}."))
+    blocks.append(Heading("Parameter importance"))
+    blocks += chart(importance_bars(analysis), caption, f"Not available: {found.reason}.")
     if found.left_out:
-        parts.append(paragraph(f"Left out, because not all have them: {listing(found.left_out)}.", "note"))
-    return "".join(parts)
+        absent = f"Left out, because not every configuration has them: {listing(found.left_out)}."
+        blocks.append(Words(absent, "note"))
+    return blocks

@@ -1,9 +1,13 @@
 """The table of all configurations."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration, text
+from tracking.analysis.configurations import Table as AnalysedTable
 from tracking.analysis.strata import short_path
-from tracking.report.page.html import MOST_OPEN_ROWS, Cell, estimate_cell, paragraph, table
+from tracking.report.page.blocks import MOST_OPEN_ROWS, Block, Cell, Table, Words, estimate_cell
 
 MEASURES = (
     ("train seconds", "train_seconds", "number", 1.0),
@@ -18,8 +22,8 @@ MEASURES = (
 SECONDS = ("train_seconds", "seconds_per_epoch")
 
 
-def configuration_table(analysis: Analysis) -> str:
-    """The table of configurations, the best one tinted."""
+def configuration_table(analysis: Analysis) -> list[Block]:
+    """The table of configurations, the best one highlighted."""
     found = analysis.table
     paths = found.distinct_paths or found.paths
     everywhere = all(row.shared_timing for row in found.configurations)
@@ -28,31 +32,43 @@ def configuration_table(analysis: Analysis) -> str:
     if not paths:
         head.insert(0, "configuration")
     shown = list(found.configurations)
-    if len(shown) > MOST_OPEN_ROWS:  # what scrolls out of sight is not the best
+    if len(shown) > MOST_OPEN_ROWS:  # the best must not be scrolled out of sight
         shown.sort(key=lambda row: row.mean("val_nll_final") or 0.0)
-    rows = []
-    for row in shown:
-        cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
-        cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
-        for _, column, show, unit in MEASURES:
-            cell = estimate_cell(row.estimate(column), show, unit)
-            if column == "val_nll_final" and row.diverged:
-                cell = Cell(cell.shown + "†", cell.small, cell.sort)
-            if column in SECONDS and row.shared_timing and not everywhere:
-                cell = Cell(cell.shown + "*", cell.small, cell.sort)
-            cells.append(cell)
-        rows.append(cells)
-    words = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, smaller is better. "
-    words += "Tinted: lowest mean validation NLL. Click a heading to sort."
-    if any(len(row.trials) == 2 for row in found.configurations):
-        words += " The t-interval of two seeds has one degree of freedom: it is wide, and may reach beyond"
-        words += " what is possible."
-    if any(row.diverged for row in found.configurations):
-        words += " † Diverged: no part of any comparison."
-    if any(row.shared_timing for row in found.configurations):
-        words += " * Seconds measured beside other work."
-    marked = next(i for i, row in enumerate(shown) if row is analysis.best_row)
-    return paragraph(f"{found.yardstick.description}.") + table(head, rows, marked) + paragraph(words, "note")
+    rows = [_row(row, paths, starred=not everywhere) for row in shown]
+    marked = next(index for index, row in enumerate(shown) if row is analysis.best_row)
+    return [
+        Words(f"{found.yardstick.description}."),
+        Table(head, rows, marked),
+        Words(_legend(found), "note"),
+    ]
+
+
+def _row(row: Configuration, paths: Sequence[str], *, starred: bool) -> list[Cell]:
+    cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
+    cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
+    for _, column, show, unit in MEASURES:
+        cell = estimate_cell(row.estimate(column), show, unit)
+        if column == "val_nll_final" and row.diverged:
+            cell = replace(cell, shown=cell.shown + "†")
+        if column in SECONDS and row.shared_timing and starred:
+            cell = replace(cell, shown=cell.shown + "*")
+        cells.append(cell)
+    return cells
+
+
+def _legend(table: AnalysedTable) -> str:
+    """What brackets, highlight and marks of the table mean."""
+    rows = table.configurations
+    words = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, lower is better."
+    words += " Highlighted: lowest mean validation NLL. Click a heading to sort."
+    if any(len(row.trials) == 2 for row in rows):
+        words += " The t-interval of two seeds has one degree of freedom: it is wide and may include"
+        words += " impossible values."
+    if any(row.diverged for row in rows):
+        words += " † Diverged: excluded from every comparison."
+    if any(row.shared_timing for row in rows):
+        words += " * Seconds measured on a shared machine."
+    return words
 
 
 def _parameter(row: Configuration, path: str) -> Cell:

@@ -1,4 +1,4 @@
-"""Labels that lie neither on points nor on one another."""
+"""Labels that cover neither points nor one another."""
 
 from collections.abc import Sequence
 

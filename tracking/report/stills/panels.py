@@ -47,7 +47,7 @@ def draw_time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
             color=colours.get(fit.label, INK),
         )
     shared = sum(row.shared_timing for row in axis.rows)
-    axes.set_ylabel("seconds" + ", measured beside other work" * (2 * shared > len(axis.rows)))
+    axes.set_ylabel("seconds" + ", measured on a shared machine" * (2 * shared > len(axis.rows)))
     axes.set_ylim(view(axis.rows, ("train_seconds",), zero=True))
 
 
@@ -114,7 +114,7 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
     axes.set_ylim(low - 0.07 * (high - low), high)  # room for labels below the front
     if len(analysis.table.num_samples) > 1:
-        names = {row.num_samples: row for row in analysis.front}  # of several the last, which lies lowest
+        names = {row.num_samples: row for row in analysis.front}  # of several the last, which is the lowest
         labelled = _places(list(names.values()))
         place_labels(axes, [f"K={k}" for k in names], list(zip(*labelled, strict=True)), _places(rows))
 

@@ -73,7 +73,7 @@ def _head(figure: Figure, analysis: Analysis, title: str) -> None:
     seeds = plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     words = f"{analysis.table.yardstick.description}; {plural(len(rows), 'configuration')}, {seeds} each"
     if diverged := sum(bool(row.diverged) for row in rows):
-        words = f"{diverged} diverged and may lie beyond the axes; {words}"
+        words = f"{diverged} diverged and may be beyond the axes; {words}"
     words = words if len(words) <= WIDEST else words[: WIDEST - 2] + " …"
     inch = 1 / figure.get_figheight()
     rest = {"rect": (0, 0, 1, 1 - HEAD * inch), "w_pad": 0.12, "h_pad": 0.12}
@@ -114,7 +114,7 @@ def _key(analysis: Analysis, axis: Axis) -> list[Artist]:
         key.append(Line2D([], [], **{**style, "markersize": 3, "linewidth": 0}, alpha=0.6, label="one seed"))
     if any(count >= FEWEST_FOR_A_BAR for count in counts):
         bar = {**style, "marker": "|", "markersize": 7}
-        key.append(Line2D([], [], **bar, label="95 % interval over seeds, cut at the axis"))
+        key.append(Line2D([], [], **bar, label="95 % interval over seeds, cut off at the axis"))
     if analysis.front:
         ring = {**style, "markersize": 7, "markeredgecolor": INK, "linestyle": ":"}
         key.append(Line2D([], [], **ring, label="Pareto front"))

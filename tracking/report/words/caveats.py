@@ -1,4 +1,4 @@
-"""What the report cannot say, said."""
+"""The limits of the report in sentences."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -35,7 +35,7 @@ def _yardsticks(analyses: Sequence[Analysis]) -> list[str]:
     if len(analyses) < 2:
         return []
     return [
-        f"The sweep varies data, likelihood or the final evaluation. NLLs of these {len(analyses)} kinds"
+        f"The sweep varies data, likelihood or the final evaluation. NLLs of these {len(analyses)} groups"
         " are not comparable, so each has its own tables, fits and figures, and no best across them is named."
     ]
 
@@ -46,8 +46,8 @@ def _diverged(analysis: Analysis) -> list[str]:
         return []
     named = listing([f"{row.name} ({row.diverged})" for row in rows], 4)
     return [
-        f"{plural(len(rows), 'configuration')} diverged: {named}. The tables show what was measured; no"
-        " interval of a difference, no spread between seeds, no front and no best takes it in."
+        f"{plural(len(rows), 'configuration')} diverged: {named}. The tables show what was measured;"
+        " intervals of differences, the spread between seeds, the Pareto front and the best exclude them."
     ]
 
 
@@ -57,8 +57,9 @@ def _looks(analysis: Analysis) -> list[str]:
         return []
     return [
         f"Seeds were added after the sweep had ended, so this is look {looks} at these comparisons. Adding"
-        " seeds until something is separable finds something in the end: each interval is held to an error"
-        f" rate of 5 % / {looks}. How many seeds to train is best decided before the first look."
+        " seeds until something is separable finds a difference by chance sooner or later, so each interval"
+        f" has an error rate of 5 % / {looks}. It is best to decide on the number of seeds before the first"
+        " look."
     ]
 
 
@@ -68,22 +69,25 @@ def _seeds(analysis: Analysis) -> list[str]:
     sentences = []
     if len(single) == len(rows):
         sentences.append(
-            "One seed a configuration: there is no interval, and no difference between configurations can be"
-            " told from the luck of a seed."
+            "One seed per configuration: there are no intervals, and a difference between configurations may"
+            " be chance."
         )
     elif single:
+        have = "has" if len(single) == 1 else "have"
         sentences.append(
-            f"{plural(len(single), 'configuration')} of {len(rows)} with one complete seed: nothing is"
-            " known of how much their seeds differ, so no difference with them has an interval."
+            f"{len(single)} of {plural(len(rows), 'configuration')} {have} only one complete seed: their"
+            " spread between seeds is unknown, so no difference from them has an interval."
         )
     if len(single) < len(rows) and max(len(row.trials) for row in rows) == 2:
         sentences.append(
-            "Two seeds a configuration at most: an interval has one degree of freedom and is wide. About 18"
-            " standard deviations between seeds separate two configurations; with three seeds 4 are enough."
+            "At most two seeds per configuration: an interval has one degree of freedom and is wide. Two"
+            " configurations are separable at a difference of about 18 standard deviations between seeds,"
+            " with three seeds at about 4."
         )
     if any(len(row.trials) < row.planned for row in rows):
         some = sum(len(row.trials) < row.planned for row in rows)
-        sentences.append(f"{plural(some, 'configuration')} with fewer complete seeds than planned.")
+        have = "has" if some == 1 else "have"
+        sentences.append(f"{plural(some, 'configuration')} {have} fewer complete seeds than planned.")
     return sentences
 
 
@@ -106,9 +110,9 @@ def _pairs(analysis: Analysis) -> list[str]:
         sentences.append(f"Not separable from the best ({analysis.best_row.name}): {listing(rivals, 6)}.")
     if len(analysis.table.configurations) > 1:
         sentences.append(
-            "The best configuration was chosen by the validation NLL that it is listed with, so that number"
-            f" is optimistic{_group_too(analysis)}; comparisons with it take the choice into account, and its"
-            " test NLL had no part in it."
+            "The best configuration was chosen by the validation NLL that is listed for it, so that number"
+            f" is optimistic{_group_too(analysis)}. Comparisons with it account for the choice; its test NLL"
+            " was not used."
         )
     return sentences
 
@@ -117,7 +121,7 @@ def _group_too(analysis: Analysis) -> str:
     chosen = analysis.chosen
     if chosen is None or not chosen.label or analysis.best_row not in chosen.configurations:
         return ""
-    return f", and so may be the answer, which is given for its group ({chosen.label})"
+    return f", and the answer, given for its group ({chosen.label}), may be too"
 
 
 def _cut(analysis: Analysis) -> list[str]:
@@ -128,7 +132,7 @@ def _cut(analysis: Analysis) -> list[str]:
     be = "is" if len(rows) == 1 else "are"
     return [
         f"At equal seconds {plural(len(rows), 'configuration')} {be} cut off in mid-schedule, before"
-        f" annealing or learning rate reach their end: {listing(named, 6)}."
+        f" annealing or learning rate reaches its end: {listing(named, 6)}."
     ]
 
 
@@ -137,11 +141,11 @@ def _noise(analysis: Analysis) -> list[str]:
     images = [error for row in rows for error in row.values("val_nll_stderr")]
     if not images:
         return []
-    words = f"From the images alone a validation NLL has a standard error of {nats(fmean(images))} nats"
+    words = f"The choice of images gives a validation NLL a standard error of {nats(fmean(images))} nats"
     found = common_spread([row.values("val_nll_final") for row in rows])
     if found is None:
         return [f"{words}."]
-    words += f"; seeds differ with a standard deviation of {nats(found.variance**0.5)} nats"
+    words += f"; the standard deviation between seeds is {nats(found.variance**0.5)} nats"
     return [
         f"{words}. Intervals are over seeds on the same images: they say what training again would give, not"
         " what other images would."
@@ -154,23 +158,23 @@ def _num_train(analysis: Analysis) -> list[str]:
     if not found:
         return []
     if len(counts) == 1:
-        return [f"Every model learned from the first {found[0]:,} training images only."]
+        return [f"Every model was trained on the first {found[0]:,} training images only."]
     return [
-        "Configurations learned from different numbers of training images; validation and test images are"
-        " the same for all, so their NLLs compare."
+        "Configurations were trained on different numbers of training images; validation and test images are"
+        " the same for all, so their NLLs are comparable."
     ]
 
 
 def _measure(yardstick: Yardstick) -> list[str]:
-    sentences = [f"Numbers hold for {yardstick.description}; results of another kind are not comparable."]
+    sentences = [f"All numbers are for {yardstick.description}; others are not comparable."]
     if yardstick.data.binarization == "fixed":
         sentences.append("Fixed binarization is one seeded Bernoulli sample, not Larochelle's static files.")
     if yardstick.data.name == "omniglot":
-        sentences.append("torchvision's Omniglot has another split and size than that of Burda et al.")
+        sentences.append("torchvision's Omniglot differs in split and size from that of Burda et al.")
     if yardstick.likelihood == "gaussian":
         sentences.append(
-            "The NLL of a Gaussian likelihood is a density: it depends on the pixels' unit, may be"
-            " negative, and compares with no Bernoulli NLL."
+            "The NLL of a Gaussian likelihood is a density: it depends on the unit of the pixels, may be"
+            " negative, and is not comparable with a Bernoulli NLL."
         )
     also = ""
     if yardstick.few_num_samples < yardstick.final_num_samples:

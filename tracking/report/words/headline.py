@@ -46,10 +46,10 @@ def _answer(analysis: Analysis) -> list[str]:
 def _no_pair(analysis: Analysis) -> str:
     found = analysis.table.num_samples
     if len(found) == 1:
-        return f"All complete trials have K = {found[0]}: this sweep does not say what a larger K is worth."
+        return f"All complete trials have K = {found[0]}: this sweep cannot say what a larger K is worth."
     return (
-        "No two configurations differ in K alone, so no difference can be put down to K."
-        " The adjusted line and the parameter importance below are the closest this sweep comes to an answer."
+        "No two configurations differ in K alone, so no difference can be attributed to K."
+        " The adjusted line and the parameter importance below come closest to an answer."
     )
 
 
@@ -64,18 +64,16 @@ def _whole(analysis: Analysis, gain: Gain) -> str:
     words += f"{change} validation NLL by {nats(abs(gain.validation.value))} nats"
     interval = _gained(ends(gain.validation), lower)
     if interval is None:
-        return f"{words}. {_no_interval(gain)}: whether training again would show it is not known."
+        return f"{words}. {_no_interval(gain)}: it is unknown whether other seeds would show the same."
     words += f" {between(interval)}"
     if not gain.validation.separable:
-        return (
-            f"{words}: not separable from zero, so these seeds do not show that the extra time buys anything."
-        )
+        return f"{words}: not separable from zero, so these seeds do not show that the extra time pays off."
     if gain.rate is None or not lower:
         return f"{words}."
     if not gain.rated:
         return f"{words}. The extra seconds themselves are not separable from zero, so there is no rate."
     shown, bracket = measured(gain.rate, gain.rate_interval, 2)
-    return f"{words}: {shown} nats for each extra second {bracket}."
+    return f"{words}: {shown} nats per extra second {bracket}."
 
 
 def _no_interval(gain: Gain) -> str:
@@ -100,14 +98,14 @@ def _on_test(gain: Gain) -> list[str]:
     if gain.test is None:
         return []
     lower = gain.test.value < 0
-    words = f"Test NLL, which no choice was based on, is {nats(abs(gain.test.value))} nats"
+    words = f"Test NLL, which was not used for any choice, is {nats(abs(gain.test.value))} nats"
     interval = _gained(ends(gain.test), lower)
     words += f" {'lower' if lower else 'higher'}{f' {between(interval)}' if interval else ''}"
     return [f"{words}{'' if interval is None else f', {verdict(gain.test)} from zero'}."]
 
 
 def _gained(interval: Ends, lower: bool) -> Ends:
-    """The interval of a difference as that of its absolute value's sign."""
+    """The interval of the absolute difference: the signs of a decrease are turned."""
     if interval is None:
         return None
     return (-interval[1], -interval[0]) if lower else interval
@@ -119,8 +117,8 @@ def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
         family = plural(len(analysis.gains), "comparison")
         brackets = "Brackets after a difference are 95 % intervals"
         if len(analysis.gains) > 1:
-            brackets += f" that hold for all {family} at once"
-        sentences.append(f"{brackets}, also where seeds of one configuration differ more than others'.")
+            brackets += f" that hold for all {family} simultaneously"
+        sentences.append(f"{brackets}; the spread between seeds may differ between configurations.")
     if len(steps) < 2:
         return sentences
     if analysis.replicated:
@@ -135,7 +133,7 @@ def _steps(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
     if rates:
         absent = [_step(g) for g in steps if g.rate is not None and not g.rated and not g.diverged]
         none = f" (none for {listing(absent)}: extra seconds not separable from zero)" if absent else ""
-        sentences.append(f"Nats for each extra second, step by step in K: {'; '.join(rates)}{none}.")
+        sentences.append(f"Nats per extra second for each step up in K: {'; '.join(rates)}{none}.")
     return sentences
 
 
@@ -163,7 +161,7 @@ def _others(analysis: Analysis, chosen: str) -> list[str]:
     be = "is" if len(rates) == 1 else "ranges"
     return [
         f"In the {groups} of configurations that differ in K alone, the rate from the smallest to the"
-        f" largest K {be} {spread} nats for each extra second."
+        f" largest K {be} {spread} nats per extra second."
     ]
 
 
@@ -173,7 +171,7 @@ def _diverged(analysis: Analysis) -> list[str]:
         return []
     named = listing([f"{row.name} ({row.diverged})" for row in rows], 3)
     be = "is" if len(rows) == 1 else "are"
-    return [f"{plural(len(rows), 'configuration')} diverged and {be} kept out of all comparisons: {named}."]
+    return [f"{plural(len(rows), 'configuration')} diverged and {be} excluded from all comparisons: {named}."]
 
 
 def _best(analysis: Analysis) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether the number of importance samples decides the order of the configurations."""
+"""Sentences about the number of importance samples and the order of the configurations."""
 
 import math
 
@@ -9,19 +9,20 @@ from tracking.statistics.numbers import nats, plural
 
 
 def too_few(analysis: Analysis) -> list[str]:
-    """That nothing is ranked, where the final likelihood has too few samples for it."""
+    """That the final likelihood has too few samples for a ranking, where it has."""
     largest, used = analysis.table.num_samples[-1], analysis.table.yardstick.final_num_samples
     least = fewest_final_samples(largest)
     if used >= least:
         return []
     return [
-        f"These NLLs rank nothing: −L at {used:,} importance samples is a training bound by another name, and"
-        f" with K up to {largest:,} a ranking needs {least:,} or more (evaluation.final_num_samples)."
+        f"These NLLs cannot rank configurations: −L at {plural(used, 'importance sample')} is a training"
+        f" bound under another name. With K up to {largest:,} a ranking needs at least {least:,} samples"
+        " (evaluation.final_num_samples)."
     ]
 
 
 def turned_round(analysis: Analysis) -> list[str]:
-    """That the number of samples decides the order of some configurations, with the plainest example."""
+    """That the order of some configurations depends on the number of samples, with the clearest example."""
     table = analysis.table
     found = flips(table)
     if not found:
@@ -30,7 +31,7 @@ def turned_round(analysis: Analysis) -> list[str]:
     pairs = plural(math.comb(len(table.steady), 2), "pair")
     few, used = table.yardstick.few_num_samples, table.yardstick.final_num_samples
     return [
-        f"The number of importance samples decides the order of {len(found)} of {pairs} of configurations: at"
-        f" {few:,} samples {worst.first.name} is ahead of {worst.second.name} by {nats(worst.few)} nats, at"
-        f" {used:,} it is {nats(worst.final)} behind. More samples may change it again."
+        f"The order of {len(found)} of {pairs} of configurations depends on the number of importance samples:"
+        f" at {few:,} samples {worst.first.name} is ahead of {worst.second.name} by {nats(worst.few)} nats,"
+        f" at {used:,} it is {nats(worst.final)} behind. More samples may change the order again."
     ]

@@ -20,12 +20,12 @@ def summary(
     headlines: Sequence[Sequence[str]],
     warnings: Sequence[str],
 ) -> str:
-    """The answer, the table of configurations, details, what it cannot say; under 5,000 characters.
+    """The answer, the table of configurations, details and limits, in under 5,000 characters.
 
     MLflow shows the first lines only until it is asked for more, so the answer and the table come first.
     """
     counts = listing([f"{count} {state}" for state, count in record.counts.items()])
-    closing = "Everything else: artifact `report/index.html`, numbers in `report/tradeoff.csv`."
+    closing = "Full report: artifact `report/index.html`; numbers: `report/tradeoff.csv`."
     if not analyses:
         body = ["No trial is complete yet: there are no final numbers to report."]
         return "\n\n".join(
@@ -65,9 +65,13 @@ def _table(analysis: Analysis, most: int) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [_row(row, row is analysis.best_row, not everywhere) for row in shown]
-    note = "± is half the 95 % t-interval over seeds." if analysis.replicated else "One seed: no interval."
+    note = (
+        "± is half the width of the 95 % t-interval over seeds."
+        if analysis.replicated
+        else "One seed: no interval."
+    )
     if any(row.shared_timing for row in shown):
-        note += f" {STAR} Seconds measured beside other work."
+        note += f" {STAR} Seconds measured on a shared machine."
     if len(ranked) > most:
         note += f" The {most} lowest of {len(ranked)} configurations."
     return "\n".join(lines) + f"\n\n{note}"

@@ -22,19 +22,21 @@ def fit_sentence(fit: TimeFit, measured_how: str = "") -> str:
         words += f" (through {plural(fit.fit.observations, 'configuration')}: too few for an interval)"
     parts = []
     if fit.epochs is not None:
-        parts.append(f"about {number(fit.fit.intercept / fit.epochs, 2)} s of every epoch do not depend on K")
+        parts.append(f"about {number(fit.fit.intercept / fit.epochs, 2)} s of each epoch do not depend on K")
     if fit.per_step is not None:
-        parts.append(f"each further sample costs about {number(fit.per_step * 1e6, 2)} µs per optimizer step")
+        parts.append(
+            f"each additional sample costs about {number(fit.per_step * 1e6, 2)} µs per optimizer step"
+        )
     return f"{words}{': ' if parts else ''}{', and '.join(parts)}."
 
 
 def beside(rows: Sequence[Configuration]) -> str:
-    """How the seconds of most rows were measured, where it was not alone on the machine."""
-    return "measured beside other work" if 2 * sum(row.shared_timing for row in rows) > len(rows) else ""
+    """That most rows' seconds were measured on a shared machine; empty where they were not."""
+    return "measured on a shared machine" if 2 * sum(row.shared_timing for row in rows) > len(rows) else ""
 
 
 def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
-    """Which K of a stratum is ahead after the same training seconds, and of which that may be chance."""
+    """Which K of a stratum is ahead after the same training seconds, and which are not separable from it."""
     found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
     if found is None:
         return []
@@ -57,5 +59,5 @@ def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
     if analysis.replicated and silent:
         words += f" (no interval for {listing(silent)})"
     if any(row.cut for row in found.rows):
-        words += "; that time cuts off schedules, as the limits below list"
+        words += "; some schedules are cut off at that time (see the limits below)"
     return [f"{words}."]

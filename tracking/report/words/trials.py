@@ -24,32 +24,34 @@ def left_out(record: SweepRecord) -> list[str]:
     done = counts.get(TrialState.COMPLETE, 0)
     words = f"{listing(missing)} of {plural(len(record.trials), 'trial')} are left out of every table and fit"
     going = any(state in counts for state in (TrialState.RUNNING, TrialState.WAITING, TrialState.STOPPED))
-    sentences = [f"{words}; {done} are complete{': this is not the end of the sweep' if going else ''}."]
+    sentences = [f"{words}; {done} are complete.{' The sweep has not ended.' if going else ''}"]
     if TrialState.PRUNED in counts:
         sentences.append(
-            "The scheduler pruned trials by their early validation NLL. Configurations that start slowly are"
-            " missing more often, and the seeds that remain of a configuration are its luckier ones."
+            "The scheduler pruned trials by their early validation NLL. Configurations that learn slowly at"
+            " first are missing more often, and the remaining seeds of a configuration are its luckier ones."
         )
     return sentences
 
 
 def timing(record: SweepRecord) -> list[str]:
-    """What the training seconds were measured beside, on and across."""
+    """What limits the training seconds: shared machines, several machines, resumed trials."""
     trials = record.complete
     shared = [trial for trial in trials if trial.timing.get("shared")]
     sentences = []
     if shared:
-        reasons = list(dict.fromkeys(str(trial.timing.get("reason") or "no reason kept") for trial in shared))
+        reasons = list(
+            dict.fromkeys(str(trial.timing.get("reason") or "no reason recorded") for trial in shared)
+        )
         sentences.append(
             f"{len(shared)} of {plural(len(trials), 'complete trial')} shared their device or cores while"
             f" they trained ({listing(reasons, 3)}): their seconds are not those of an idle machine,"
-            " and part of a difference in seconds may be one of load."
+            " and differences in seconds may partly come from the load."
         )
     machines = {_machine(trial) for trial in trials} - {""}
     if len(machines) > 1:
         sentences.append(
             f"Training seconds come from {len(machines)} machines or devices"
-            f" ({listing(sorted(machines), 4)}): differences between them stand in every fit and rate."
+            f" ({listing(sorted(machines), 4)}): differences between them affect every fit and rate."
         )
     again = sum(len(trial.attempts) > 1 for trial in trials)
     if again:
@@ -58,20 +60,20 @@ def timing(record: SweepRecord) -> list[str]:
 
 
 def codes(record: SweepRecord) -> list[str]:
-    """That trials ran under more than one code."""
+    """That trials ran under more than one version of the code."""
     counts = Counter(code for trial in record.complete for code in sorted(_codes(trial)))
     if len(counts) < 2:
         return []
     named = [f"{plural(count, 'trial')} under {code}" for code, count in counts.items()]
     return [
-        f"Complete trials ran under {len(counts)} versions of the code ({listing(named, 4)}): part of a"
-        " difference between them may be the code's."
+        f"Complete trials ran under {len(counts)} versions of the code ({listing(named, 4)}):"
+        " differences between them may partly come from the code."
     ]
 
 
 def _codes(trial: TrialRecord) -> set[str]:
     found = {attempt.get("provenance", {}).get("code_sha256") for attempt in trial.attempts}
-    return {"one that was not noted" if sha256 is None else f"{sha256[:12]}…" for sha256 in found}
+    return {"an unrecorded version" if sha256 is None else f"{sha256[:12]}…" for sha256 in found}
 
 
 def sampling(record: SweepRecord) -> list[str]:
@@ -82,8 +84,8 @@ def sampling(record: SweepRecord) -> list[str]:
     if name not in ADAPTIVE:
         return []
     return [
-        f"The {name} sampler chose configurations by the validation NLL of earlier ones: they crowd where"
-        " it was low, which biases fits and importances taken over the whole space."
+        f"The {name} sampler chose configurations by the validation NLL of earlier ones, so they cluster"
+        " where it was low. That biases fits and importances over the whole space."
     ]
 
 
