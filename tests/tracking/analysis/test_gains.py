@@ -164,7 +164,7 @@ def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
     assert (first.validation.separable, first.rate_interval, first.rated) == (True, None, False)
     words = " ".join(headline(analysis))
     assert "none for 1→2: extra seconds not separable from zero" in words
-    assert re.search(r"step by step in K: 2→50: [\d.]+ \[", words)
+    assert re.search(r"for each step up in K: 2→50: [\d.]+ \[", words)
 
 
 def test_headline_does_not_sell_a_lead_after_equal_seconds_that_seeds_do_not_show(make):

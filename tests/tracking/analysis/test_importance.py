@@ -51,7 +51,7 @@ def test_noise_alone_has_no_importances(make):
 
 
 def test_one_seed_cannot_tell_effects_from_noise(make):
-    assert "one seed a configuration" in importance(grid(make, K_EFFECT + D_EFFECT, seeds=1)).reason
+    assert "one seed per configuration" in importance(grid(make, K_EFFECT + D_EFFECT, seeds=1)).reason
 
 
 def test_configurations_that_are_no_grid_are_given_to_a_forest(make):
