@@ -8,12 +8,12 @@ import copy
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from iwae.config.part import Part, parse
+from iwae.config.part import Part, names_of, parse
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.space.choices import Corner, Node, Options, Real, Structure, product
@@ -129,7 +129,11 @@ def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.
 
 
 def paths(model: type[Part] = TrainConfig, prefix: str = "") -> dict[str, FieldInfo]:
-    """Every path that a space may hold, leaves and whole parts."""
+    """Every path that a space may hold, leaves and whole parts.
+
+    The name of a part that comes in kinds is a path of its own only where it may be left out (``model.name``,
+    ``objective.name``): elsewhere the kinds share too little.
+    """
     found: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
         if not prefix and name in _ELSEWHERE:
@@ -138,10 +142,19 @@ def paths(model: type[Part] = TrainConfig, prefix: str = "") -> dict[str, FieldI
         found[prefix + name] = field
         for kind in kinds:
             below = paths(kind, f"{prefix}{name}.")
-            if len(kinds) > 1:
-                below.pop(f"{prefix}{name}.name")
             found.update(below)
+        if len(kinds) > 1:
+            found.pop(f"{prefix}{name}.name")
+            if any(not kind.model_fields["name"].is_required() for kind in kinds):
+                found[f"{prefix}{name}.name"] = _any_name(kinds)
     return found
+
+
+def _any_name(kinds: list[type[Part]]) -> FieldInfo:
+    """The name of a part of any of these kinds."""
+    names = tuple(name for kind in kinds for name in names_of(kind))
+    annotation: Any = Literal.__getitem__(names)
+    return FieldInfo(annotation=annotation)
 
 
 def parts_of(annotation: Any) -> list[type[Part]]:
@@ -163,14 +176,16 @@ def _field(path: str, base: TrainConfig, where: str) -> FieldInfo:
         if field is None:
             raise _unknown(path, ".".join(names[:depth]), part, where)
         if depth == len(names) - 1:
-            owner = ".".join(names[:-1])
-            if name == "name" and len(parts_of(paths()[owner].annotation)) > 1:
+            if name != "name":
+                return field
+            if path not in paths():
+                owner = ".".join(names[:-1])
                 raise ConfigError(
                     where,
                     f"not allowed: must vary the whole part, as in"
                     f" {owner}: {{grid: [{{name: ...}}, {{name: ...}}]}}",
                 )
-            return field
+            return paths()[path]
         part = getattr(part, name)
     raise AssertionError(path)
 

@@ -2,7 +2,9 @@
 
 import inspect
 import re
-from typing import Any
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
 
 from iwae.config.part import Part
 from iwae.config.train import TrainConfig
@@ -37,7 +39,7 @@ def for_editors(spec: type[Part]) -> dict[str, Any]:
         _write_entries(part, definitions)
     definitions["SearchSpec"]["properties"]["space"].update(
         {
-            "properties": {path: _ref(f"{_owner(path).__name__}.{path.split('.')[-1]}") for path in paths()},
+            "properties": {path: _space_entry(path, field) for path, field in paths().items()},
             "additionalProperties": False,
         }
     )
@@ -68,6 +70,14 @@ def _all_parts(part: type[Part]) -> list[type[Part]]:
         for below in parts_of(field.annotation):
             found += [kind for kind in _all_parts(below) if kind not in found]
     return found
+
+
+def _space_entry(path: str, field: FieldInfo) -> dict[str, Any]:
+    """The entry of a path of the space; the name of a part may be that of any of its kinds."""
+    part, _, name = path.rpartition(".")
+    if part and name == "name" and len(parts_of(paths()[part].annotation)) > 1:
+        return _entry({"enum": list(get_args(field.annotation))}, KINDS[:2])
+    return _ref(f"{_owner(path).__name__}.{name}")
 
 
 def _owner(path: str) -> type[Part]:

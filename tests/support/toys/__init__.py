@@ -1,0 +1,1 @@
+"""A model and a gradient estimator of one's own."""
