@@ -1,6 +1,5 @@
 """EvaluationConfig: what is measured, on how much."""
 
-from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -10,7 +9,7 @@ from iwae.config.part import Part, PartError
 
 
 class EvaluationConfig(Part):
-    """What is measured, on how much. Left-out values get the data set's default (``EVALUATION_DEFAULTS``).
+    """What is measured, on how much. Left-out values get the data set's default (``CATALOGUE``).
 
     Attributes:
         every: epochs between evaluations on validation data; the last epoch is always evaluated.
@@ -43,9 +42,3 @@ class EvaluationConfig(Part):
         if self.snr_num_draws in (1, 2):
             raise PartError("snr_num_draws", self.snr_num_draws, "0 (leave it out) or >= 3")
         return self
-
-
-# Filled in before validation, so that a recorded configuration holds the numbers that were used.
-EVALUATION_DEFAULTS: Mapping[str, Mapping[str, int | None]] = {
-    "digits": {"num_samples": 50, "num_images": None, "final_num_samples": 1000, "few_num_samples": 50},
-}

@@ -11,8 +11,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from iwae.config import yaml
+from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
-from iwae.config.evaluation import EVALUATION_DEFAULTS, EvaluationConfig
+from iwae.config.evaluation import EvaluationConfig
 from iwae.config.limits import Count
 from iwae.config.model import ModelConfig, VAEConfig
 from iwae.config.objective import BoundConfig, ObjectiveConfig
@@ -64,7 +65,8 @@ class TrainConfig(Part):
         given = values.get("evaluation", {})
         if not isinstance(given, Mapping):
             return values
-        filled = {**(EVALUATION_DEFAULTS.get(name, {}) if isinstance(name, str) else {}), **given}
+        known = CATALOGUE.get(name) if isinstance(name, str) else None
+        filled = {**(known.evaluation if known else {}), **given}
         few, final = EvaluationConfig.model_fields["few_num_samples"].default, filled.get("final_num_samples")
         if "few_num_samples" not in given and isinstance(final, int):
             filled["few_num_samples"] = min(filled.get("few_num_samples", few), max(final, 1))

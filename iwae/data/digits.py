@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from iwae.config.catalogue import CATALOGUE
 from iwae.data.dataset import RawSplits
 from iwae.randomness import permutation
-
-DIGITS_TEST = 360
 
 
 def read_digits() -> RawSplits:
@@ -20,7 +19,8 @@ def read_digits() -> RawSplits:
     images = np.rint(intensities * (255 / 16)).astype(np.uint8)
     # They lie in the order in which they were collected.
     mixed = images[permutation(len(images), "digits")]
-    return RawSplits(mixed[:-DIGITS_TEST], None, mixed[-DIGITS_TEST:])
+    num_test = CATALOGUE["digits"].num_test
+    return RawSplits(mixed[:-num_test], None, mixed[-num_test:])
 
 
 def _intensities() -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset, RawSplits, content_hash
@@ -18,8 +19,6 @@ from iwae.data.npz import read_npz
 from iwae.data.pixels import refuse_binary, refuse_gray
 from iwae.data.torchvision_sets import read_torchvision
 from iwae.errors import ConfigError, DataError
-
-DEFAULT_NUM_VALIDATION = {"digits": 300, "mnist": 10_000, "fashion-mnist": 10_000}
 
 
 def data_root() -> Path:
@@ -87,7 +86,7 @@ def _split(raw: RawSplits, config: DataConfig) -> tuple[np.ndarray, np.ndarray, 
             f"{config.num_validation} is not allowed: must be left out, the file has validation images",
         )
     if validation is None:
-        held_out = config.num_validation or DEFAULT_NUM_VALIDATION.get(config.name, len(train) // 6)
+        held_out = config.num_validation or CATALOGUE[config.name].held_out(len(train))
         if held_out >= len(train):
             raise ConfigError(
                 "data.num_validation",

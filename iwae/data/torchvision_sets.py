@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from iwae.config.catalogue import CATALOGUE
 from iwae.errors import DataError
-
-FOLDERS = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw", "omniglot": "omniglot-py"}
-OMNIGLOT_SIZE = 28
 
 
 def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
@@ -22,11 +20,13 @@ def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarr
     Raises:
         DataError: the set is not there and is not, or cannot be, downloaded; or its files are damaged.
     """
-    folder = root / FOLDERS[name]
+    source = CATALOGUE[name].torchvision
+    assert source is not None, f"{name} is no set of torchvision's"
+    folder = root / source.folder
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            return _read(name, root, download)
+            return _read(source.kind, root, download)
     except (OSError, RuntimeError, ValueError, EOFError) as error:
         _remove_empty(new)
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -48,18 +48,18 @@ def _remove_empty(folders: list[Path]) -> None:
             continue
 
 
-def _read(name: str, root: Path, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
+def _read(kind: str, root: Path, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
     from torchvision import datasets
 
-    if name == "omniglot":
-        parts = [datasets.Omniglot(str(root), background=b, download=download) for b in (True, False)]
+    images: Any = getattr(datasets, kind)
+    if kind == "Omniglot":
+        parts = [images(str(root), background=b, download=download) for b in (True, False)]
         return _shrink(parts[0]), None, _shrink(parts[1])
-    kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[name]
-    train, test = (kind(str(root), train=t, download=download).data.numpy() for t in (True, False))
+    train, test = (images(str(root), train=t, download=download).data.numpy() for t in (True, False))
     return train, None, test
 
 
 def _shrink(images: Any) -> np.ndarray:
-    size = (OMNIGLOT_SIZE, OMNIGLOT_SIZE)
+    size = CATALOGUE["omniglot"].image_shape
     shrunk = [255 - np.asarray(image.convert("L").resize(size, resample=4)) for image, _ in images]
     return np.stack(shrunk).astype(np.uint8)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iwae.config.catalogue import CATALOGUE
 from iwae.config.train import TrainConfig
 from iwae.errors import SweepError
 from tracking.files.files import Files
@@ -13,16 +14,6 @@ from tracking.storage.sweep_files import sweeps_in
 
 if TYPE_CHECKING:
     from sweeps.spec.spec import SweepSpec
-
-# Pixels, training, validation and test images of the built-in sets, without reading them.
-SIZES = {
-    "digits": (64, 1437, 300, 360),
-    "mnist": (784, 60000, 10000, 10000),
-    "fashion-mnist": (784, 60000, 10000, 10000),
-    "omniglot": (784, 19280, 3213, 13180),
-    "npz": (784, 60000, 10000, 10000),
-}
-
 
 # What takes seconds beside the dense layers, in operations of theirs: fitted to one CPU thread's seconds on
 # digits and MNIST at K = 1 to 50 (`python tests/benchmarks/forecast.py`).
@@ -55,10 +46,10 @@ class Cost:
 @functools.lru_cache(maxsize=4096)  # the live table asks once a second
 def cost_of(config: TrainConfig) -> Cost:
     """The cost of one trial: two operations a multiply-add, backward twice the forward, one encoder pass."""
-    pixels, train, validation, test = SIZES[config.data.name]
-    validation = config.data.num_validation or validation
-    train = min(config.data.num_train or train, train - validation)
-    encode, decode = config.model.flops(pixels)
+    facts = CATALOGUE[config.data.name]
+    validation = config.data.num_validation or facts.held_out(facts.num_train)
+    train = min(config.data.num_train or facts.num_train, facts.num_train - validation)
+    encode, decode = config.model.flops(facts.num_pixels)
     settings, num_samples = config.evaluation, config.objective.num_samples
     curve_rows = (
         -(-config.num_epochs // settings.every)
@@ -66,7 +57,8 @@ def cost_of(config: TrainConfig) -> Cost:
         * settings.num_samples
     )
     final_rows = (
-        sum(min(settings.final_num_images or n, n) for n in (validation, test)) * settings.final_num_samples
+        sum(min(settings.final_num_images or n, n) for n in (validation, facts.num_test))
+        * settings.final_num_samples
     )
     per_image = 3 * (encode + num_samples * decode)
     image_work = per_image + num_samples * ROW_WORK

@@ -1,13 +1,16 @@
 import hashlib
 import pickle
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iwae.config import yaml
+from iwae.config.catalogue import CATALOGUE
+from iwae.config.data import DatasetName
 from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
 from iwae.errors import ConfigError, NonFiniteError
 
 
@@ -192,3 +195,16 @@ def test_few_samples_are_never_more_than_the_final_ones():
     assert TrainConfig.parse({"data": {"name": "digits"}}).evaluation.few_num_samples == 50
     with pytest.raises(ConfigError, match=r"few_num_samples: 50 is not allowed: must be <= final_num_sam"):
         TrainConfig.parse({"evaluation": {"final_num_samples": 20, "few_num_samples": 50}})
+
+
+def test_every_data_set_has_a_row_in_the_catalogue() -> None:
+    assert list(CATALOGUE) == list(get_args(DatasetName))
+
+
+def test_catalogue_says_what_the_digits_hold(digits: Dataset) -> None:
+    facts = CATALOGUE["digits"]
+    assert (facts.image_shape, facts.num_test) == (digits.image_shape, len(digits.test))
+    assert (facts.num_train, facts.num_validation) == (
+        len(digits.train) + len(digits.validation),
+        len(digits.validation),
+    )

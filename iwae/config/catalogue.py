@@ -1,0 +1,62 @@
+"""The data sets, a row each: all that is known of them before they are read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TorchvisionSet:
+    """Where torchvision has a set.
+
+    Attributes:
+        kind: the class in ``torchvision.datasets``.
+        folder: of its files, below the folder of all sets.
+    """
+
+    kind: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of one data set.
+
+    Attributes:
+        image_shape: (height, width).
+        num_train: training images, those included that are held out for validation.
+        num_test: test images.
+        num_validation: training images held out where the configuration says nothing; None is a sixth.
+        evaluation: defaults of the evaluation that differ from ``EvaluationConfig``'s own. They are filled in
+            before validation, so that a recorded configuration holds the numbers that were used.
+        torchvision: where it comes from; None for a set of another source.
+    """
+
+    image_shape: tuple[int, int]
+    num_train: int
+    num_test: int
+    num_validation: int | None = None
+    evaluation: Mapping[str, int | None] = field(default_factory=dict)
+    torchvision: TorchvisionSet | None = None
+
+    @property
+    def num_pixels(self) -> int:
+        """X, the pixels of an image."""
+        height, width = self.image_shape
+        return height * width
+
+    def held_out(self, num_train: int) -> int:
+        """Validation images taken from ``num_train`` where the configuration says nothing."""
+        return num_train // 6 if self.num_validation is None else self.num_validation
+
+
+_SMALL = {"num_samples": 50, "num_images": None, "final_num_samples": 1000, "few_num_samples": 50}
+_MNIST = ((28, 28), 60_000, 10_000, 10_000)
+
+CATALOGUE: Mapping[str, DatasetFacts] = {
+    "digits": DatasetFacts((8, 8), 1437, 360, 300, evaluation=_SMALL),
+    "mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("MNIST", "MNIST/raw")),
+    "fashion-mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("FashionMNIST", "FashionMNIST/raw")),
+    "omniglot": DatasetFacts((28, 28), 19_280, 13_180, torchvision=TorchvisionSet("Omniglot", "omniglot-py")),
+    # A user's own file: nothing is known before it is read, and a forecast takes it to be as large as MNIST.
+    "npz": DatasetFacts((28, 28), 60_000, 10_000),
+}
