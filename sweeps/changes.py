@@ -1,23 +1,19 @@
-"""What is done to a sweep as a whole: resume, extend, fork, stop, delete."""
+"""What a sweep may become: the specs and plans with which `resume`, `extend` and `fork` go on."""
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from iwae.errors import ConfigError
-from sweeps.display import Display
 from sweeps.plan.plan import extend_plan
-from sweeps.result import SweepResult
-from sweeps.runner import resume_sweep, run_sweep
-from sweeps.spec.assignments import assign
+from sweeps.spec.assignments import Assignments, assign
 from sweeps.spec.spec import SweepSpec, differences, new_spec
 from sweeps.spec.surroundings import with_data_found
 from tracking.errors import RecordError
 from tracking.files.files import Files
-from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial
-from tracking.storage.sessions import live_session, refuse_if_live
+from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -25,31 +21,8 @@ STOP_PATIENCE_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-def resume(
-    storage: SweepStorage,
-    store: RunStore,
-    assignments: Sequence[str],
-    *,
-    address: str | None = None,
-    retry_failed: bool = False,
-    display: Display | None = None,
-) -> SweepResult:
-    """Go on with a sweep; budget, resources and tracking may change, the rest of the spec may not.
-
-    Raises:
-        ConfigError: an assignment changes what may not change.
-    """
-    new = resumed_spec(storage, assignments)
-    return resume_sweep(new, storage, store, address=address, retry_failed=retry_failed, display=display)
-
-
-def resumed_spec(storage: SweepStorage, assignments: Sequence[str]) -> SweepSpec:
-    """The spec that `resume` goes on with; as `resumed_from`."""
-    return resumed_from(storage.spec(), assignments)
-
-
-def resumed_from(spec: Mapping[str, Any], assignments: Sequence[str]) -> SweepSpec:
-    """A sweep's spec with what may change on resume.
+def resumed_from(spec: Mapping[str, Any], assignments: Assignments) -> SweepSpec:
+    """A sweep's spec with what may change on resume: budget, resources and tracking.
 
     Raises:
         ConfigError: an assignment changes what may not change.
@@ -65,26 +38,16 @@ def resumed_from(spec: Mapping[str, Any], assignments: Sequence[str]) -> SweepSp
     return new
 
 
-def extend(
-    storage: SweepStorage,
-    store: RunStore,
-    assignments: Sequence[str],
-    *,
-    address: str | None = None,
-    display: Display | None = None,
-) -> SweepResult:
-    """Add seeds, grid values or trials to a sweep and run them; what is done stays done.
+def extended(storage: SweepStorage, assignments: Assignments) -> tuple[SweepSpec, list[PlannedTrial]]:
+    """A sweep's spec and plan with more seeds, grid values or trials; what is planned stays.
 
     Raises:
-        ConfigError: the extended spec is wrong, or would lose a trial.
+        ConfigError: nothing is added, the extended spec is wrong, or it would lose a trial.
     """
-    refuse_if_live(storage)
-    new, plan = extended(storage, assignments)
-    return resume_sweep(new, storage, store, address=address, plan=plan, display=display)
-
-
-def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSpec, list[PlannedTrial]]:
-    """The spec and the plan that `extend` goes on with; raises as it does."""
+    if not assignments:
+        raise ConfigError(
+            "--set", "missing: must name what is added, for example --set 'search.seeds=[0, 1, 2]'"
+        )
     spec = storage.spec()
     new = SweepSpec.parse(with_data_found(assign(spec, assignments), begun=True))
     if SweepSpec.parse(spec).extent.ranks:
@@ -94,52 +57,46 @@ def extended(storage: SweepStorage, assignments: Sequence[str]) -> tuple[SweepSp
     return new, extend_plan(storage.plan(), new)
 
 
-def fork(
-    run_id: str,
-    store: RunStore,
-    files: Files,
-    assignments: Sequence[str],
-    *,
-    name: str | None,
-    address: str | None = None,
-    display: Display | None = None,
-) -> SweepResult:
-    """A new one-trial sweep from a run's configuration.
+def forked_from(
+    storage: SweepStorage, planned: PlannedTrial, name: str, experiment: str, assignments: Assignments
+) -> SweepSpec:
+    """The spec of a new one-trial sweep with a trial's configuration.
 
     Args:
-        run_id: of a trial's run.
-        store: the tracking store that has it.
-        files: the storage of the new sweep.
-        assignments: ``path=value`` of the TrainConfig, for example ``objective.num_samples=50``; a path of
-            a spec's base is taken too.
-        name: of the new sweep; by default the old one's with ``-fork`` and a number.
-        address: of a Ray cluster; None starts Ray on this machine.
-        display: shows what goes on; None shows nothing.
+        storage: the trial's sweep.
+        planned: the trial.
+        name: of the new sweep.
+        experiment: where its runs go.
+        assignments: values of the TrainConfig, for example of ``objective.num_samples``; a path of a spec's
+            base is taken too.
+
+    Raises:
+        ConfigError: the new configuration is not allowed.
     """
-    origin, key, where = store.find_trial(run_id)
-    storage = SweepStorage(open_storage(where), origin)
-    planned = next((trial for trial in storage.plan() if trial.key == key), None)
-    if planned is None:
-        raise RecordError(f"run {run_id} is trial {key[:12]} of {origin}, which {storage.uri} does not hold")
-    config = assign(planned.config.to_dict(), [item.removeprefix("base.") for item in assignments])
+    config = assign(planned.config.to_dict(), _without_base(assignments))
     for field in ("device", "threads"):
         config.pop(field, None)
     seed = config.pop("seed")
     old = storage.spec()
     document: dict[str, Any] = {
-        "name": name or _free_name(f"{origin}-fork", files, store),
+        "name": name,
         "base": config,
         "search": {"metric": "val/nll_final", "space": {}, "sampler": {"name": "grid"}, "seeds": [seed]},
         **{part: old[part] for part in ("resources", "checkpoint_every") if part in old},
         # Beside the run it came from, wherever the spec of that says that it is.
-        "tracking": {**old.get("tracking", {}), "experiment": store.experiment_of(origin).name},
+        "tracking": {**old.get("tracking", {}), "experiment": experiment},
     }
-    return run_sweep(
-        new_spec(with_data_found(document, begun=True)), files, store, address=address, display=display
-    )
+    return new_spec(with_data_found(document, begun=True))
 
 
-def _free_name(stem: str, files: Files, store: RunStore) -> str:
+def _without_base(assignments: Assignments) -> Assignments:
+    if isinstance(assignments, Mapping):
+        return {path.removeprefix("base."): value for path, value in assignments.items()}
+    return [item.removeprefix("base.") for item in assignments]
+
+
+def free_name(stem: str, files: Files, store: RunStore) -> str:
+    """``stem`` with the first number that makes it a new name in a storage and a tracking store."""
     number = 1
     while SweepStorage(files, f"{stem}-{number}").exists or store.find_sweep(f"{stem}-{number}"):
         number += 1

@@ -43,12 +43,13 @@ class RunStore:
         self.tracking_uri = uris.shown(self.connection_uri)
         self.experiment = experiment
         self._client: Client | None = None
+        self._reading = False
         self._sweeps: dict[str, tuple[SweepRun, TrialRuns]] = {}
         self._one = threading.RLock()
         self._mark = uuid.uuid4().hex
 
     def open(self, create: bool = False, *, reading: bool = False) -> Self:
-        """Connect.
+        """Connect, unless it is connected for as much already.
 
         Args:
             create: make a local database that does not exist yet.
@@ -59,7 +60,8 @@ class RunStore:
         """
         from tracking.connection.connection import connect
 
-        self._client = connect(self.connection_uri, create, reading=reading)
+        if self._client is None or (self._reading and not reading):
+            self._client, self._reading = connect(self.connection_uri, create, reading=reading), reading
         return self
 
     def probe(self) -> None:

@@ -1,21 +1,19 @@
-"""What the commands share: the app, options, where storage and tracking store are, how a session ends."""
+"""What the commands share: the app, their options, what they print, and how a session ends."""
 
-import os
+import contextlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from sweeps.process import signals
-from tracking.errors import RecordError
 
 if TYPE_CHECKING:
-    from sweeps.cluster.jobs import Cluster
-    from sweeps.screen.terminal import Terminal
-    from tracking.files.files import Files
-    from tracking.storage.sweep import SweepStorage
-    from tracking.store import RunStore
+    from sweeps.display import Display
+    from sweeps.sweep import Sweep
 
 app = typer.Typer(
     name="sweeps",
@@ -140,22 +138,27 @@ def sweeps(
         typer.echo(context.get_help())
 
 
-def on_terminal() -> "Terminal":
-    """The display of a sweep: on standard error."""
+def on_terminal() -> "AbstractContextManager[Display]":
+    """Where the commands show what goes on: standard error."""
     from sweeps.screen.terminal import Terminal
 
-    return Terminal(err)
+    return contextlib.nullcontext(Terminal(err))
 
 
-def finish(result: "object", store: "RunStore", *, as_json: bool) -> None:
-    """Print a session's result and leave with its exit code."""
-    from sweeps.result import SweepResult
+def finish(work: "Callable[[], Sweep]", *, as_json: bool) -> None:
+    """Do the work of `run`, `resume`, `extend` or `fork`, print its result and leave with its exit code."""
     from sweeps.screen.results import result_json, show_result
+    from sweeps.sweep import Interrupted
 
-    assert isinstance(result, SweepResult)
+    try:
+        sweep = work()
+    except Interrupted as stopped:
+        sweep = stopped.sweep
     signals.ignore()  # all is done and stored: what is left is to say so
+    result = sweep.result
+    assert result is not None
     if as_json:
-        print_json(result_json(result, store.tracking_uri))
+        print_json(result_json(result, sweep.store.tracking_uri))
     show_result(result, err if as_json else out)
     if result.outcome == "interrupted":
         interrupted_in_order()
@@ -180,82 +183,3 @@ def print_json(values: object) -> None:
     import json
 
     sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
-
-
-def files_of(storage: str | None) -> "Files":
-    """The storage in use, after it answered.
-
-    Raises:
-        RecordError: it does not answer: no such bucket, no credentials.
-    """
-    from tracking.errors import StorageError
-    from tracking.files.places import open_storage
-
-    files = open_storage(storage or os.environ.get("SWEEPS_STORAGE") or "sweeps-storage")
-    try:
-        files.names("")
-    except StorageError as error:
-        raise RecordError(str(error)) from None
-    return files
-
-
-def sweep_of(storage: str | None, name: str) -> "SweepStorage":
-    """The sweep of this name, which must be there."""
-    from tracking.storage.sweep import SweepStorage
-
-    sweep = SweepStorage(files_of(storage), name)
-    sweep.spec()
-    return sweep
-
-
-def experiment_of(sweep: "SweepStorage") -> str:
-    """The MLflow experiment that its spec names."""
-    from sweeps.spec.spec import SweepSpec
-
-    return SweepSpec.parse(sweep.spec()).tracking.experiment
-
-
-def store_of(uri: str | None, experiment: str | None = None) -> "RunStore":
-    """The tracking store in use, not opened yet."""
-    from tracking.addresses.uris import refuse_password, resolve_tracking_uri
-    from tracking.store import RunStore
-
-    if uri is not None:
-        refuse_password(uri)
-    uri = resolve_tracking_uri(uri)
-    return RunStore(uri) if experiment is None else RunStore(uri, experiment)
-
-
-def open_store(
-    uri: str | None, experiment: str | None, *, create: bool = False, reading: bool = False
-) -> "RunStore":
-    """The tracking store in use, opened."""
-    return store_of(uri, experiment).open(create=create, reading=reading)
-
-
-def open_if_there(uri: str | None, *, reading: bool = False) -> "RunStore | None":
-    """The tracking store, or None where no database was made yet."""
-    from tracking.addresses.uris import sqlite_path
-
-    store = store_of(uri)
-    if store.tracking_uri.startswith("sqlite:") and not sqlite_path(store.tracking_uri).exists():
-        return None
-    return store.open(reading=reading)
-
-
-def cluster_of(url: str | None) -> "Cluster | None":
-    """The cluster that was given or that the environment names, after it answered; None without one.
-
-    Raises:
-        RecordError: nobody answers there, it is no Ray, or the token is missing or wrong.
-    """
-    from sweeps.cluster.client import cluster_address, readable_token
-
-    address = cluster_address(url)
-    if address is None:
-        return None
-    from sweeps.cluster.jobs import Cluster
-
-    if (warning := readable_token()) is not None:
-        err.print(warning, soft_wrap=True, highlight=False)
-    return Cluster(address)

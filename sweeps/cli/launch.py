@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from iwae.errors import ConfigError
 from sweeps.cli.app import (
     LAUNCH,
     Address,
@@ -18,15 +17,10 @@ from sweeps.cli.app import (
     Storage,
     TrackingUri,
     app,
-    experiment_of,
-    files_of,
     finish,
     on_terminal,
-    open_store,
     out,
     print_json,
-    store_of,
-    sweep_of,
 )
 
 
@@ -40,15 +34,21 @@ def run(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Run a sweep and wait for its end. Ctrl-C stops it cleanly; `sweeps resume` goes on."""
-    from sweeps.spec.spec import load_spec
+    """Run a sweep and wait for its end. Ctrl-C stops it in order; `sweeps resume` goes on."""
+    from sweeps.launch import run as run_sweep
 
-    parsed = load_spec(spec, assignments or (), name)
-    from sweeps.runner import run_sweep
-
-    store = store_of(tracking_uri, parsed.tracking.experiment)
-    result = run_sweep(parsed, files_of(storage), store, address=address, display=on_terminal())
-    finish(result, store, as_json=json)
+    finish(
+        lambda: run_sweep(
+            spec,
+            set=assignments,
+            name=name,
+            storage=storage,
+            tracking_uri=tracking_uri,
+            address=address,
+            show=on_terminal,
+        ),
+        as_json=json,
+    )
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -56,6 +56,7 @@ def plan(
     spec: Spec, name: NewName = None, assignments: Set = None, storage: Storage = None, json: Json = False
 ) -> None:
     """Show the trials of a spec and what they will cost, without starting anything."""
+    from sweeps.opening import files_of
     from sweeps.plan.plan import draw_plan
     from sweeps.screen.plans import plan_json, show_plan
     from sweeps.spec.spec import load_spec
@@ -87,19 +88,10 @@ def extend(
     json: Json = False,
 ) -> None:
     """Add seeds, grid values or trials to a sweep and run them: `--set 'search.seeds=[0, 1, 2, 3]'`."""
-    from sweeps import changes
+    from sweeps.launch import open as open_sweep
 
-    if not assignments:
-        raise ConfigError(
-            "--set", "missing: must name what is added, for example --set 'search.seeds=[0, 1, 2]'"
-        )
-    sweep = sweep_of(storage, name)
-    store = store_of(tracking_uri, experiment_of(sweep))
-    finish(
-        changes.extend(sweep, store, assignments, address=address, display=on_terminal()),
-        store,
-        as_json=json,
-    )
+    sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
+    finish(lambda: sweep.extend(assignments or (), address=address), as_json=json)
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -113,19 +105,14 @@ def fork(
     json: Json = False,
 ) -> None:
     """Start a one-trial sweep from a run's configuration: `--set objective.num_samples=50`."""
-    from sweeps import changes
+    from sweeps.launch import open_run
+    from sweeps.opening import storage_in_use
 
-    store = open_store(tracking_uri, None)
-    result = changes.fork(
-        run_id,
-        store,
-        files_of(storage),
-        assignments or (),
-        name=name,
-        address=address,
-        display=on_terminal(),
+    sweep, trial = open_run(run_id, tracking_uri=tracking_uri, show=on_terminal)
+    finish(
+        lambda: sweep.fork(trial, assignments, name=name, storage=storage_in_use(storage), address=address),
+        as_json=json,
     )
-    finish(result, store, as_json=json)
 
 
 @app.command(rich_help_panel=LAUNCH)

@@ -1,7 +1,6 @@
 """The commands of a sweep's life, here or on a cluster: submit, resume, list, status, logs, stop."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,18 +22,12 @@ from sweeps.cli.app import (
     Storage,
     TrackingUri,
     app,
-    cluster_of,
     err,
-    experiment_of,
-    files_of,
     finish,
     interrupted_in_order,
     on_terminal,
-    open_if_there,
     out,
     print_json,
-    store_of,
-    sweep_of,
 )
 from tracking.errors import RecordError
 
@@ -42,6 +35,7 @@ if TYPE_CHECKING:
     from sweeps.cluster.jobs import Cluster
     from sweeps.cluster.submit import Submitted
     from sweeps.cluster.submitted import SubmittedSweep
+    from sweeps.sweep import Sweep
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -55,15 +49,12 @@ def submit(
     json: Json = False,
 ) -> None:
     """Submit a sweep to a Ray cluster and return; follow it with `sweeps status` and `sweeps logs`."""
-    from sweeps.cluster.destination import Destination
-    from sweeps.cluster.submit import submit as submit_sweep
-    from sweeps.spec.spec import load_spec
+    from sweeps.launch import submit as submit_sweep
 
-    parsed = load_spec(spec, assignments or (), name, here=False)
-    destination = Destination.checked(
-        storage or os.environ.get("SWEEPS_STORAGE"), tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    submitted = submit_sweep(
+        spec, cluster=cluster, set=assignments, name=name, storage=storage, tracking_uri=tracking_uri
     )
-    _show_submitted(submit_sweep(parsed, _cluster_of(cluster), destination), as_json=json)
+    _show_submitted(submitted, as_json=json)
 
 
 @app.command(rich_help_panel=LAUNCH)
@@ -81,21 +72,18 @@ def resume(
     json: Json = False,
 ) -> None:
     """Continue a sweep: finished trials stay, the others go on from their newest checkpoint."""
-    from sweeps import changes
-
     if cluster:
         from sweeps.cluster.submitted import resume as resume_submitted
+        from sweeps.opening import named_cluster
 
-        found = _submitted(name, _cluster_of(cluster), storage)
+        found = _submitted(name, named_cluster(cluster), storage)
         submitted = resume_submitted(found, tracking_uri, assignments or (), retry_failed=retry_failed)
         _show_submitted(submitted, as_json=json)
         return
-    sweep = sweep_of(storage, name)
-    store = store_of(tracking_uri, experiment_of(sweep))
-    result = changes.resume(
-        sweep, store, assignments or (), address=address, retry_failed=retry_failed, display=on_terminal()
-    )
-    finish(result, store, as_json=json)
+    from sweeps.launch import open as open_sweep
+
+    sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
+    finish(lambda: sweep.resume(assignments, retry_failed=retry_failed, address=address), as_json=json)
 
 
 @app.command("list", rich_help_panel=LOOK)
@@ -103,12 +91,14 @@ def list_(
     cluster: ClusterUrl = None, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False
 ) -> None:
     """List the sweeps in storage and in the tracking store, and the jobs of a cluster."""
+    from sweeps.opening import files_of, is_made, store_of
     from sweeps.screen.status import show_sweeps
     from sweeps.status import sweeps_json
 
     # A dead cluster that the environment names must not hide what is here.
-    found = cluster_of(cluster) if cluster else _cluster_if_it_answers(cluster, lambda: None)
-    rows = sweeps_json(files_of(storage), open_if_there(tracking_uri, reading=True))
+    found = _cluster_if_it_answers(cluster, None if cluster else lambda: None)
+    files, store = files_of(storage), store_of(tracking_uri)
+    rows = sweeps_json(files, store.open(reading=True) if is_made(store) else None)
     if found is not None:
         from sweeps.cluster.submitted import with_jobs
 
@@ -132,12 +122,10 @@ def status(name: Name, cluster: ClusterUrl = None, storage: Storage = None, json
 
 
 def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
-    from sweeps.status import status_json
-
     # Storage is asked first: what it knows is shown, whether the cluster answers or not.
-    cluster = _cluster_if_it_answers(url, lambda: sweep_of(storage, name))
+    cluster = _cluster_if_it_answers(url, lambda: _sweep(name, storage))
     if cluster is None:
-        return {**status_json(sweep_of(storage, name)), "job": None}
+        return {**_sweep(name, storage).status(), "job": None}
     from sweeps.cluster.submitted import status as status_of
 
     return status_of(_submitted(name, cluster, storage))
@@ -151,6 +139,7 @@ def logs(
 ) -> None:
     """Print the log of a submitted sweep's newest job."""
     from sweeps.cluster.submitted import logs as logs_of
+    from sweeps.opening import cluster_of
 
     found = cluster_of(cluster)
     if found is None:
@@ -176,16 +165,11 @@ def stop(
     storage: Storage = None,
 ) -> None:
     """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
-    from sweeps import changes
-
-    if cluster:
-        found = cluster_of(cluster)
-    else:
-        found = _cluster_if_it_answers(cluster, lambda: sweep_of(storage, name))
+    found = _cluster_if_it_answers(cluster, None if cluster else lambda: _sweep(name, storage))
     if found is not None:
         _stop_submitted(_submitted(name, found, storage), timeout)
         return
-    if not changes.stop(sweep_of(storage, name), timeout):
+    if not _sweep(name, storage).stop(timeout):
         _notice(f"{name} is not running")
     elif timeout:
         _notice(f"stopped; go on with: sweeps resume {name}")
@@ -206,26 +190,25 @@ def _stop_submitted(sweep: "SubmittedSweep", timeout: float) -> None:
     _notice(f"{how[stopped]}; go on with: sweeps resume {sweep.name} --cluster {sweep.cluster.address}")
 
 
-def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object]) -> "Cluster | None":
+def _sweep(name: str, storage: str | None) -> "Sweep":
+    from sweeps.launch import open as open_sweep
+
+    return open_sweep(name, storage=storage, show=on_terminal)
+
+
+def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object] | None) -> "Cluster | None":
     """The cluster; None when none is named, or when it does not answer and `look_here` finds the sweep."""
+    from sweeps.opening import cluster_of
+
     try:
         return cluster_of(url)
     except RecordError as error:
-        with contextlib.suppress(RecordError):
-            look_here()
-            _notice(f"without the cluster: {error}")
-            return None
+        if look_here is not None:
+            with contextlib.suppress(RecordError):
+                look_here()
+                _notice(f"without the cluster: {error}")
+                return None
         raise
-
-
-def _cluster_of(url: str | None) -> "Cluster":
-    found = cluster_of(url)
-    if found is None:
-        raise RecordError(
-            "--cluster: missing: must be the dashboard of a Ray cluster, http://HOST:8265"
-            " (or RAY_API_SERVER_ADDRESS)"
-        )
-    return found
 
 
 def _submitted(name: str, cluster: "Cluster", storage: str | None) -> "SubmittedSweep":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwae.errors import ConfigError, SweepError, UserError
+from iwae.errors import ConfigError, SweepError
 from sweeps.cli.app import (
     CHANGE,
     LOOK,
@@ -17,13 +17,9 @@ from sweeps.cli.app import (
     app,
     checked_name,
     err,
-    experiment_of,
-    files_of,
-    open_if_there,
-    open_store,
+    on_terminal,
     out,
     print_json,
-    sweep_of,
 )
 
 
@@ -35,15 +31,15 @@ def delete(
     storage: Storage = None,
 ) -> None:
     """Delete a sweep: its runs in MLflow, their artifacts, and its files in storage."""
-    from sweeps.deletion import delete as delete_sweep
-    from sweeps.screen.say import say
+    from sweeps.opening import files_of, store_of
+    from sweeps.sweep import Sweep
     from tracking.storage.sweep import SweepStorage
 
-    sweep = SweepStorage(files_of(storage), name)
-    store = open_if_there(tracking_uri)
-    if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.uri}?", err=True):
+    # Not opened as the others are: of one that is half deleted there is little to open.
+    sweep = Sweep(SweepStorage(files_of(storage), name), lambda: store_of(tracking_uri), on_terminal)
+    if not yes and not typer.confirm(f"delete {name}, its runs and {sweep.storage.uri}?", err=True):
         return
-    delete_sweep(sweep, store, lambda line: say(err, line))
+    sweep.delete()
     err.print(f"deleted {name}", highlight=False)
 
 
@@ -56,33 +52,20 @@ def verify(
     json: Json = False,
 ) -> None:
     """Prove that no trial is lost, doubled or stuck and no epoch is missing or logged twice."""
+    from sweeps.launch import open as open_sweep
     from sweeps.screen.results import show_faults
-    from sweeps.screen.say import say
-    from tracking.verification.repair import repair_sweep
-    from tracking.verification.runs import verify as find_faults
 
-    sweep = sweep_of(storage, name)
-    store = open_store(tracking_uri, experiment_of(sweep), create=repair, reading=not repair)
+    sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
     with err.status(f"verifying {name}") as status:
-        for line in repair_sweep(sweep, store) if repair else ():
-            say(err, f"mended: {line}")
-        faults = find_faults(
-            sweep, store, lambda trials: status.update(f"verifying {name}: {trials} trials compared")
-        )
-        if repair and not faults:
-            from tracking.publish import publish_if_missing  # with all that draws
-
-            publish_if_missing(sweep.record(), sweep, store)
-    if sweep.instance is None:
-        say(
-            err,
-            f"{name} was made before files had hashes: not all that was altered in its storage can be found",
+        found = sweep.verify(
+            repair=repair,
+            looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
         )
     if json:
-        print_json({"ok": not faults, "faults": [vars(fault) for fault in faults]})
+        print_json({"ok": found.ok, "faults": [vars(fault) for fault in found.faults]})
     else:
-        show_faults(sweep, faults, out)
-    if faults:
+        show_faults(sweep.storage, found.faults, out)
+    if not found.ok:
         raise typer.Exit(1)
 
 
@@ -94,50 +77,30 @@ def report(
     storage: Storage = None,
 ) -> None:
     """Write the trade-off report and attach it to the parent run."""
-    from sweeps.reporting import prove_folder, write
+    from sweeps.launch import open as open_sweep
 
-    sweep = sweep_of(storage, name)
-    record = sweep.record()
-    store = open_store(tracking_uri, experiment_of(sweep))
-    if output is not None:
-        output = output.absolute()
-        prove_folder(output)
-    with err.status(f"drawing {name}: {len(record.trials)} trials"):
-        where, untold = write(record, sweep, store, output)
-    out.print(f"{where}/index.html", soft_wrap=True, highlight=False)
-    if untold is not None:
+    sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
+    written = sweep.report(output)
+    out.print(written.address, soft_wrap=True, highlight=False)
+    if written.missing is not None:
         raise SweepError(
-            f"{store.tracking_uri} does not have the report: {untold}: see to it, then `sweeps report {name}`"
+            f"{sweep.store.tracking_uri} does not have the report: {written.missing}: see to it, then"
+            f" `sweeps report {name}`"
         )
 
 
 @app.command(rich_help_panel=LOOK)
 def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
     """The configuration with the lowest mean final validation NLL over seeds, and its median run."""
+    from sweeps.launch import open as open_sweep
     from sweeps.screen.results import best_json, show_best
-    from sweeps.screen.say import say
-    from tracking.analysis.winner import best as best_of
-    from tracking.left_out import believed, results_only_in_mlflow, unbelieved_results
 
-    sweep = sweep_of(storage, name)
-    record = sweep.record()
-    choice = best_of(record)
-    for line in unbelieved_results(sweep, record):
-        say(err, f"{line}: see `sweeps verify {name}`")
-    if choice is None:
-        raise UserError(f"{name} has no complete trial yet: see `sweeps status {name}`")
-    store = open_store(tracking_uri, experiment_of(sweep), reading=True)
-    record, altered = believed(record, store)
-    for line in (*altered, *results_only_in_mlflow(sweep, record, store)):
-        say(err, f"{line}: see `sweeps verify {name}`")
-    choice = best_of(record)
-    if choice is None:
-        raise UserError(f"{name} has no complete trial that is believed: see `sweeps verify {name}`")
-    values = best_json(choice, store.trial_run_id(name, choice.trial.key))
+    found = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal).best()
+    values = best_json(found.choice, found.run_id)
     if json:
         print_json(values)
     else:
-        show_best(choice, values, out)
+        show_best(found.choice, values, out)
 
 
 @app.command(rich_help_panel=REPRODUCE)
@@ -152,25 +115,22 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Train a run again and compare: BITWISE, WITHIN_NOISE or DIVERGED (exit code 1)."""
-    from sweeps.reproduce import reproduce_run
+    from sweeps.launch import open as open_sweep
+    from sweeps.launch import open_run
     from sweeps.screen.results import show_reproduction
 
-    if (run_id is None) == (best_of is None):
+    if run_id is not None and best_of is None:
+        sweep, _ = open_run(run_id, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
+    elif best_of is not None and run_id is None:
+        sweep = open_sweep(best_of, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
+    else:
         raise ConfigError("RUN_ID", "give either a run id or --best NAME")
-    store = open_store(tracking_uri, None)
     with err.status("reading the record") as status:
 
         def show(epoch: int, last: int, same: bool) -> None:
             status.update(f"epoch {epoch} of {last}: {'the same' if same else 'different'}")
 
-        result = reproduce_run(
-            store,
-            files_of(storage),
-            run_id=run_id,
-            best_of=best_of,
-            only_here=storage is not None,
-            on_epoch=show,
-        )
+        result = sweep.reproduce(run_id, on_epoch=show)
     if json:
         print_json(result.to_dict())
     else:
@@ -193,5 +153,6 @@ def ui(
 ) -> None:
     """Serve the MLflow UI on the tracking store and print the link that opens on the sweep."""
     from sweeps.cli.ui import serve
+    from sweeps.opening import store_of
 
-    serve(open_store(tracking_uri, None), name, port, err, out)
+    serve(store_of(tracking_uri).open(), name, port, err, out)

@@ -3,9 +3,9 @@
 import contextlib
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -29,6 +29,22 @@ STYLES = {
 }
 
 
+class LiveOutput(Protocol):
+    """Output that is replaced by each update: `rich.live.Live`, or a notebook's."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def update(self, renderable: RenderableType, *, refresh: bool = False) -> None:
+        """Show it in place of what was shown before."""
+        ...
+
+    def stop(self) -> None:
+        """Leave what was shown last."""
+        ...
+
+
 class LiveTable:
     """Shows a board while its context is open.
 
@@ -36,14 +52,17 @@ class LiveTable:
         board: what is shown.
         name: the sweep's name.
         console: where; a live table when it is a terminal, else a line for each trial that ends.
+        table: shows a live table in another place.
     """
 
-    def __init__(self, board: Board, name: str, console: Console) -> None:
+    def __init__(self, board: Board, name: str, console: Console, table: LiveOutput | None = None) -> None:
         self._board = board
         self._name = name
         self._console = console
         self._closing = threading.Event()
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        if table is None and console.is_terminal:
+            table = Live(console=console, auto_refresh=False)
+        self._live = table
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """What the commands print of a result: lines for people, plain mappings for `--json`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -101,7 +101,7 @@ def show_reproduction(result: "Reproduction", console: Console) -> None:
         say(console, f"  environment {name}: {change}")
 
 
-def show_faults(storage: SweepStorage, faults: "list[Fault]", console: Console) -> None:
+def show_faults(storage: SweepStorage, faults: "Sequence[Fault]", console: Console) -> None:
     """What `verify` found."""
     if not faults:
         say(console, f"{storage.name}: no trial lost, doubled or stuck; every epoch logged once")

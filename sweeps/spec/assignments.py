@@ -1,7 +1,7 @@
-"""``path=value`` on the command line: values of a spec replaced before it is checked."""
+"""``path=value`` on the command line, a mapping in Python: values of a spec replaced before it is checked."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from iwae.config import yaml
@@ -11,8 +11,11 @@ from sweeps.space.space import paths
 
 _SPACE = "search.space"
 
+# ``path=value`` with the value in YAML, or values by path.
+Assignments = Sequence[str] | Mapping[str, Any]
 
-def assign(document: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+
+def assign(document: Mapping[str, Any], assignments: Assignments) -> dict[str, Any]:
     """``document`` with every assignment put in, in order; ``document`` itself stays.
 
     Keys of a search space hold dots: the longest that fits is taken, and it ends before ``grid``, ``choice``,
@@ -21,12 +24,23 @@ def assign(document: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
 
     Args:
         document: plain data, as from YAML.
-        assignments: ``path=value`` with the value in YAML.
+        assignments: ``path=value`` with the value in YAML, or values by path; NumPy's count as Python's.
 
     Raises:
         ConfigError: one is not of that form, its value is not YAML, or its path leads through a plain value.
     """
     changed: dict[str, Any] = copy.deepcopy(dict(document))
+    for path, value in _pairs(assignments):
+        if not path or any(not name for name in path.split(".")):
+            raise ConfigError("", f"{path!r} is not allowed: must be a path, as in search.seeds")
+        _put(changed, path, value)
+    return changed
+
+
+def _pairs(assignments: Assignments) -> Iterator[tuple[str, Any]]:
+    if isinstance(assignments, Mapping):
+        yield from ((path.strip(), plain(value)) for path, value in assignments.items())
+        return
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         path = path.strip()
@@ -35,11 +49,19 @@ def assign(document: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
                 "", f"{assignment} is not allowed: must be path=value, as in search.seeds=[0,1]"
             )
         try:
-            value = yaml.load(text)
+            yield path, yaml.load(text)
         except ConfigError as error:
             raise ConfigError(path, error.message) from None
-        _put(changed, path, value)
-    return changed
+
+
+def plain(value: Any) -> Any:
+    """``value`` as YAML would give it: tuples, ranges and arrays as lists, NumPy's numbers as Python's."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(part) for part in value]
+    # NumPy's arrays and numbers alike, without importing it.
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _put(document: dict[str, Any], path: str, value: Any) -> None:

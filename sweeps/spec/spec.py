@@ -13,6 +13,7 @@ from iwae.config.part import Part, PartError, parse
 from iwae.config.train import TrainConfig, flatten
 from iwae.errors import ConfigError
 from sweeps.space.space import Space, merge, parse_space
+from sweeps.spec.assignments import Assignments, plain
 from sweeps.spec.assignments import assign as assign
 from sweeps.spec.checks import CheckedSearch, check_search, grace_epochs
 from sweeps.spec.early_stopping import NoScheduler, Scheduler
@@ -134,19 +135,29 @@ def with_seed(config: TrainConfig, seed: int) -> TrainConfig:
 
 
 def load_spec(
-    source: str, assignments: Sequence[str] = (), name: str | None = None, *, here: bool = True
+    source: str | Path | Mapping[str, Any],
+    assignments: Assignments = (),
+    name: str | None = None,
+    *,
+    here: bool = True,
 ) -> SweepSpec:
-    """The spec in a file, or a ready one.
+    """The spec in a file, a ready one, or one that is written as a mapping.
 
     Args:
-        source: path of a YAML file, or name of a ready spec.
-        assignments: ``path=value``, each put in before anything is checked.
+        source: path of a YAML file, the name of a ready spec, or the spec as plain data.
+        assignments: ``path=value`` or values by path, each put in before anything is checked.
         name: replaces the spec's own.
         here: make paths absolute as seen from the current folder; False where they are of other machines.
 
     Raises:
         ConfigError: there is no such file, or the spec is not allowed.
     """
+    document = plain(source) if isinstance(source, Mapping) else _read(str(source))
+    document = with_data_found(assign(document, assignments), here=here)
+    return new_spec(document if name is None else {**document, "name": name})
+
+
+def _read(source: str) -> Mapping[str, Any]:
     text = _text(source)
     try:
         document = yaml.load(text)
@@ -154,8 +165,7 @@ def load_spec(
         raise ConfigError(source, str(error)) from None
     if not isinstance(document, Mapping):
         raise ConfigError(source, "must be a mapping with name, base and search")
-    document = with_data_found(assign(document, assignments), here=here)
-    return new_spec(document if name is None else {**document, "name": name})
+    return document
 
 
 def new_spec(document: Mapping[str, Any]) -> SweepSpec:

@@ -11,13 +11,13 @@ from rich.console import Console
 from iwae.config import yaml
 from iwae.errors import ConfigError
 from support.workplace import SPEC
-from sweeps import changes
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
 from sweeps.recording import record_in
 from sweeps.result import SweepResult
 from sweeps.screen.results import show_result
 from sweeps.spec.spec import SweepSpec
+from sweeps.sweep import Sweep
 from tracking import publish as publication
 from tracking.errors import RefusedError
 from tracking.files.folder import Folder
@@ -62,9 +62,10 @@ def recorded(tmp_path: Path, database: Path) -> Recorded:
 def fork_of(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> SweepSpec:
     """The spec that `fork` starts, with a store that knows of no experiment, as the command's."""
     started: list[SweepSpec] = []
-    monkeypatch.setattr(changes, "run_sweep", lambda spec, *_, **__: started.append(spec))
+    monkeypatch.setattr(Sweep, "run", lambda sweep, spec, **__: started.append(spec))
     store = RunStore(recorded.store.connection_uri).open()
-    changes.fork(recorded.run_id, store, recorded.storage.files, [], name=None)
+    trial = recorded.storage.plan()[0].key
+    Sweep(recorded.storage, lambda: store).fork(trial)
     return started[0]
 
 

@@ -23,7 +23,8 @@ import pytest
 import torch
 
 from iwae.model.weights import load
-from sweeps import changes
+from sweeps.screen.here import nowhere
+from sweeps.sweep import Sweep
 from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
@@ -168,7 +169,7 @@ def test_an_old_sweep_has_its_report(
 @only_old
 def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStorage, store: RunStore) -> None:
     before = content(Path(storage.uri) / "trials")
-    result = changes.resume(storage, store, ())
+    result = Sweep(storage, lambda: store, nowhere).resume().result
     assert result.outcome == "finished"
     assert result.record.counts == {"COMPLETE": 2, "FAILED": 2}
     assert content(Path(storage.uri) / "trials") == before
@@ -203,7 +204,7 @@ def test_a_copy_of_storage_alone_is_told_before_anything_starts(
     copy = SweepStorage(Folder(tmp_path / "copy"), old.name)
     before = content(tmp_path / "copy")
     with pytest.raises(RecordError, match=f"--storage {project}/sweeps-storage goes on with it") as told:
-        changes.resume(copy, store, ())
+        Sweep(copy, lambda: store, nowhere).resume()
     assert "delete" not in str(told.value)
     assert content(tmp_path / "copy") == before
 

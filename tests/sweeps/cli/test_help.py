@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from iwae.config.train import TrainConfig
-from sweeps.changes import extended, resumed_spec
+from sweeps.changes import extended, resumed_from
 from sweeps.cli.entry import main
 from sweeps.plan.plan import draw_plan
 from sweeps.screen import terminal
@@ -54,7 +54,7 @@ def test_the_overrides_that_help_shows_are_taken(
     if command == "extend":
         assert {trial.config.seed for trial in extended(sweep, shown)[1]} == {0, 1, 2, 3}
     elif command == "resume":
-        assert resumed_spec(sweep, shown).budget.wall_clock == 7200
+        assert resumed_from(sweep.spec(), shown).budget.wall_clock == 7200
     elif command == "fork":
         config = TrainConfig.parse(assign(TrainConfig().to_dict(), shown))
         assert (config.objective.num_samples, config.num_epochs) == (50, 20)
