@@ -1,7 +1,7 @@
 """The entry point of `sweeps` and of `python -m sweeps`: first the path, then the command line.
 
-A folder may hold another `iwae`, or somebody's own package of the name `tracking`. Neither the working
-folder, which `python -m` puts in front, nor PYTHONPATH decides which one runs: the ones beside this one do.
+The working folder, which `python -m` puts first, or PYTHONPATH may hold other packages named `iwae` or
+`tracking`. The ones installed beside this one run.
 """
 
 import sys
@@ -19,7 +19,7 @@ def main() -> NoReturn:
     try:
         take(("iwae", "tracking"), here)
     except ImportError as error:
-        print(f"error: {error}: install iwae-sweeps again", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}: reinstall iwae-sweeps", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     from sweeps.cli.entry import main as run
 

@@ -1,4 +1,4 @@
-"""Deletes a sweep, wherever the tracking store says that it lies, and nothing of another one."""
+"""Deletes a sweep: its runs and its files, and nothing that belongs to another sweep."""
 
 from collections.abc import Callable
 
@@ -15,16 +15,16 @@ from tracking.store import RunStore
 def delete(storage: SweepStorage, store: RunStore | None, tell: Callable[[str], None]) -> None:
     """Remove a sweep's runs and its files.
 
-    Runs that the tracking store counts to a sweep in another storage stay, and so do files that a sweep did
-    not write; both are told. Cut short at any moment, it is finished by the next one.
+    Runs of a sweep of this name in another storage stay, and so do files that no sweep wrote; both are told.
+    A deletion that was cut short is finished by the next one.
 
     Args:
         storage: the sweep.
         store: the tracking store; None where there is none.
-        tell: is given a line about what stays.
+        tell: called with a line about what stays.
 
     Raises:
-        RecordError: a driver works on it, here or elsewhere, or there is no such sweep.
+        RecordError: a driver is running it, here or elsewhere, or there is no such sweep.
     """
     is_here = bool(storage.files.entries(storage.path()))
     runs = _own_runs(storage, store, tell, is_here=is_here)

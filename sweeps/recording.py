@@ -63,8 +63,8 @@ def published(
     """Write the report, and attach it to the parent run where MLflow has everything else.
 
     Returns:
-        The ids of the parent run and of the best configuration's, and why MLflow has not everything; None
-        for what there is not.
+        The id of the parent run, that of the best configuration's run, and why MLflow lacks something; None
+        for each that does not exist.
     """
     from tracking.publish import publish, store_report
 

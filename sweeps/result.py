@@ -17,7 +17,7 @@ class SweepResult:
         outcome: ``finished``, ``budget`` or ``interrupted``.
         seconds: of this session, from the first check to the written report.
         parent_run_id: the sweep's run in MLflow; None where MLflow lacks something.
-        untold: why MLflow has not everything that storage has; None when it has.
+        untold: why MLflow lacks something that storage has; None when it has everything.
     """
 
     record: SweepRecord

@@ -69,7 +69,7 @@ TrackingUri = Annotated[
 Storage = Annotated[
     str | None,
     typer.Option(
-        help="Where the sweeps' files lie: a folder or s3://bucket/prefix. Default: SWEEPS_STORAGE, else"
+        help="Where the sweeps' files are: a folder or s3://bucket/prefix. Default: SWEEPS_STORAGE, else"
         " ./sweeps-storage.",
         show_default=False,
     ),

@@ -34,8 +34,8 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         store: the tracking store, open.
         name: the sweep to open on; None opens on the newest.
         port: where the server listens; 0 takes a free one.
-        err: where people are told what happens.
-        out: where the link goes, alone on its line.
+        err: for what goes on.
+        out: for the link, alone on its line.
 
     Raises:
         RecordError: there is no such sweep.
@@ -53,7 +53,7 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
     with mlflow_server(store.connection_uri, port) as (process, address, token):
         _print_links(store, name, address, token, err, out)
         err.print(
-            "who has the token sees and changes everything there; MLflow's clients take it from"
+            "anyone with the token can see and change everything there; MLflow's clients read it from"
             " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server",
             soft_wrap=True,
             highlight=False,
@@ -97,7 +97,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[subprocess.Pop
         SweepError: the server did not start.
     """
     if not entry_points(group="mlflow.app", name=_APP):
-        raise SweepError("this installation is older than its sources: `pip install -e .` once more")
+        raise SweepError("this installation is older than its sources: run `pip install -e .` again")
     port, token = _free_port(port), secrets.token_urlsafe(32)
     command = [
         sys.executable,
@@ -113,7 +113,7 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[tuple[subprocess.Pop
         "--app-name",
         _APP,
     ]
-    # A command line is read by everybody, an environment is not.
+    # Other users of the machine can read a command line, but not an environment.
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
