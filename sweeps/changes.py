@@ -111,7 +111,7 @@ def stop(storage: SweepStorage, seconds: float = STOP_PATIENCE_SECONDS) -> bool:
         seconds: to wait; 0 asks and does not wait.
 
     Returns:
-        Whether it stopped, or was asked to; False when nobody was running it.
+        Whether it stopped, or was asked to; False when no driver was running it.
 
     Raises:
         RecordError: no such sweep, or the driver does not answer.

@@ -1,7 +1,8 @@
 """Runs and resumes a plan on Ray.
 
 One way: the spec becomes a plan in storage; Tune asks `PlanSearcher` for the plan's pending trials; each
-writes to storage; the recorder brings MLflow to what storage holds; the report is made from storage.
+writes to storage; the recorder brings MLflow to what storage holds; the report is made from storage. One
+reader serves the whole session: of what a trial left nothing is read twice that did not change.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from tracking.records.contents import repeated_images
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.runs.claims import refuse_recorded
 from tracking.storage.deletion import end_deletion
+from tracking.storage.incremental import SweepReader
 from tracking.storage.sessions import Session, refuse_if_live, stop_leftovers
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -78,6 +80,7 @@ def run_sweep(
             storage.create(spec.to_dict(), plan, code, data)
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
+        reader = SweepReader(storage)
         with Session(storage, command=" ".join(secrets.command(sys.argv))) as session:
             for line in _remarks(code):
                 _log.info(line)
@@ -85,11 +88,11 @@ def run_sweep(
                 # An exception in the middle of MLflow's calls may be swallowed, or leave half a claim.
                 with stop_on_signals(session):
                     refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
-                    store.claim(storage.record())
+                    store.claim(reader.record())
             except RecordError as error:
                 refused = error
             else:
-                return _work(spec, storage, store, session, started, display)
+                return _work(spec, reader, store, session, started, display)
         end_deletion(storage)  # nothing was started
         raise refused
 
@@ -116,17 +119,19 @@ def resume_sweep(
         display: shows what goes on; None shows nothing.
 
     Raises:
-        UserError: somebody runs the sweep, data are missing, or resources are not there.
+        UserError: another driver runs the sweep, data are missing, or resources are not there.
     """
     started, display = time.monotonic(), display or NoDisplay()
     prove(storage.files)
     refuse_if_live(storage)
-    refuse_if_spent(spec, storage.record())
+    reader = SweepReader(storage)
+    began = reader.record()
+    refuse_if_spent(spec, began)
     check_resources(spec, address)
     store.probe()
     with display.checking(f"sweep {spec.name}: checking data and tracking store"):
         record_in(spec, storage, store.open(create=True))
-        data = prepare_data(storage.plan() if plan is None else plan, spec, storage.record())
+        data = prepare_data([trial.plan for trial in began.trials] if plan is None else plan, spec, began)
         code = _code()
     with (
         how_to_go_on(storage),
@@ -135,11 +140,12 @@ def resume_sweep(
         mended = [f"mended: {line}" for line in mend(storage)]
         for line in [*mended, *_remarks(code, storage, session.number)]:
             _log.info(line)
-        trials = storage.record().trials
+        record = reader.record()
+        trials = record.trials
         again = [trial for trial in trials if retry_failed and trial.state is TrialState.FAILED]
         to_do = again or plan is not None or spec.is_model_based or not all(t.state.ended for t in trials)
         with stop_on_signals(session):
-            store.claim(storage.record())
+            store.claim(record)
         _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials))
         # Nothing is written before the cluster has said that it can run it.
         with ray_cluster(spec, address, display) if to_do else contextlib.nullcontext():
@@ -149,19 +155,19 @@ def resume_sweep(
             storage.write_data(data)
             for trial in again:
                 storage.clear_outcome(trial.key)
-            return _work(spec, storage, store, session, started, display)
+            return _work(spec, reader, store, session, started, display)
 
 
 def _work(
     spec: SweepSpec,
-    storage: SweepStorage,
+    reader: SweepReader,
     store: RunStore,
     session: Session,
     started: float,
     display: Display,
 ) -> SweepResult:
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
-    record = storage.record()
+    storage, record = session.storage, reader.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
     board = Board(storage, record.trials, session.started)
     trouble = None
@@ -187,14 +193,14 @@ def _work(
             raise SweepError(
                 f"a later driver took {spec.name} over, when this one had not been heard of for long"
             )
-        outcome = outcome_of(spec, storage.record().trials, storage.stop_requested())
+        outcome = outcome_of(spec, reader.record().trials, storage.stop_requested())
         if outcome == "interrupted":
             recorder.hurry()
 
     from tracking.analysis.winner import best  # loads SciPy: not before the sweep's first word
 
     session.close(outcome)
-    record = storage.record()
+    record = reader.record()
     choice = best(record)
     parent, best_run, untold = published(recorder, record, storage, store, choice)
     return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, untold)

@@ -66,5 +66,5 @@ def test_an_interrupt_stops_a_sweep_in_order(tmp_path: Path, monkeypatch: pytest
     began = time.time()
     (ended,) = outputs(tmp_path, monkeypatch, INTERRUPTED)
     assert "Interrupted False interrupted" in text(ended), ended
-    assert [path for path in (tmp_path / "sweeps-storage").rglob("checkpoint-*.zip")]
+    assert list((tmp_path / "sweeps-storage").rglob("checkpoint-*.zip"))
     assert all(path.stat().st_mtime > began for path in (tmp_path / "sweeps-storage").rglob("outcome.json"))
