@@ -33,7 +33,7 @@ def main() -> None:
     planned = sweeps.draw_plan(SPEC, set={"search.seeds": range(2)})
     assert [trial.config.seed for trial in planned] == [0, 0, 1, 1]
 
-    with pytest.raises(ValueError, match="base.num_epoch: unknown"):
+    with pytest.raises(ValueError, match=r"base\.num_epoch: unknown key"):
         sweeps.run(SPEC, set={"base.num_epoch": 2})
 
     sweep = sweeps.run(SPEC)
