@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iwae.errors import SweepError
-from sweeps.data_sets import prepare_data
 from sweeps.display import Display, NoDisplay
+from sweeps.execution.data_sets import prepare_data
 from sweeps.execution.progress import Board
+from sweeps.execution.recording import prove, published, record_in
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from sweeps.execution.tune import run_trials
 from sweeps.machines.local_ray import check_resources, ray_cluster
 from sweeps.plan.plan import draw_plan
-from sweeps.recording import prove, published, record_in
 from sweeps.result import SweepResult
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets

@@ -4,7 +4,7 @@ import pytest
 
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
-from sweeps.data_sets import refuse_mixed
+from sweeps.execution.data_sets import refuse_mixed
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 

@@ -12,8 +12,8 @@ from iwae.config import yaml
 from iwae.errors import ConfigError
 from support.workplace import SPEC
 from sweeps.cli.entry import main
+from sweeps.execution.recording import record_in
 from sweeps.plan.plan import draw_plan
-from sweeps.recording import record_in
 from sweeps.result import SweepResult
 from sweeps.screen.results import show_result
 from sweeps.spec.spec import SweepSpec

@@ -12,7 +12,7 @@ from iwae.config.data import DataConfig
 from iwae.data.load import load_dataset
 from iwae.errors import ConfigError, DataError
 from support.workplace import Workplace
-from sweeps.data_sets import prepare_data
+from sweeps.execution.data_sets import prepare_data
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import SweepSpec, load_spec
 from sweeps.spec.surroundings import PATH_VARIABLES, make_environment_absolute, with_data_found
