@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from botocore.exceptions import ClientError
 
-# Of a larger object its end is read first: a zip's directory and its smallest members lie there.
+# Of a larger object its end is read first: a zip's directory and its smallest members are there.
 TAIL_BYTES = 64 * 1024
 _MISSING = ("NoSuchKey", "404")
 _REFUSED = ("PreconditionFailed", "412")
@@ -163,7 +164,7 @@ class Bucket:
         owner = uuid.uuid4().hex
         while (tag := self._take(path, owner)) is None:
             time.sleep(self.poll_seconds)
-        lease = Lease(self, path, owner, tag)
+        lease = Lease(lambda content, tag: self.put_if(path, content, owner, IfMatch=tag), tag)
         try:
             yield
         finally:
@@ -176,9 +177,10 @@ class Bucket:
                 content = answer["Body"].read()
         except FileNotFoundError:
             return self.put_if(path, entry(), owner, IfNoneMatch="*")
-        if not ran_out(answer, content):
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        if not ran_out(content, answer["LastModified"], now):
             return None
-        # Whoever else sees the same old lease asks with the same ETag: one of us gets it.
+        # All who see the same old lease ask with the same ETag: one of them gets it.
         return self.put_if(path, entry(), owner, IfMatch=answer["ETag"])
 
     def put_if(self, path: str, content: bytes, writer: str = "", **condition: str) -> str | None:

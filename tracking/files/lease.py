@@ -4,14 +4,10 @@ import contextlib
 import json
 import threading
 import uuid
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from datetime import datetime
 
 from tracking.errors import StorageError
-
-if TYPE_CHECKING:
-    from tracking.files.bucket import Bucket
 
 SECONDS = 30.0
 
@@ -21,34 +17,36 @@ def entry(*, given_back: bool = False) -> bytes:
     return json.dumps({"lease": uuid.uuid4().hex, "seconds": 0 if given_back else SECONDS}).encode()
 
 
-def ran_out(answer: Mapping[str, Any], content: bytes) -> bool:
-    """Whether a lease was given back or not renewed in time, by the clock of the bucket alone."""
+def ran_out(content: bytes, written: datetime, now: datetime) -> bool:
+    """Whether a lease was given back or not renewed in time.
+
+    Args:
+        content: of the lease's object.
+        written: when the object was written, by the bucket's clock, in whole seconds.
+        now: the time, by the same clock, in whole seconds.
+    """
     try:
         seconds = float(json.loads(content)["seconds"])
     except (ValueError, KeyError, TypeError):
         seconds = SECONDS
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    # Both moments are whole seconds.
-    return seconds == 0 or (now - answer["LastModified"]).total_seconds() > seconds + 1
+    # One second more: both moments are rounded.
+    return seconds == 0 or (now - written).total_seconds() > seconds + 1
 
 
 class Lease:
     """Renews a lease that was taken, until it ends; one that was lost meanwhile is left alone.
 
     Args:
-        bucket: where it lies.
-        path: its object.
-        owner: who took it, and no other taker; one who wrote and did not hear so finds the own name there.
-        tag: ETag of what was written.
+        renew: writes a new content over the object with this ETag and returns the new ETag, or None when the
+            object has another ETag: the lease was lost. It raises StorageError when it cannot write.
+        tag: ETag of what was written when the lease was taken.
     """
 
-    def __init__(self, bucket: "Bucket", path: str, owner: str, tag: str) -> None:
-        self._bucket = bucket
-        self._path = path
-        self._owner = owner
+    def __init__(self, renew: Callable[[bytes, str], str | None], tag: str) -> None:
+        self._renew = renew
         self._tag: str | None = tag
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -57,12 +55,11 @@ class Lease:
         self._thread.join()
         self._put(given_back=True)
 
-    def _renew(self) -> None:
+    def _keep(self) -> None:
         while not self._ended.wait(SECONDS / 3):
             self._put()
 
     def _put(self, *, given_back: bool = False) -> None:
         if self._tag is not None:
             with contextlib.suppress(StorageError):
-                content = entry(given_back=given_back)
-                self._tag = self._bucket.put_if(self._path, content, self._owner, IfMatch=self._tag)
+                self._tag = self._renew(entry(given_back=given_back), self._tag)
