@@ -122,12 +122,11 @@ def stop(storage: SweepStorage, seconds: float = STOP_PATIENCE_SECONDS) -> bool:
     storage.request_stop("stopped by `sweeps stop`")
     _log.info(f"asked {storage.name} to stop: every trial writes a checkpoint first")
     deadline = time.monotonic() + seconds
-    while seconds and live_session(storage) is not None:
+    while seconds and (session := live_session(storage)) is not None:
         if time.monotonic() > deadline:
-            session = live_session(storage) or {}
             raise RecordError(
                 f"{storage.name} did not stop in {seconds:g} s:"
-                f" end process {session.get('pid')} on {session.get('hostname')}, then `sweeps resume`"
+                f" end process {session.pid} on {session.hostname}, then `sweeps resume`"
             )
         time.sleep(0.5)
     return True

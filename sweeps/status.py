@@ -1,7 +1,6 @@
 """How far a sweep is, and which sweeps there are: plain data."""
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from iwae.errors import SweepError
@@ -9,6 +8,7 @@ from sweeps.plan.forecast import Advance, cost_of, seconds_left
 from tracking.files.files import Files
 from tracking.files.places import same_place
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.records.shapes import SessionEntry
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
@@ -24,9 +24,10 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
     running = []
     for trial in record.trials:
         if trial.state is TrialState.RUNNING and session is not None:
-            progress = storage.progress(trial.key) or {}
-            running.append({"trial_key": trial.key, "name": trial.plan.name, **progress})
-    elapsed = sum((s["ended"] or s["heartbeat"]) - s["started"] for s in record.sessions)
+            progress = storage.progress(trial.key)
+            far = {} if progress is None else progress.to_dict()
+            running.append({"trial_key": trial.key, "name": trial.plan.name, **far})
+    elapsed = sum((s.ended or s.heartbeat) - s.started for s in record.sessions)
     complete = sorted(record.complete, key=lambda t: (t.final or {})["val/nll_final"])
     best = None
     if complete:
@@ -55,11 +56,11 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
 
 
 def _seconds_left(
-    record: SweepRecord, session: Mapping[str, Any] | None, elapsed: float, storage: SweepStorage
+    record: SweepRecord, session: SessionEntry | None, elapsed: float, storage: SweepStorage
 ) -> float | None:
     """Seconds that the driver at work still needs; without one, that a next one needs at the pace so far."""
     if session is not None:
-        began, seconds = session["started"], time.time() - session["started"]
+        began, seconds = session.started, time.time() - session.started
     else:
         began, seconds = 0.0, elapsed
     return seconds_left([_advance(trial, began, storage) for trial in record.trials], seconds)
@@ -69,7 +70,7 @@ def _advance(trial: TrialRecord, began: float, storage: SweepStorage) -> Advance
     before = sum(epoch.time < began for epoch in trial.history) / trial.config.num_epochs
     now = len(trial.history) / trial.config.num_epochs
     if trial.state is TrialState.RUNNING and (progress := storage.progress(trial.key)) is not None:
-        now = max(now, progress["fraction"])
+        now = max(now, progress.fraction)
     ended = trial.state.ended
     ended_before = ended and trial.ended is not None and trial.ended < began
     return Advance(cost_of(trial.config), before, now, ended_before, ended)
@@ -92,7 +93,7 @@ def _row(files: Files, name: str) -> dict[str, Any]:
     storage, row = SweepStorage(files, name), _empty_row(name, files.uri)
     try:
         record = storage.record()
-        started = min((session["started"] for session in record.sessions), default=None)
+        started = min((session.started for session in record.sessions), default=None)
         live, unread = live_session(storage) is not None, storage.unread_sessions()
     except SweepError as error:
         return {**row, "error": str(error)}

@@ -2,14 +2,14 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tracking.analysis.winner import best
 from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
 from tracking.records.records import SweepRecord
+from tracking.records.shapes import SessionEntry
 from tracking.report.report import Report, write_report
 from tracking.storage.pictures import StoredPictures
 from tracking.storage.sessions import live_session
@@ -91,6 +91,6 @@ def attach(
     note(storage, files, report.summary_markdown, model)
 
 
-def _ends(sessions: Iterable[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+def _ends(sessions: Iterable[SessionEntry]) -> list[tuple[float, float | None]]:
     """What of the drivers' entries stays as it is: not their heartbeats."""
-    return [(session.get("started"), session.get("ended")) for session in sessions]
+    return [(session.started, session.ended) for session in sessions]

@@ -251,8 +251,8 @@ def resume(
 def _spec_of_idle(sweep: SubmittedSweep, destination: Destination) -> Mapping[str, Any]:
     """The spec of a sweep that no driver works on, from storage here or as the cluster's nodes see it."""
     if (visible := sweep.visible) is not None:
-        if (session := live_session(visible)) is not None and not _is_over(session["started"], sweep.jobs):
-            raise RecordError(f"{sweep.name} is being run on {session['hostname']}: {_wait_or_stop(sweep)}")
+        if (session := live_session(visible)) is not None and not _is_over(session.started, sweep.jobs):
+            raise RecordError(f"{sweep.name} is being run on {session.hostname}: {_wait_or_stop(sweep)}")
         return visible.spec()
     values = ask_status(sweep.cluster, sweep.name, destination.storage)
     if values is None:

@@ -80,15 +80,16 @@ class Board:
         for key, row in asked:
             if row.state in (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPED):
                 progress = self._storage.progress(key)
-                if progress is None or progress["time"] < self.started:
+                if progress is None or progress.time < self.started:
                     continue
                 with self._lock:
                     if row.state in (TrialState.WAITING, TrialState.RUNNING):
                         row.state = TrialState.RUNNING
-                        row.phase, row.epoch = progress["phase"], progress["epoch"]
-                        row.fraction = progress["fraction"]
-                        row.val_nll = progress.get("val/nll", row.val_nll)
-                        row.train_seconds = progress.get("time/train_seconds", row.train_seconds)
+                        row.phase, row.epoch = progress.phase, progress.epoch
+                        row.fraction = progress.fraction
+                        row.val_nll = row.val_nll if progress.val_nll is None else progress.val_nll
+                        if progress.train_seconds is not None:
+                            row.train_seconds = progress.train_seconds
 
     def rows(self) -> list[Row]:
         """A copy of the rows, in plan order."""

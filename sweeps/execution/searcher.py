@@ -150,8 +150,8 @@ class PlanSearcher(Searcher):
 
     def _workers(self, trial: TrialRecord) -> int:
         """How many workers began the trial in this session; out of memory, one begins it more than once."""
-        attempts = [a for a in trial.attempts if a.get("session") == self._session.number]
-        return len({(attempt.get("hostname"), attempt.get("pid")) for attempt in attempts})
+        attempts = [a for a in trial.attempts if a is not None and a.session == self._session.number]
+        return len({(attempt.hostname, attempt.pid) for attempt in attempts})
 
     def _written(self, planned: PlannedTrial, state: TrialState, error: str | None = None) -> TrialRecord:
         if not self._is_superseded():

@@ -10,6 +10,7 @@ from sweeps.errors import Superseded
 from tracking.errors import StorageError
 from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.records.shapes import Attempt, Held, TrialProgress
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep import SweepStorage
 
@@ -49,17 +50,17 @@ class Desk:
             before = self.storage.trial(self._planned)
             self.storage.begin_attempt(
                 self._planned.key,
-                {
-                    "started": started,
-                    "hostname": socket.gethostname(),
-                    "pid": os.getpid(),
-                    "session": self._options["session"],
-                    "from_epoch": from_epoch,
-                    "cpus": self._options["cpus"],
-                    "gpus": self._options["gpus"],
-                    "earlier": {"cpu_seconds": before.cpu_seconds, "gpu_seconds": before.gpu_seconds},
-                    "provenance": provenance,
-                },
+                Attempt(
+                    started=started,
+                    hostname=socket.gethostname(),
+                    pid=os.getpid(),
+                    session=self._options["session"],
+                    from_epoch=from_epoch,
+                    cpus=self._options["cpus"],
+                    gpus=self._options["gpus"],
+                    earlier=Held(cpu_seconds=before.cpu_seconds, gpu_seconds=before.gpu_seconds),
+                    provenance=dict(provenance),
+                ),
             )
 
         self._write(write)
@@ -72,7 +73,7 @@ class Desk:
         """Say how the attempt ended."""
         self._write(lambda: self.storage.write_outcome(self._planned.key, state, error))
 
-    def write_progress(self, progress: Mapping[str, Any]) -> None:
+    def write_progress(self, progress: TrialProgress) -> None:
         """Say how far the attempt is, at once or not at all."""
         self.storage.write_progress(self._planned.key, progress)
 

@@ -8,6 +8,7 @@ from iwae.trainer.trainer import Trainer
 from sweeps.execution.trial_files import Desk
 from tracking.errors import StorageError
 from tracking.records.records import EpochRecord
+from tracking.records.shapes import TrialProgress
 
 
 class Watcher:
@@ -46,4 +47,4 @@ def _look(desk: Desk, trainer: Trainer, history: list[EpochRecord]) -> None:
         trainer.stop()
     newest = history[-1].metrics if history else {}
     shown = {name: newest[name] for name in ("val/nll", "time/train_seconds") if name in newest}
-    desk.write_progress({**trainer.progress._asdict(), **shown, "time": time.time()})
+    desk.write_progress(TrialProgress.from_dict({**trainer.progress._asdict(), **shown, "time": time.time()}))

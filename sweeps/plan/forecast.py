@@ -123,7 +123,8 @@ def seconds_per_work(files: Files, spec: "SweepSpec") -> float | None:
         except SweepError:
             continue  # `sweeps list` says what is wrong with it
         for trial in record.complete:
-            started = trial.attempts[-1]["started"] if trial.attempts else None
+            last = trial.attempts[-1] if trial.attempts else None
+            started = None if last is None else last.started
             if (
                 trial.config.data.name == spec.base.data.name
                 and started

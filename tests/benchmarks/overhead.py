@@ -71,7 +71,7 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
         watcher.join()
     record = storage.record()
     assert record.counts == {"COMPLETE": number}
-    first = min(trial.attempts[0]["started"] for trial in record.trials)
+    first = min(trial.attempts[0].started for trial in record.trials)
     last = max(trial.ended or 0.0 for trial in record.trials)
     # Growth between the first fifth, when everything is loaded, and the last trial.
     early = next(row for row in memory if row[0] >= number // 5)

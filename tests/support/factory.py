@@ -8,6 +8,7 @@ import numpy as np
 
 from iwae.config.train import TrainConfig
 from tracking.records.records import EpochRecord, PlannedTrial, SweepRecord, TrialRecord, TrialState
+from tracking.records.shapes import Attempt
 
 FIXED, PER_SAMPLE = 8.6, 0.024  # seconds of an epoch: t = 8.6 + .024 K
 NUM_TRAIN = 50_000
@@ -62,7 +63,7 @@ class Factory:
             if value is not None:
                 numbers[name] = value
         timing = {"shared": shared, "reason": "4 trials on 2 cores" if shared else ""}
-        attempt = {"started": 0.0, "hostname": "node-a", "pid": 1, "from_epoch": 0, "provenance": {}}
+        attempt = Attempt(started=0.0, hostname="node-a", pid=1, from_epoch=0, provenance={})
         error = "loss is NaN at epoch 5" if state is TrialState.FAILED else None
         done = numbers if state is TrialState.COMPLETE else None
         return TrialRecord(plan, state, history, done, error, (attempt,), timing, 100.0)

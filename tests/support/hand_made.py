@@ -8,6 +8,7 @@ from safetensors.numpy import save
 from iwae.config.train import TrainConfig
 from tracking.files.folder import Folder
 from tracking.records.records import EpochRecord, PlannedTrial
+from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep import SweepStorage
 
@@ -46,20 +47,21 @@ class Sweep:
         spec = {"name": name, "base": {"num_epochs": EPOCHS}, "search": {"space": list(ks)}, "scheduler": {}}
         code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
         self.storage.create({**spec, "tracking": {"figures": False}}, self.plan, code)
-        self.session: dict[str, object] = {
-            "hostname": "elsewhere",
-            "pid": 1,
-            "started": STARTED,
-            "heartbeat": STARTED,
-            "ended": None,
-            "outcome": None,
-        }
+        self.session = SessionEntry(
+            hostname="elsewhere", pid=1, started=STARTED, heartbeat=STARTED, ended=None, outcome=None
+        )
         self.storage.write_session(1, self.session)
 
     def begin(self, index: int, from_epoch: int = 0) -> None:
         provenance = {"device": "cpu", "threads": 1, "dataset_hash": "ab" * 32, "seed": 0}
-        attempt = {"started": STARTED + index, "hostname": "elsewhere", "pid": 2, "from_epoch": from_epoch}
-        self.storage.begin_attempt(self.plan[index].key, {**attempt, "provenance": provenance})
+        attempt = Attempt(
+            started=STARTED + index,
+            hostname="elsewhere",
+            pid=2,
+            from_epoch=from_epoch,
+            provenance=provenance,
+        )
+        self.storage.begin_attempt(self.plan[index].key, attempt)
 
     def trial_folder(self, index: int) -> Path:
         return self.folder / "trials" / self.plan[index].key
@@ -75,7 +77,9 @@ class Sweep:
         self.storage.write_checkpoint(self.plan[index].key, unit)
 
     def close(self, outcome: str = "finished") -> None:
-        self.storage.write_session(1, {**self.session, "ended": STARTED + 99, "outcome": outcome})
+        self.storage.write_session(
+            1, self.session.model_copy(update={"ended": STARTED + 99, "outcome": outcome})
+        )
 
     def finish(self) -> None:
         for index in range(len(self.plan)):

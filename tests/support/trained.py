@@ -14,6 +14,7 @@ from iwae.trainer.trainer import Trainer
 from tracking.files.folder import Folder
 from tracking.provenance.provenance import code, environment
 from tracking.records.records import EpochRecord, PlannedTrial
+from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep import SweepStorage
 
@@ -50,14 +51,14 @@ def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
     storage.create({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code())
     storage.write_session(
         1,
-        {
-            "hostname": "elsewhere",
-            "pid": 1,
-            "started": time.time(),
-            "heartbeat": 0.0,
-            "ended": time.time(),
-            "outcome": "finished",
-        },
+        SessionEntry(
+            hostname="elsewhere",
+            pid=1,
+            started=time.time(),
+            heartbeat=0.0,
+            ended=time.time(),
+            outcome="finished",
+        ),
     )
     for trial in trials:
         train(storage, trial)
@@ -72,13 +73,13 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
     provenance = environment("cpu", threads, dataset.content_hash, trial.config.seed)
     storage.begin_attempt(
         trial.key,
-        {
-            "started": time.time(),
-            "hostname": socket.gethostname(),
-            "pid": 1,
-            "from_epoch": 0,
-            "provenance": provenance,
-        },
+        Attempt(
+            started=time.time(),
+            hostname=socket.gethostname(),
+            pid=1,
+            from_epoch=0,
+            provenance=provenance,
+        ),
     )
     history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
     final = trainer.final_evaluation()

@@ -6,6 +6,7 @@ from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.execution.data_sets import refuse_mixed
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
+from tracking.records.shapes import Attempt
 
 
 def planned(seed: int, binarization: str) -> PlannedTrial:
@@ -24,7 +25,7 @@ def test_seeds_that_are_trained_otherwise_are_never_added_to_a_configuration(
 ) -> None:
     plan = [planned(seed, binarization) for seed in (0, 1)]
     noted = {} if definitions is None else {"definitions": definitions}
-    attempt = {"started": 1.0, "provenance": {"device": "cpu", **noted}}
+    attempt = Attempt(started=1.0, provenance={"device": "cpu", **noted})
     begun = TrialRecord(plan[0], TrialState.COMPLETE, attempts=(attempt,))
     record = SweepRecord("x", "/storage", {}, {}, (), (begun,))
     refuse_mixed(record, plan[:1])  # is done

@@ -22,6 +22,7 @@ from tracking import publish as publication
 from tracking.errors import RefusedError
 from tracking.files.folder import Folder
 from tracking.records.records import TrialState
+from tracking.records.shapes import Attempt
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -52,7 +53,7 @@ def recorded(tmp_path: Path, database: Path) -> Recorded:
     storage = SweepStorage(Folder(tmp_path / "storage"), spec.name)
     plan = draw_plan(spec)
     storage.create(spec.to_dict(), plan, {"packages": {}})
-    storage.begin_attempt(plan[0].key, {"started": 1.7e9, "provenance": {}})
+    storage.begin_attempt(plan[0].key, Attempt(started=1.7e9, provenance={}))
     storage.write_outcome(plan[0].key, TrialState.FAILED, "TrainingError: because")
     store = RunStore(f"sqlite:///{tmp_path}/mlflow.db", "mine").open()
     store.sync(storage.record())

@@ -16,6 +16,7 @@ from tracking.comparison import compare
 from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.records.shapes import Attempt
 from tracking.reproduction import judge, reproduce
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -78,7 +79,7 @@ def test_a_stopped_trial_is_reproduced_up_to_its_last_epoch(record: SweepRecord)
 def of_version_one(trial: TrialRecord, **numbers: float) -> TrialRecord:
     """The trial as it was recorded before the definitions had a version."""
     then = {name: value for name, value in trial.provenance.items() if name != "definitions"}
-    attempts = ({**trial.attempts[-1], "provenance": then},)
+    attempts = (trial.attempts[-1].model_copy(update={"provenance": then}),)
     new = {name: value for name, value in (trial.final or {}).items() if not name.endswith("_mc_error")}
     return dataclasses.replace(trial, attempts=attempts, final={**new, **numbers})
 
@@ -272,7 +273,8 @@ def test_without_a_second_seed_nothing_is_within_noise(record: SweepRecord):
 
 def test_other_data_are_refused_before_training(record: SweepRecord):
     trial = record.trials[0]
-    attempt = {**trial.attempts[0], "provenance": {**trial.provenance, "dataset_hash": "00" * 32}}
+    other = {"provenance": {**trial.provenance, "dataset_hash": "00" * 32}}
+    attempt = trial.attempts[0].model_copy(update=other)
     with pytest.raises(RecordError, match="data: digits is not what the run was trained on"):
         reproduce(record, dataclasses.replace(trial, attempts=(attempt,)))
 
@@ -280,7 +282,8 @@ def test_other_data_are_refused_before_training(record: SweepRecord):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_is_not_here_is_named(record: SweepRecord):
     trial = record.trials[0]
-    attempt = {**trial.attempts[0], "provenance": {**trial.provenance, "device": "cuda", "gpu": "H200"}}
+    other = {"provenance": {**trial.provenance, "device": "cuda", "gpu": "H200"}}
+    attempt = trial.attempts[0].model_copy(update=other)
     with pytest.raises(RecordError, match="was trained on H200: this machine has none"):
         reproduce(record, dataclasses.replace(trial, attempts=(attempt,)))
 
@@ -376,7 +379,7 @@ def test_reproduction_of_what_was_trained_otherwise_says_why(record: SweepRecord
     again = dataclasses.replace(
         trial,
         plan=dataclasses.replace(trial.plan, config=TrainConfig.parse(values)),
-        attempts=({"provenance": old},),
+        attempts=(Attempt(started=0.0, provenance=old),),
     )
     result = judge(record, again, again.history, again.final, {}, {})
     assert "when it was recorded the output bias started at the mean of the gray pixels" in result.explanation

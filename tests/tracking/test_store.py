@@ -222,7 +222,7 @@ def test_the_parent_holds_spec_plan_and_code(finished: Sweep, store: RunStore):
 
 def test_a_resumed_sweep_is_running_again(finished: Sweep, store: RunStore):
     parent = store.sync(finished.storage.record())
-    finished.storage.write_session(2, {**finished.session, "started": STARTED + 200})
+    finished.storage.write_session(2, finished.session.model_copy(update={"started": STARTED + 200}))
     store.sync(finished.storage.record())
     assert store.client.run(parent).status == "RUNNING"
 

@@ -10,8 +10,8 @@ def looks_of(record: SweepRecord) -> int:
     """
     looks = 1
     for session in record.sessions:
-        end = session.get("ended")
-        if end is None or session.get("outcome") != "finished":
+        end = session.ended
+        if end is None or session.outcome != "finished":
             continue
         for trials in record.configurations.values():
             ends = [trial.ended for trial in trials if trial.ended is not None]

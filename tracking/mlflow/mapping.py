@@ -74,10 +74,11 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
 
 def sweep_status(record: SweepRecord) -> tuple[str, int | None]:
     """Status and end of the parent run."""
-    session = record.sessions[-1] if record.sessions else {}
-    if session.get("ended") is None:
+    session = record.sessions[-1] if record.sessions else None
+    if session is None or session.ended is None:
         return "RUNNING", None
-    return _OUTCOME_STATUS[session["outcome"]], milliseconds(session["ended"])
+    assert session.outcome is not None
+    return _OUTCOME_STATUS[session.outcome], milliseconds(session.ended)
 
 
 def sweep_files(record: SweepRecord) -> dict[str, bytes]:
@@ -159,7 +160,7 @@ def final_points(trial: TrialRecord) -> list[Point]:
 
 def sweep_start(record: SweepRecord) -> int:
     """When its first driver began, else its first trial, in milliseconds since 1970."""
-    moments = [session["started"] for session in record.sessions if session]
+    moments = [session.started for session in record.sessions]
     moments += [trial_start(trial) / 1000 for trial in record.trials if trial.attempts]
     return milliseconds(min(moments, default=time.time()))
 
@@ -172,14 +173,17 @@ def trial_end(trial: TrialRecord) -> int:
 
 def trial_start(trial: TrialRecord) -> int:
     """When its first attempt began, in milliseconds since 1970."""
-    moments = [attempt["started"] for attempt in trial.attempts if attempt]  # a torn file says nothing
-    moments += [epoch.time for epoch in trial.history[:1]] + [trial.ended] * (trial.ended is not None)
+    moments = [
+        attempt.started for attempt in trial.attempts if attempt is not None
+    ]  # a torn file says nothing
+    moments += [epoch.time for epoch in trial.history[:1]]
+    moments += [trial.ended] if trial.ended is not None else []
     return milliseconds(min(moments, default=time.time()))
 
 
 def known_start(trial: TrialRecord) -> int | None:
     """`trial_start`, or None where an attempt's file was torn: only its run knows then."""
-    whole = all(attempt and not attempt.get("torn") for attempt in trial.attempts)
+    whole = all(attempt is not None and not attempt.torn for attempt in trial.attempts)
     return trial_start(trial) if whole and trial.attempts else None
 
 
@@ -187,7 +191,9 @@ def trial_files(trial: TrialRecord) -> dict[str, bytes]:
     """Artifacts of a trial's run that follow from its record: configuration, provenance, error."""
     files = {CONFIG: trial.config.to_yaml().encode()}
     for number, attempt in enumerate(trial.attempts, start=1):
-        files[f"provenance/attempt-{number:04d}.json"] = pretty_json(attempt)
+        files[f"provenance/attempt-{number:04d}.json"] = pretty_json(
+            attempt.to_dict() if attempt is not None else {}
+        )
     if trial.state is TrialState.FAILED:
         files[ERROR] = (trial.error or "unknown").encode()
     return files
@@ -215,7 +221,8 @@ def hashes(files: Mapping[str, bytes]) -> str:
 
 def fingerprint(trial: TrialRecord) -> str:
     """Changes whenever MLflow has something to learn about the trial."""
-    attempts = json.dumps(trial.attempts, sort_keys=True)
+    values = [{} if attempt is None else attempt.to_dict() for attempt in trial.attempts]
+    attempts = json.dumps(values, sort_keys=True)
     times = [epoch.time for epoch in trial.history]
     parts = [trial.state, times, trial.ended, trial.error, attempts, dict(trial.timing), trial.final]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

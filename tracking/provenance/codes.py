@@ -44,8 +44,9 @@ def code_of(storage: SweepStorage, record: SweepRecord, trial: TrialRecord) -> M
     ran = trial.provenance.get("code_sha256")
     if ran is None or ran == sha256(record.code):
         return record.code
-    code = storage.read_json(_name(int(trial.attempts[-1].get("session", 0)))) or {}
-    return code if sha256(code) == ran else {}
+    last = trial.attempts[-1]
+    code = None if last is None else storage.read_json(_name(last.session))
+    return code if code is not None and sha256(code) == ran else {}
 
 
 def sha256(code: Mapping[str, Any]) -> str | None:

@@ -63,7 +63,7 @@ def _attempts(trial: TrialRecord, number: int) -> str | None:
         return None
     for position, attempt in enumerate(trial.attempts[:number], start=1):
         seal = trial.seals.get(f"attempt-{position:04d}.json")
-        if seal is None or attempt.get("torn"):
+        if seal is None or attempt is None or attempt.torn:
             return None
         chained = hashlib.sha256(chained.digest() + seal.encode())
     return chained.hexdigest()

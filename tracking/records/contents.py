@@ -1,6 +1,6 @@
 """The data that a sweep's trials were trained and measured on: the same from the first to the last."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from iwae.config.data import DataConfig
@@ -97,8 +97,8 @@ def repeated_images(record: SweepRecord) -> list[str]:
 
 def _trained_on(trial: TrialRecord) -> list[str]:
     """Content hashes of its attempts, oldest first."""
-    provenance: list[Mapping[str, object]] = [attempt.get("provenance") or {} for attempt in trial.attempts]
-    return [str(values["dataset_hash"]) for values in provenance if values.get("dataset_hash")]
+    provenances = [attempt.provenance for attempt in trial.attempts if attempt is not None]
+    return [str(values["dataset_hash"]) for values in provenances if values.get("dataset_hash")]
 
 
 def _measured(config: DataConfig) -> DataConfig:

@@ -15,6 +15,7 @@ from typing import Any
 from iwae.config.part import Part
 from iwae.config.train import TrainConfig, flatten
 from tracking.records.data_set import DataSet
+from tracking.records.shapes import Attempt, SessionEntry
 
 
 class TrialState(StrEnum):
@@ -143,10 +144,7 @@ class TrialRecord:
         history: every epoch up to the newest intact checkpoint, in order.
         final: the final numbers by MLflow name; None unless COMPLETE.
         error: the cause, for FAILED; the first line is readable on its own.
-        attempts: one mapping an attempt, oldest first: ``started`` (seconds since 1970), ``hostname``,
-            ``pid``, ``session`` (the driver's number), ``from_epoch``, ``cpus`` and ``gpus`` it held,
-            ``earlier`` (``cpu_seconds`` and ``gpu_seconds`` of the attempts before it) and ``provenance``
-            (``tracking.provenance.provenance.environment``). Empty where the file was torn.
+        attempts: oldest first; None where the file is torn.
         timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
         ended: when it was complete, pruned, stopped or failed, seconds since 1970.
         seen: the last sign of life of a trial that has not ended, seconds since 1970.
@@ -159,7 +157,7 @@ class TrialRecord:
     history: tuple[EpochRecord, ...] = ()
     final: Mapping[str, float] | None = None
     error: str | None = None
-    attempts: tuple[Mapping[str, Any], ...] = ()
+    attempts: tuple[Attempt | None, ...] = ()
     timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
     ended: float | None = None
     seen: float | None = None
@@ -183,7 +181,8 @@ class TrialRecord:
     @property
     def provenance(self) -> Mapping[str, Any]:
         """The environment of the newest attempt; empty before the first."""
-        return self.attempts[-1].get("provenance", {}) if self.attempts else {}
+        last = self.attempts[-1] if self.attempts else None
+        return {} if last is None else last.provenance
 
     @property
     def train_seconds(self) -> float:
@@ -193,20 +192,18 @@ class TrialRecord:
     @property
     def cpu_seconds(self) -> float:
         """CPU-seconds that all attempts held, busy or not: CPUs times wall clock."""
-        return self._held("cpu")
+        last = self.attempts[-1] if self.attempts else None
+        return 0.0 if last is None else float(last.earlier.cpu_seconds + last.cpus * self._seconds(last))
 
     @property
     def gpu_seconds(self) -> float:
         """GPU-seconds that all attempts held; a share of a GPU counts as that share."""
-        return self._held("gpu")
+        last = self.attempts[-1] if self.attempts else None
+        return 0.0 if last is None else float(last.earlier.gpu_seconds + last.gpus * self._seconds(last))
 
-    def _held(self, kind: str) -> float:
-        last = self.attempts[-1] if self.attempts else {}
-        if "started" not in last:
-            return 0.0
-        until = self.ended or self.seen or last["started"]
-        earlier = last.get("earlier", {}).get(f"{kind}_seconds", 0.0)
-        return float(earlier + last.get(f"{kind}s", 0.0) * max(0.0, until - last["started"]))
+    def _seconds(self, last: Attempt) -> float:
+        """Wall clock of the newest attempt so far."""
+        return max(0.0, (self.ended or self.seen or last.started) - last.started)
 
 
 @dataclass(frozen=True)
@@ -218,8 +215,7 @@ class SweepRecord:
         storage: absolute path of the storage that holds the sweep's folder.
         spec: the spec as plain data, as it was resolved when the sweep started.
         code: commit, uncommitted diff and versions of the driver (``tracking.provenance.provenance.code``).
-        sessions: one mapping a driver that worked on it: ``started``, ``ended`` (None while it runs or
-            when it was killed), ``outcome`` (``finished``, ``budget``, ``interrupted`` or ``failed``).
+        sessions: one entry a driver that worked on it, oldest first; torn ones left out.
         trials: in the plan's order.
         data: what its data sets held when they were first read; none in a record from before that was kept.
         decided: SHA-256 of spec, plan, code and data; None for a sweep from before sweeps had ids.
@@ -230,7 +226,7 @@ class SweepRecord:
     storage: str
     spec: Mapping[str, Any]
     code: Mapping[str, Any]
-    sessions: tuple[Mapping[str, Any], ...]
+    sessions: tuple[SessionEntry, ...]
     trials: tuple[TrialRecord, ...]
     data: tuple[DataSet, ...] = ()
     decided: str | None = None

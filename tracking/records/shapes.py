@@ -1,15 +1,51 @@
-"""The shapes of the JSON in storage: what a file must hold, and of which type, to be believed."""
+"""The JSON files of a sweep's storage as typed values: what a file must hold to be believed.
 
-from typing import Any, Literal
+A value that was read writes the same JSON again: a field that an older version did not know stays away, and
+one that a later version added stays.
+"""
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="allow", allow_inf_nan=False, validate_by_name=True
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The value in ``to_dict``'s data.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        return cls.model_validate(dict(values))
 
 
-class _Session(_Shape):
+class SessionEntry(_Shape):
+    """What a driver says of itself in ``sessions/NNNN.json``; moments are seconds since 1970.
+
+    Attributes:
+        started: when the driver began.
+        heartbeat: when it last wrote this entry.
+        ended: None while it runs, or when it was killed.
+        outcome: how it ended; None as ``ended``.
+        hostname: of its machine.
+        pid: its process.
+        process_started: when its process was born.
+        machine: what processes that see each other's ids have in common; see
+            ``tracking.storage.sessions.machine``.
+        command: what it ran, for people who read the record.
+        torn: whether the entry was written anew by ``verify --repair`` in the place of one that was torn.
+    """
+
     started: float
     heartbeat: float
     ended: float | None
@@ -17,30 +53,82 @@ class _Session(_Shape):
     hostname: str
     pid: int
     process_started: float = 0.0
+    machine: str | None = None
+    command: str | None = None
+    torn: bool = False
 
 
-class _Held(_Shape):
+class Held(_Shape):
+    """What the attempts before one held: CPUs and GPUs times wall clock, in seconds."""
+
     cpu_seconds: float = 0.0
     gpu_seconds: float = 0.0
 
 
-class _Attempt(_Shape):
+class Attempt(_Shape):
+    """One start of a trial, in ``attempt-NNNN.json``.
+
+    Attributes:
+        started: seconds since 1970.
+        hostname: of the worker's machine.
+        pid: the worker's process.
+        session: number of the driver that started it.
+        from_epoch: completed epochs that it went on from.
+        cpus: CPUs that it held.
+        gpus: GPUs that it held, or a share of one.
+        earlier: what the attempts before it held.
+        provenance: ``tracking.provenance.provenance.environment``.
+        torn: whether the file was written anew in the place of one that was torn: only ``started`` is known.
+    """
+
     started: float
-    cpus: float = 0.0
-    gpus: float = 0.0
-    earlier: _Held = _Held()
+    hostname: str = ""
+    pid: int = 0
+    session: int = 0
+    from_epoch: int = 0
+    # An integer stays one: MLflow keeps the JSON, and its hash.
+    cpus: int | float = 0.0
+    gpus: int | float = 0.0
+    earlier: Held = Held()
     provenance: dict[str, Any] = {}
+    torn: bool = False
 
 
-class _Progress(_Shape):
+class TrialProgress(_Shape):
+    """How far a running trial says it is, in ``progress.json``.
+
+    Attributes:
+        time: when it said so, seconds since 1970.
+        phase: ``training``, ``evaluating`` or ``final evaluation``.
+        epoch: completed epochs.
+        num_epochs: epochs of the whole training.
+        fraction: share of the whole training's optimizer steps done.
+        phase_fraction: share of the current epoch's steps, or of the current evaluation.
+        val_nll: newest validation NLL, nats; None before the first.
+        train_seconds: training so far; None before the first epoch.
+    """
+
     time: float
     phase: str = ""
     epoch: int = 0
     num_epochs: int = 0
     fraction: float = 0.0
+    phase_fraction: float = 0.0
+    val_nll: float | None = Field(None, validation_alias="val/nll", serialization_alias="val/nll")
+    train_seconds: float | None = Field(
+        None, validation_alias="time/train_seconds", serialization_alias="time/train_seconds"
+    )
 
 
-class _Outcome(_Shape):
+class Outcome(_Shape):
+    """How a trial ended that has no final numbers, in ``outcome.json``.
+
+    Attributes:
+        state: of the trial.
+        error: the cause; its first line is readable on its own.
+        time: when it ended, seconds since 1970.
+    """
+
     state: Literal["PRUNED", "STOPPED", "FAILED"]
     error: str | None
     time: float
@@ -73,10 +161,10 @@ class _Record(_Shape):
 
 
 _SHAPES: dict[str, type[_Shape]] = {
-    "session": _Session,
-    "attempt": _Attempt,
-    "progress": _Progress,
-    "outcome": _Outcome,
+    "session": SessionEntry,
+    "attempt": Attempt,
+    "progress": TrialProgress,
+    "outcome": Outcome,
     "record": _Record,
     "published": _Published,
 }

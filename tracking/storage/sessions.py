@@ -6,15 +6,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
 from tracking.errors import RecordError, StorageError
 from tracking.records.records import TrialState
+from tracking.records.shapes import SessionEntry
 from tracking.storage.sweep import SweepStorage
 
 HEARTBEAT_SECONDS = 5.0
@@ -25,14 +25,14 @@ WATCH_SECONDS = 3 * HEARTBEAT_SECONDS
 _BOOT, _NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
-def live_session(storage: SweepStorage) -> dict[str, Any] | None:
+def live_session(storage: SweepStorage) -> SessionEntry | None:
     """The driver that works on the sweep now, or None.
 
     On this machine its process must exist; from another machine it must have written in the last minute.
     """
     numbers = storage.session_numbers()
     session = storage.session(numbers[-1]) if numbers else None
-    return session if session and session["ended"] is None and is_alive(session) else None
+    return session if session is not None and session.ended is None and is_alive(session) else None
 
 
 def refuse_if_live(storage: SweepStorage) -> None:
@@ -43,32 +43,32 @@ def refuse_if_live(storage: SweepStorage) -> None:
     """
     if (other := live_session(storage)) is not None:
         elsewhere = not _is_here(other)
-        heard = f", heard of {max(0.0, time.time() - other['heartbeat']):.0f} s ago" if elsewhere else ""
+        heard = f", heard of {max(0.0, time.time() - other.heartbeat):.0f} s ago" if elsewhere else ""
         raise RecordError(
-            f"{storage.name} is being run by process {other['pid']} on {other['hostname']}{heard}:"
+            f"{storage.name} is being run by process {other.pid} on {other.hostname}{heard}:"
             f" wait for it, or `sweeps stop {storage.name}`"
             + (f" (one that is gone counts as gone after {SILENT_SECONDS:.0f} s)" if elsewhere else "")
         )
 
 
-def is_alive(session: Mapping[str, Any]) -> bool:
+def is_alive(session: SessionEntry) -> bool:
     """Whether the driver that wrote this session file still lives."""
-    beats = bool(time.time() - session["heartbeat"] < SILENT_SECONDS)
+    beats = time.time() - session.heartbeat < SILENT_SECONDS
     if not _is_here(session):
         return beats
     try:
-        process = psutil.Process(session["pid"])
+        process = psutil.Process(session.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         # A process id is used again, its moment of birth is not; yet a clock that is set moves all births.
-        return beats or abs(process.create_time() - session.get("process_started", 0.0)) < 1.0
+        return beats or abs(process.create_time() - session.process_started) < 1.0
     except psutil.NoSuchProcess:
         return False
 
 
-def _is_here(session: Mapping[str, Any]) -> bool:
+def _is_here(session: SessionEntry) -> bool:
     """Whether its process id means something here: containers of one host name see their own processes."""
-    return bool(session["hostname"] == socket.gethostname() and session.get("machine") == machine())
+    return session.hostname == socket.gethostname() and session.machine == machine()
 
 
 @functools.cache
@@ -85,8 +85,9 @@ def stop_leftovers(storage: SweepStorage, why: str) -> None:
     for trial in storage.record().trials:
         # An outcome that is not believed is left for a person to look at.
         if trial.state is TrialState.RUNNING and "outcome.json" not in storage.names_of(trial.key):
-            last = trial.attempts[-1].get("started") if trial.attempts else None
-            storage.write_outcome(trial.key, TrialState.STOPPED, why, trial.seen or last)
+            last = trial.attempts[-1] if trial.attempts else None
+            started = None if last is None else last.started
+            storage.write_outcome(trial.key, TrialState.STOPPED, why, trial.seen or started)
 
 
 class Session:
@@ -104,17 +105,17 @@ class Session:
         self.storage = storage
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._entry: dict[str, Any] = {
-            "command": command,
-            "hostname": socket.gethostname(),
-            "machine": machine(),
-            "pid": os.getpid(),
-            "process_started": psutil.Process().create_time(),
-            "started": time.time(),
-            "heartbeat": time.time(),
-            "ended": None,
-            "outcome": None,
-        }
+        self._entry = SessionEntry(
+            command=command,
+            hostname=socket.gethostname(),
+            machine=machine(),
+            pid=os.getpid(),
+            process_started=psutil.Process().create_time(),
+            started=time.time(),
+            heartbeat=time.time(),
+            ended=None,
+            outcome=None,
+        )
         self.number = self._enter()
         self._thread = threading.Thread(target=self._beat, name="session-heartbeat", daemon=True)
 
@@ -125,7 +126,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._entry["ended"] is None:
+        if self._entry.ended is None:
             # Storage that is away cannot be told; this process's death says it as well.
             with contextlib.suppress(StorageError):
                 self.close("failed" if kind is None or issubclass(kind, Exception) else "interrupted")
@@ -133,7 +134,7 @@ class Session:
     @property
     def started(self) -> float:
         """When the driver began, seconds since 1970."""
-        return float(self._entry["started"])
+        return self._entry.started
 
     @property
     def superseded(self) -> bool:
@@ -164,16 +165,16 @@ class Session:
         """Watch a driver elsewhere that did not end and seems to be gone."""
         number = max(self.storage.session_numbers(), default=0)
         before = self.storage.session(number) if number else None
-        if before is None or before["ended"] is not None or _is_here(before):
+        if before is None or before.ended is not None or _is_here(before):
             return
         deadline = time.monotonic() + WATCH_SECONDS
         while time.monotonic() < deadline:
             time.sleep(min(1.0, WATCH_SECONDS))
             now = self.storage.session(number)
-            if now is not None and now["heartbeat"] != before["heartbeat"]:
-                behind = time.time() - now["heartbeat"]
+            if now is not None and now.heartbeat != before.heartbeat:
+                behind = time.time() - now.heartbeat
                 raise RecordError(
-                    f"{self.storage.name} is being run by process {now['pid']} on {now['hostname']}, whose"
+                    f"{self.storage.name} is being run by process {now.pid} on {now.hostname}, whose"
                     f" clock is {behind:.0f} s behind: set the clocks, and wait for it, or"
                     f" `sweeps stop {self.storage.name}`"
                 )
@@ -183,16 +184,15 @@ class Session:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._entry.update(ended=time.time(), outcome=outcome)
-        self._write()
+        self._write(ended=time.time(), outcome=outcome)
 
     def _beat(self) -> None:
         while not self._closing.wait(HEARTBEAT_SECONDS):
             # Storage that is away for a moment is no reason to die; the trials will say what is wrong.
             with contextlib.suppress(StorageError):
-                self._entry["heartbeat"] = time.time()
-                self._write()
+                self._write(heartbeat=time.time())
 
-    def _write(self) -> None:
+    def _write(self, **changed: float | str) -> None:
         with self._lock:
+            self._entry = self._entry.model_copy(update=changed)
             self.storage.write_session(self.number, self._entry)

@@ -21,7 +21,7 @@ How each file proves that it is whole and whose it is: `tracking.records.seals`.
 import io
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from tracking.errors import AlteredError
@@ -29,6 +29,7 @@ from tracking.files.files import Stamp
 from tracking.files.places import open_storage as open_storage
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.records.seals import Origin
+from tracking.records.shapes import Attempt, Outcome, TrialProgress
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.sweep_files import SweepFiles
 from tracking.storage.sweep_files import sweeps_in as sweeps_in
@@ -109,17 +110,18 @@ class SweepStorage(SweepFiles):
                 seals[name] = digest
             return found
 
-        attempts = tuple(values(name) or {} for name in there if name.startswith("attempt-"))
-        outcome = values("outcome.json")
+        read = [values(name) for name in there if name.startswith("attempt-")]
+        attempts = tuple(None if found is None else Attempt.from_dict(found) for found in read)
+        outcome = None if (found := values("outcome.json")) is None else Outcome.from_dict(found)
         seen = None
         if unit is not None and unit.final is not None:
             state, error, ended = TrialState.COMPLETE, None, unit.time
         elif outcome is not None:
-            state, error, ended = TrialState(outcome["state"]), outcome["error"], outcome["time"]
+            state, error, ended = TrialState(outcome.state), outcome.error, outcome.time
         else:
             state, error, ended = TrialState.RUNNING if attempts else TrialState.WAITING, None, None
-            progress = self.values(key, "progress.json") if "progress.json" in there else None
-            seen = max((t for t in (unit and unit.time, progress and progress["time"]) if t), default=None)
+            progress = self.progress(key) if "progress.json" in there else None
+            seen = max((one.time for one in (unit, progress) if one is not None), default=None)
         if unit is None:
             return TrialRecord(
                 planned, state, error=error, attempts=attempts, ended=ended, seen=seen, seals=seals
@@ -128,9 +130,10 @@ class SweepStorage(SweepFiles):
             planned, state, unit.history, unit.final, error, attempts, unit.timing, ended, seen, seals
         )
 
-    def values(self, key: str, name: str) -> dict[str, Any] | None:
-        """What a trial's JSON file says; None when there is none or it is not to be believed."""
-        return self.read_json(f"trials/{key}/{name}")
+    def attempt(self, key: str, number: int) -> Attempt | None:
+        """An attempt of a trial by its number, from 1; None where there is none that is to be believed."""
+        values = self.read_json(f"trials/{key}/attempt-{number:04d}.json")
+        return None if values is None else Attempt.from_dict(values)
 
     def newest(
         self, key: str, *, payload: bool = True, names: Iterable[str] | None = None, proved: bool = True
@@ -175,14 +178,14 @@ class SweepStorage(SweepFiles):
         for old in older if unit.final is not None else older[keep:]:
             self.files.delete(self.trial_path(key, old))
 
-    def begin_attempt(self, key: str, attempt: Mapping[str, Any]) -> int:
+    def begin_attempt(self, key: str, attempt: Attempt) -> int:
         """Note that a trial starts (again); what an earlier attempt ended with no longer counts.
 
         Returns:
             The number of the attempt, from 1.
         """
         number = sum(name.startswith("attempt-") for name in self.names_of(key)) + 1
-        while not self.create_json(f"trials/{key}/attempt-{number:04d}.json", attempt):
+        while not self.create_json(f"trials/{key}/attempt-{number:04d}.json", attempt.to_dict()):
             number += 1
         self.clear_outcome(key)
         return number
@@ -199,13 +202,19 @@ class SweepStorage(SweepFiles):
         """Let a failed trial be tried again."""
         self.files.delete(self.trial_path(key, "outcome.json"))
 
-    def write_progress(self, key: str, progress: Mapping[str, Any]) -> None:
+    def write_progress(self, key: str, progress: TrialProgress) -> None:
         """Say how far a trial is; lost without harm, so not forced to disk."""
-        self.write_json(f"trials/{key}/progress.json", progress, durable=False)
+        self.write_json(f"trials/{key}/progress.json", progress.to_dict(), durable=False)
 
-    def progress(self, key: str) -> dict[str, Any] | None:
-        """How far a trial said it was: ``phase``, ``epoch``, ``num_epochs``, ``fraction``, ``time``."""
-        return self.values(key, "progress.json")
+    def outcome(self, key: str) -> Outcome | None:
+        """How a trial ended without final numbers; None where there is no outcome that is to be believed."""
+        values = self.read_json(f"trials/{key}/outcome.json")
+        return None if values is None else Outcome.from_dict(values)
+
+    def progress(self, key: str) -> TrialProgress | None:
+        """How far a trial said it was; None where it said nothing, or nothing that is to be believed."""
+        values = self.read_json(f"trials/{key}/progress.json")
+        return None if values is None else TrialProgress.from_dict(values)
 
 
 def unit_name(unit: Checkpoint) -> str:

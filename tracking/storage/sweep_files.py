@@ -16,7 +16,7 @@ from tracking.records.data_set import DataSet
 from tracking.records.names import check_name, is_name
 from tracking.records.records import PlannedTrial
 from tracking.records.seals import SEAL, Origin, sealed_json, unsealed_json
-from tracking.records.shapes import fits
+from tracking.records.shapes import SessionEntry, fits
 from tracking.storage.manifest import INSTANCE, ZIP, Decided
 
 DELETING = "deleting.json"  # stays until everything else of a deleted sweep is gone
@@ -202,25 +202,26 @@ class SweepFiles:
             int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit()
         )
 
-    def session(self, number: int) -> dict[str, Any] | None:
+    def session(self, number: int) -> SessionEntry | None:
         """What a driver says of itself; None when its file is torn or altered."""
-        return self.read_json(self._session_name(number))
+        values = self.read_json(self._session_name(number))
+        return None if values is None else SessionEntry.from_dict(values)
 
-    def sessions(self) -> list[dict[str, Any]]:
+    def sessions(self) -> list[SessionEntry]:
         """What every driver that worked on the sweep says of itself, oldest first; torn files left out."""
-        return [session for session in self.each(self.session, self.session_numbers()) if session]
+        return [one for one in self.each(self.session, self.session_numbers()) if one is not None]
 
     def unread_sessions(self) -> list[str]:
         """Files of sessions that are torn or altered."""
         return [self._session_name(number) for number in self.session_numbers() if not self.session(number)]
 
-    def create_session(self, number: int, session: Mapping[str, Any]) -> bool:
+    def create_session(self, number: int, session: SessionEntry) -> bool:
         """Enter a driver under a number; False when another one has it."""
-        return self.create_json(self._session_name(number), session)
+        return self.create_json(self._session_name(number), session.to_dict())
 
-    def write_session(self, number: int, session: Mapping[str, Any]) -> None:
+    def write_session(self, number: int, session: SessionEntry) -> None:
         """Replace what the driver with this number says of itself."""
-        self.write_json(self._session_name(number), session)
+        self.write_json(self._session_name(number), session.to_dict())
 
     def delete_session(self, number: int) -> None:
         """Take a driver's entry back, when it may not begin."""

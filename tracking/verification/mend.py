@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tracking.errors import AlteredError
 from tracking.files.files import Stamp
+from tracking.records.shapes import Attempt, Held, SessionEntry
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
 
@@ -30,7 +31,7 @@ def mend(storage: SweepStorage) -> list[str]:
             elif name.endswith(".json") and _is_torn(storage, key, name):
                 if name.startswith("attempt-"):
                     lost = _lost_attempt(storage, key, name, stamp)
-                    storage.write_json(f"trials/{key}/{name}", lost)
+                    storage.write_json(f"trials/{key}/{name}", lost.to_dict())
                 else:
                     storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn")
@@ -65,28 +66,26 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
     for number in storage.session_numbers():
         if storage.session(number) is None:
             when = stamps[f"{number:04d}.json"].changed
-            storage.write_session(
-                number,
-                {
-                    "command": None,
-                    "hostname": "",
-                    "pid": 0,
-                    "process_started": 0.0,
-                    "started": when,
-                    "heartbeat": when,
-                    "ended": when,
-                    "outcome": "interrupted",
-                    "torn": True,
-                },
+            lost = SessionEntry(
+                command=None,
+                hostname="",
+                pid=0,
+                process_started=0.0,
+                started=when,
+                heartbeat=when,
+                ended=when,
+                outcome="interrupted",
+                torn=True,
             )
+            storage.write_session(number, lost)
             yield f"sessions/{number:04d}.json was torn or altered"
 
 
-def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> dict[str, object]:
+def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> Attempt:
     """An attempt of which only the time is known, with what was held before it."""
     number = int(name.removeprefix("attempt-").removesuffix(".json"))
-    before = storage.values(key, f"attempt-{number - 1:04d}.json") or {}
-    return {"started": stamp.changed, "torn": True, "earlier": before.get("earlier", {})}
+    before = storage.attempt(key, number - 1)
+    return Attempt(started=stamp.changed, torn=True, earlier=Held() if before is None else before.earlier)
 
 
 def _is_torn(storage: SweepStorage, key: str, name: str) -> bool:

@@ -1,6 +1,5 @@
 """Brings MLflow back to what storage holds, whatever happened to it."""
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
     storage.spec()
     if (session := live_session(storage)) is not None:
         raise RecordError(
-            f"{storage.name} is being run by process {session['pid']} on {session['hostname']}:"
+            f"{storage.name} is being run by process {session.pid} on {session.hostname}:"
             " repair it when that has ended"
         )
     mended = mend(storage)
@@ -114,9 +113,9 @@ def _close_leftovers(storage: SweepStorage) -> None:
     """Say of drivers and trials that were killed that they ended; `sweeps resume` goes on with them."""
     for number in storage.session_numbers():
         session = storage.session(number)
-        if session and session.get("ended") is None:
-            ended = session.get("heartbeat", time.time())
-            storage.write_session(number, {**session, "ended": ended, "outcome": "interrupted"})
+        if session is not None and session.ended is None:
+            ended = {"ended": session.heartbeat, "outcome": "interrupted"}
+            storage.write_session(number, session.model_copy(update=ended))
     stop_leftovers(storage, "its driver was killed")
 
 

@@ -56,8 +56,8 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
             any(name.startswith(start) for name in names)
             for start in ("final.zip", "attempt-", "checkpoint-")
         )
-        outcome = storage.values(key, "outcome.json") or {}
-        if outcome.get("state") == TrialState.PRUNED and not kept:
+        outcome = storage.outcome(key)
+        if outcome is not None and outcome.state == TrialState.PRUNED and not kept:
             yield Fault(key, "storage: it was pruned and nothing is left of its epochs")
         if not begun and (complete or kept):
             yield Fault(key, "storage: it has results and no attempt that made them")

@@ -13,6 +13,7 @@ from sweeps.execution.progress import Board
 from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.records.shapes import Attempt
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 
@@ -41,8 +42,8 @@ def searcher(session: Session, storage: SweepStorage, planned: PlannedTrial) -> 
     return PlanSearcher(session, [planned], None, {"retries": 2}, None, board)
 
 
-def attempt(pid: int, session: int = 1) -> dict[str, Any]:
-    return {"started": 0.0, "session": session, "hostname": "here", "pid": pid}
+def attempt(pid: int, session: int = 1) -> Attempt:
+    return Attempt(started=0.0, session=session, hostname="here", pid=pid)
 
 
 def state(storage: SweepStorage) -> TrialState:
@@ -108,7 +109,7 @@ def test_a_driver_that_was_superseded_hands_out_and_writes_nothing(
     """A machine was suspended, somebody resumed the sweep on another, and it wakes up."""
     searcher.suggest("a")
     storage.begin_attempt(planned.key, attempt(1))
-    storage.create_session(2, {**storage.sessions()[0], "hostname": "elsewhere"})
+    storage.create_session(2, storage.sessions()[0].model_copy(update={"hostname": "elsewhere"}))
     searcher.on_trial_complete("a", {"done": True, "over": False})
     assert state(storage) is TrialState.RUNNING
     assert searcher.suggest("b") == Searcher.FINISHED
@@ -119,7 +120,7 @@ def test_a_plan_that_another_driver_goes_on_with_is_not_written_over(
 ) -> None:
     more = [PlannedTrial(1, {}, small_config(seed=5))]
     searcher = PlanSearcher(session, [], Suggests(more), {"retries": 2}, None, Board(storage, ()))
-    storage.create_session(2, {**storage.sessions()[0], "hostname": "elsewhere"})
+    storage.create_session(2, storage.sessions()[0].model_copy(update={"hostname": "elsewhere"}))
     assert searcher.suggest("a") == Searcher.FINISHED
     assert [trial.key for trial in storage.plan()] == [planned.key]
 

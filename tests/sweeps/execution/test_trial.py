@@ -99,12 +99,12 @@ def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial
     first = storage.trial(planned)
     (attempt,) = first.attempts
     assert first.ended is not None
-    assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt["started"]))
+    assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt.started))
     storage.clear_stop()
     run(IwaeTrial(options(storage, planned, cpus=1, gpus=0.5)))
     second = storage.trial(planned)
     assert second.ended is not None
-    held = second.ended - second.attempts[1]["started"]
+    held = second.ended - second.attempts[1].started
     assert second.cpu_seconds == pytest.approx(first.cpu_seconds + held)
     assert second.gpu_seconds == pytest.approx(0.5 * held)
     assert storage.record().cpu_hours == pytest.approx(second.cpu_seconds / 3600)
@@ -196,7 +196,7 @@ def test_a_trial_out_of_memory_is_begun_again_with_smaller_chunks(
 ) -> None:
     storage, planned = large
     assert run_with_room(storage, planned, ROOM, shrink_retries=3)["outcome"] == "COMPLETE"
-    sizes = [attempt["provenance"]["chunk_size"] for attempt in storage.trial(planned).attempts]
+    sizes = [attempt.provenance["chunk_size"] for attempt in storage.trial(planned).attempts if attempt]
     assert sizes[0] is None
     assert len(sizes) >= 2
     assert sizes[1:] == [50, 25, 13][: len(sizes) - 1]

@@ -14,6 +14,7 @@ from sweeps.screen.live import LiveTable, duration
 from sweeps.screen.say import log_on, say
 from tracking.files.folder import Folder
 from tracking.records.records import EpochRecord, PlannedTrial, TrialRecord, TrialState
+from tracking.records.shapes import TrialProgress
 from tracking.storage.sweep import SweepStorage
 
 METRICS = {"val/nll": 24.5, "time/train_seconds": 3.25}
@@ -61,14 +62,16 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     with LiveTable(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
         storage.write_progress(
             plans[1].key,
-            {
-                "phase": "training",
-                "epoch": 1,
-                "num_epochs": 2,
-                "fraction": 0.5,
-                "time": time.time() + 1,
-                **METRICS,
-            },
+            TrialProgress.from_dict(
+                {
+                    "phase": "training",
+                    "epoch": 1,
+                    "num_epochs": 2,
+                    "fraction": 0.5,
+                    "time": time.time() + 1,
+                    **METRICS,
+                }
+            ),
         )
         board.refresh()
     shown = out.getvalue()

@@ -15,6 +15,7 @@ from tracking.errors import RecordError
 from tracking.files import bucket, lease
 from tracking.files.bucket import Bucket
 from tracking.records.records import TrialState
+from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.sweep import SweepStorage
 from tracking.verification.mend import mend
 from tracking.verification.storage import storage_faults
@@ -65,10 +66,11 @@ def test_a_sweep_is_created_entered_and_begun_once(files: Bucket, proxy: LossyPr
         created(files)
     key = storage.plan()[0].key
     proxy.lose = 1
-    assert storage.create_session(1, {"pid": 1})
-    assert not storage.create_session(1, {"pid": 1})
+    session = SessionEntry(started=1.0, heartbeat=1.0, ended=None, outcome=None, hostname="", pid=1)
+    assert storage.create_session(1, session)
+    assert not storage.create_session(1, session)
     proxy.lose = 1
-    assert storage.begin_attempt(key, {"started": 1.0}) == 1
+    assert storage.begin_attempt(key, Attempt(started=1.0)) == 1
     assert list(storage.names_of(key)) == ["attempt-0001.json"]
     assert proxy.lose == 0
 
@@ -129,7 +131,7 @@ def test_a_clock_that_is_wrong_takes_no_lease(files: Bucket, monkeypatch: pytest
 def test_an_object_without_bytes_is_a_torn_unit(files: Bucket) -> None:
     storage = created(files)
     key = storage.plan()[0].key
-    storage.begin_attempt(key, {"started": 1.0})
+    storage.begin_attempt(key, Attempt(started=1.0))
     for name in ("final.zip", "checkpoint-000000000010.zip", "outcome.json"):
         files.write(storage.trial_path(key, name), b"")
     assert storage.record().trials[0].state is TrialState.RUNNING

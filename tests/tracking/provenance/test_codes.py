@@ -32,7 +32,7 @@ def under(record: SweepRecord, index: int, session: int, code: dict[str, Any]) -
     """The record, where a trial ran under this code."""
     trial = record.trials[index]
     provenance = {**trial.provenance, "code_sha256": code["sources"]["sha256"]}
-    attempt = {**trial.attempts[-1], "session": session, "provenance": provenance}
+    attempt = trial.attempts[-1].model_copy(update={"session": session, "provenance": provenance})
     trials = list(record.trials)
     trials[index] = dataclasses.replace(trial, attempts=(attempt,))
     return dataclasses.replace(record, trials=tuple(trials))
@@ -92,7 +92,9 @@ def test_a_record_from_before_code_was_hashed_blames_no_code(storage: SweepStora
     record = storage.record()
     trial = record.trials[0]
     provenance = {name: value for name, value in trial.provenance.items() if name != "code_sha256"}
-    old = dataclasses.replace(trial, attempts=({**trial.attempts[-1], "provenance": provenance},))
+    old = dataclasses.replace(
+        trial, attempts=(trial.attempts[-1].model_copy(update={"provenance": provenance}),)
+    )
     result = reproduce(record, old)
     assert "code_sha256" not in result.changed
     assert "the code is not" not in result.explanation

@@ -14,6 +14,7 @@ from tracking.analysis.configurations import tables
 from tracking.errors import OtherDataError
 from tracking.records.contents import measured_on, other_data, refuse_changed, refuse_other, repeated_images
 from tracking.records.data_set import DataSet
+from tracking.records.shapes import Attempt
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided
 
@@ -33,7 +34,7 @@ def finished(folder: Path) -> Sweep:
 
 def retrained(sweep: Sweep, index: int, sha256: str) -> None:
     """Another attempt of a trial, which read other data."""
-    attempt = {"started": 1.0, "provenance": {"device": "cpu", "threads": 1, "dataset_hash": sha256}}
+    attempt = Attempt(started=1.0, provenance={"device": "cpu", "threads": 1, "dataset_hash": sha256})
     sweep.storage.begin_attempt(sweep.plan[index].key, attempt)
     unit = Checkpoint(EPOCHS * 10, history(EPOCHS), final={"val/nll_final": 9.0, "test/nll": 9.0})
     sweep.storage.write_checkpoint(sweep.plan[index].key, unit)

@@ -68,4 +68,4 @@ def test_training_seconds_are_those_of_the_last_epoch(finished: Sweep):
     assert trial.train_seconds == trial.history[EPOCHS - 1].metrics["time/train_seconds"]
     assert TrialRecord(trial.plan, TrialState.WAITING).train_seconds == 0.0
     assert TrialRecord(trial.plan, TrialState.WAITING).provenance == {}
-    assert dataclasses.replace(trial, attempts=({},)).provenance == {}
+    assert dataclasses.replace(trial, attempts=(None,)).provenance == {}

@@ -14,6 +14,7 @@ import pytest
 from support.hand_made import Sweep
 from support.zip_edits import rewritten
 from tracking.records.records import TrialState
+from tracking.records.shapes import Attempt
 from tracking.storage.sweep import SweepStorage
 from tracking.verification.mend import mend
 from tracking.verification.storage import storage_faults
@@ -112,7 +113,7 @@ def test_two_results_that_changed_places_are_not_believed(finished: Sweep) -> No
 @pytest.mark.parametrize("name", ["attempt-0001.json", "outcome.json"])
 def test_other_files_that_changed_places_are_not_believed(begun: Sweep, name: str) -> None:
     begun.storage.write_outcome(begun.plan[1].key, TrialState.STOPPED)
-    begun.storage.begin_attempt(begun.plan[2].key, {"started": 3.0})
+    begun.storage.begin_attempt(begun.plan[2].key, Attempt(started=3.0))
     begun.storage.write_outcome(begun.plan[2].key, TrialState.FAILED, "x")
     swapped(begun, 1, 2, name)
     assert len(list(storage_faults(begun.storage))) == 2

@@ -269,7 +269,7 @@ def test_axes_hold_what_is_possible_although_intervals_of_two_seeds_do_not(make,
 
 def test_seconds_from_several_machines_are_declared(make, tmp_path):
     one, two = make.sweep(make.ks(1, 5), seeds=(0,)).trials
-    other = replace(two, attempts=({**two.attempts[0], "hostname": "node-b"},))
+    other = replace(two, attempts=(two.attempts[0].model_copy(update={"hostname": "node-b"}),))
     _, html, _ = written(make.record([one, other]), tmp_path)
     assert "2 machines or devices (node-a and node-b)" in html
 

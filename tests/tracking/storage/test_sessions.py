@@ -12,18 +12,18 @@ from iwae.config.train import TrainConfig
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.records.shapes import Attempt, SessionEntry, TrialProgress
 from tracking.storage import sessions
 from tracking.storage.sessions import SILENT_SECONDS, Session, is_alive, live_session, stop_leftovers
 from tracking.storage.sweep import SweepStorage
 
-SESSION = {
-    "command": "x",
-    "pid": 1,
-    "process_started": 0.0,
-    "started": 0.0,
-    "ended": None,
-    "outcome": None,
-}
+ELSEWHERE = SessionEntry(
+    hostname="elsewhere", pid=1, started=0.0, heartbeat=0.0, ended=None, outcome=None, command="x"
+)
+
+
+def heard(entry: SessionEntry, moment: float) -> SessionEntry:
+    return entry.model_copy(update={"heartbeat": moment})
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def test_an_open_session_is_live_and_a_second_one_is_refused(storage: SweepStora
     with Session(storage, "sweeps run") as session:
         live = live_session(storage)
         assert live is not None
-        assert live["pid"] == psutil.Process().pid
+        assert live.pid == psutil.Process().pid
         with pytest.raises(RecordError, match="is being run by process"):
             Session(storage, "sweeps resume")
         session.close("finished")
     assert live_session(storage) is None
-    assert [entry["outcome"] for entry in storage.sessions()] == ["finished"]
+    assert [entry.outcome for entry in storage.sessions()] == ["finished"]
 
 
 def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage) -> None:
@@ -48,7 +48,7 @@ def test_a_session_left_by_an_exception_says_how_it_ended(storage: SweepStorage)
         raise OSError("disk")
     with pytest.raises(KeyboardInterrupt), Session(storage, "second"):
         raise KeyboardInterrupt
-    assert [entry["outcome"] for entry in storage.sessions()] == ["failed", "interrupted"]
+    assert [entry.outcome for entry in storage.sessions()] == ["failed", "interrupted"]
 
 
 def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
@@ -71,16 +71,16 @@ def test_a_killed_driver_is_not_live(storage: SweepStorage) -> None:
 def test_a_reused_process_id_is_not_the_driver(storage: SweepStorage) -> None:
     with Session(storage, "x"):
         entry = storage.sessions()[0]
-    other = {**entry, "process_started": entry["process_started"] - 1000}
-    assert not is_alive({**other, "heartbeat": time.time() - SILENT_SECONDS - 1})
-    assert is_alive({**other, "heartbeat": time.time()})  # only the clock was set
+    other = entry.model_copy(update={"process_started": entry.process_started - 1000})
+    assert not is_alive(heard(other, time.time() - SILENT_SECONDS - 1))
+    assert is_alive(heard(other, time.time()))  # only the clock was set
 
 
 def test_a_killed_driver_that_nobody_waited_for_is_not_live(storage: SweepStorage) -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with Session(storage, "x"):
         born = psutil.Process(process.pid).create_time()
-        entry = {**storage.sessions()[0], "pid": process.pid, "process_started": born}
+        entry = storage.sessions()[0].model_copy(update={"pid": process.pid, "process_started": born})
     assert is_alive(entry)
     process.kill()
     while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
@@ -91,16 +91,14 @@ def test_a_killed_driver_that_nobody_waited_for_is_not_live(storage: SweepStorag
 
 def test_a_container_of_the_same_host_name_is_another_machine(storage: SweepStorage) -> None:
     with Session(storage, "x"):
-        entry = {**storage.sessions()[0], "machine": "another pid namespace", "pid": 2**22 + 1}
-    assert is_alive({**entry, "heartbeat": time.time()})
+        other = {"machine": "another pid namespace", "pid": 2**22 + 1}
+        entry = storage.sessions()[0].model_copy(update=other)
+    assert is_alive(heard(entry, time.time()))
 
 
 def test_a_driver_whose_clock_is_behind_is_not_replaced(storage: SweepStorage) -> None:
-    elsewhere = {**SESSION, "hostname": "elsewhere"}
-    storage.create_session(1, {**elsewhere, "heartbeat": time.time() - 3600})
-    beat = threading.Timer(
-        1.5, lambda: storage.write_session(1, {**elsewhere, "heartbeat": time.time() - 3600})
-    )
+    storage.create_session(1, heard(ELSEWHERE, time.time() - 3600))
+    beat = threading.Timer(1.5, lambda: storage.write_session(1, heard(ELSEWHERE, time.time() - 3600)))
     beat.start()
     with pytest.raises(RecordError, match=r"elsewhere, whose clock is 360. s behind"):
         Session(storage, "second")
@@ -109,9 +107,9 @@ def test_a_driver_whose_clock_is_behind_is_not_replaced(storage: SweepStorage) -
 
 def test_a_driver_on_another_machine_lives_by_its_heartbeat(storage: SweepStorage) -> None:
     with Session(storage, "x"):
-        entry = {**storage.sessions()[0], "hostname": "elsewhere"}
-    assert is_alive({**entry, "heartbeat": time.time()})
-    assert not is_alive({**entry, "heartbeat": time.time() - SILENT_SECONDS - 1})
+        entry = storage.sessions()[0].model_copy(update={"hostname": "elsewhere"})
+    assert is_alive(heard(entry, time.time()))
+    assert not is_alive(heard(entry, time.time() - SILENT_SECONDS - 1))
 
 
 def test_a_driver_that_was_silent_too_long_knows_that_another_took_over(
@@ -120,7 +118,8 @@ def test_a_driver_that_was_silent_too_long_knows_that_another_took_over(
     monkeypatch.setattr(sessions, "WATCH_SECONDS", 0.0)
     with Session(storage, "first") as first:
         assert not first.superseded
-        storage.write_session(1, {**storage.sessions()[0], "hostname": "elsewhere", "heartbeat": 0.0})
+        silent = {"hostname": "elsewhere", "heartbeat": 0.0}
+        storage.write_session(1, storage.sessions()[0].model_copy(update=silent))
         with Session(storage, "second") as second:
             assert first.superseded
             assert not second.superseded
@@ -156,8 +155,8 @@ def test_a_trial_that_was_killed_is_not_charged_for_the_time_until_somebody_look
     trials = [PlannedTrial(index, {}, TrainConfig.parse({"seed": index})) for index in range(2)]
     storage.create({"name": "sweep"}, trials, {})
     for trial in trials:
-        storage.begin_attempt(trial.key, {"started": 1000.0, "cpus": 4, "gpus": 0.5})
-    storage.write_progress(trials[0].key, {"time": 1600.0})
+        storage.begin_attempt(trial.key, Attempt(started=1000.0, cpus=4, gpus=0.5))
+    storage.write_progress(trials[0].key, TrialProgress(time=1600.0))
     stop_leftovers(storage, "its driver was killed")
     heard, silent = storage.record().trials
     assert (heard.state, heard.cpu_seconds, heard.gpu_seconds) == (TrialState.STOPPED, 2400.0, 300.0)

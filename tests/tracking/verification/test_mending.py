@@ -7,6 +7,7 @@ import pytest
 from support.hand_made import Sweep
 from tracking.errors import RecordError
 from tracking.records.records import TrialState
+from tracking.records.shapes import TrialProgress
 from tracking.verification.mend import mend
 from tracking.verification.storage import storage_faults
 
@@ -41,7 +42,7 @@ FILES = [
 def begun(begun: Sweep) -> Sweep:
     """One trial complete, one stopped with two checkpoints, one waiting."""
     begun.storage.write_outcome(begun.plan[1].key, TrialState.STOPPED)
-    begun.storage.write_progress(begun.plan[1].key, {"time": 1.0, "fraction": 0.5})
+    begun.storage.write_progress(begun.plan[1].key, TrialProgress(time=1.0, fraction=0.5))
     return begun
 
 
@@ -132,7 +133,7 @@ def test_a_torn_attempt_keeps_its_number(begun: Sweep) -> None:
     mend(begun.storage)
     begun.begin(1)
     attempts = begun.storage.record().trials[1].attempts
-    assert [attempt.get("torn", False) for attempt in attempts] == [True, False]
+    assert [attempt is None or attempt.torn for attempt in attempts] == [True, False]
 
 
 def test_unit_and_plan_torn_together_is_told(begun: Sweep) -> None:

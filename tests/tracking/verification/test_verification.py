@@ -318,7 +318,7 @@ def alive(sweep: Sweep) -> None:
     own = {"hostname": socket.gethostname(), "pid": os.getpid(), "machine": machine()}
     born = psutil.Process().create_time()
     sweep.storage.write_session(
-        1, {**sweep.session, **own, "process_started": born, "heartbeat": time.time()}
+        1, sweep.session.model_copy(update={**own, "process_started": born, "heartbeat": time.time()})
     )
 
 

@@ -72,7 +72,8 @@ def codes(record: SweepRecord) -> list[str]:
 
 
 def _codes(trial: TrialRecord) -> set[str]:
-    found = {attempt.get("provenance", {}).get("code_sha256") for attempt in trial.attempts}
+    noted = [{} if attempt is None else attempt.provenance for attempt in trial.attempts]
+    found = {provenance.get("code_sha256") for provenance in noted}
     return {"an unrecorded version" if sha256 is None else f"{sha256[:12]}…" for sha256 in found}
 
 
@@ -90,7 +91,8 @@ def sampling(record: SweepRecord) -> list[str]:
 
 
 def _machine(trial: TrialRecord) -> str:
-    host = str(trial.attempts[-1].get("hostname", "")) if trial.attempts else ""
+    last = trial.attempts[-1] if trial.attempts else None
+    host = "" if last is None else last.hostname
     return " ".join(
         filter(None, [host, str(trial.provenance.get("gpu") or trial.provenance.get("cpu") or "")])
     )
