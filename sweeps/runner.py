@@ -154,7 +154,7 @@ def resume_sweep(
             storage.write_spec(spec.to_dict())
             storage.write_data(data)
             for trial in again:
-                storage.clear_outcome(trial.key)
+                storage.trial(trial.key).clear_outcome()
             return _work(spec, reader, store, session, started, display)
 
 

@@ -24,7 +24,7 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
     running = []
     for trial in record.trials:
         if trial.state is TrialState.RUNNING and session is not None:
-            progress = storage.progress(trial.key)
+            progress = storage.trial(trial.key).progress()
             far = {} if progress is None else progress.to_dict()
             running.append({"trial_key": trial.key, "name": trial.plan.name, **far})
     elapsed = sum((s.ended or s.heartbeat) - s.started for s in record.sessions)
@@ -69,7 +69,7 @@ def _seconds_left(
 def _advance(trial: TrialRecord, began: float, storage: SweepStorage) -> Advance:
     before = sum(epoch.time < began for epoch in trial.history) / trial.config.num_epochs
     now = len(trial.history) / trial.config.num_epochs
-    if trial.state is TrialState.RUNNING and (progress := storage.progress(trial.key)) is not None:
+    if trial.state is TrialState.RUNNING and (progress := storage.trial(trial.key).progress()) is not None:
         now = max(now, progress.fraction)
     ended = trial.state.ended
     ended_before = ended and trial.ended is not None and trial.ended < began

@@ -79,7 +79,7 @@ class Board:
             asked = [(key, self._rows[key]) for key in self._handed_out]
         for key, row in asked:
             if row.state in (TrialState.WAITING, TrialState.RUNNING, TrialState.STOPPED):
-                progress = self._storage.progress(key)
+                progress = self._storage.trial(key).progress()
                 if progress is None or progress.time < self.started:
                     continue
                 with self._lock:

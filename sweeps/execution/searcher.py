@@ -130,7 +130,7 @@ class PlanSearcher(Searcher):
 
     def _close(self, planned: PlannedTrial, told: dict[str, Any], error: bool) -> TrialRecord:
         """What a trial left, once it is written how it ended."""
-        ended = self._storage.trial(planned)
+        ended = self._storage.trial(planned.key).record(planned)
         if error and not ended.state.ended:
             died = self._workers(ended)
             if ended.state is TrialState.STOPPED and died:
@@ -155,8 +155,8 @@ class PlanSearcher(Searcher):
 
     def _written(self, planned: PlannedTrial, state: TrialState, error: str | None = None) -> TrialRecord:
         if not self._is_superseded():
-            self._storage.write_outcome(planned.key, state, error)
-        return self._storage.trial(planned)
+            self._storage.trial(planned.key).write_outcome(state, error)
+        return self._storage.trial(planned.key).record(planned)
 
     def _is_superseded(self) -> bool:
         superseded = self._session.superseded

@@ -112,7 +112,8 @@ class _Budgets:
         record = self._reader.record()
         # What runs grows although nothing is written but its progress.
         trials = tuple(
-            self._storage.trial(t.plan) if t.state is TrialState.RUNNING else t for t in record.trials
+            self._storage.trial(t.plan.key).record(t.plan) if t.state is TrialState.RUNNING else t
+            for t in record.trials
         )
         used = _used(replace(record, trials=trials))
         return any(used[name] >= (getattr(self._budget, name) or math.inf) for name in used)

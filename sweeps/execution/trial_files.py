@@ -38,18 +38,18 @@ class Desk:
         self.storage = SweepStorage(open_storage(options["storage"]), options["sweep"])
         self._options = options
         self._planned = planned
+        self._trial = self.storage.trial(planned.key)
 
     def newest(self) -> Checkpoint | None:
         """The unit to go on from."""
-        return patient(lambda: self.storage.newest(self._planned.key))
+        return patient(lambda: self._trial.newest())
 
     def begin(self, started: float, from_epoch: int, provenance: Mapping[str, Any]) -> None:
         """Enter a new attempt, with what the attempts before it held."""
 
         def write() -> None:
-            before = self.storage.trial(self._planned)
-            self.storage.begin_attempt(
-                self._planned.key,
+            before = self._trial.record(self._planned)
+            self._trial.begin_attempt(
                 Attempt(
                     started=started,
                     hostname=socket.gethostname(),
@@ -67,15 +67,15 @@ class Desk:
 
     def write(self, unit: Checkpoint) -> None:
         """Make a unit durable."""
-        self._write(lambda: self.storage.write_checkpoint(self._planned.key, unit, self._options["keep"]))
+        self._write(lambda: self._trial.write_checkpoint(unit, self._options["keep"]))
 
     def close(self, state: TrialState, error: str | None = None) -> None:
         """Say how the attempt ended."""
-        self._write(lambda: self.storage.write_outcome(self._planned.key, state, error))
+        self._write(lambda: self._trial.write_outcome(state, error))
 
     def write_progress(self, progress: TrialProgress) -> None:
         """Say how far the attempt is, at once or not at all."""
-        self.storage.write_progress(self._planned.key, progress)
+        self._trial.write_progress(progress)
 
     def stop_requested(self) -> bool:
         """Whether somebody asked the sweep to stop."""

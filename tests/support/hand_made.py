@@ -61,20 +61,20 @@ class Sweep:
             from_epoch=from_epoch,
             provenance=provenance,
         )
-        self.storage.begin_attempt(self.plan[index].key, attempt)
+        self.storage.trial(self.plan[index].key).begin_attempt(attempt)
 
     def trial_folder(self, index: int) -> Path:
         return self.folder / "trials" / self.plan[index].key
 
     def checkpoint(self, index: int, epochs: int, offset: float = 0.0) -> None:
         unit = Checkpoint(epochs * 10, history(epochs, offset), state=b"state")
-        self.storage.write_checkpoint(self.plan[index].key, unit)
+        self.storage.trial(self.plan[index].key).write_checkpoint(unit)
 
     def complete(self, index: int) -> None:
         final = {"val/nll_final": 20.0 + index, "test/nll": 21.0 + index}
         weights = save({"w": np.full(3, index, dtype=np.float32)})
         unit = Checkpoint(EPOCHS * 10, history(EPOCHS), final=final, weights=weights, time=STARTED + 60)
-        self.storage.write_checkpoint(self.plan[index].key, unit)
+        self.storage.trial(self.plan[index].key).write_checkpoint(unit)
 
     def close(self, outcome: str = "finished") -> None:
         self.storage.write_session(

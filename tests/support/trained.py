@@ -71,8 +71,7 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
     torch.set_num_threads(threads)
     trainer = Trainer(trial.config, dataset)
     provenance = environment("cpu", threads, dataset.content_hash, trial.config.seed)
-    storage.begin_attempt(
-        trial.key,
+    storage.trial(trial.key).begin_attempt(
         Attempt(
             started=time.time(),
             hostname=socket.gethostname(),
@@ -89,4 +88,4 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
     unit = Checkpoint(
         len(history), history, final=final.metrics, weights=trainer.weights(), likelihoods=images.getvalue()
     )
-    storage.write_checkpoint(trial.key, unit)
+    storage.trial(trial.key).write_checkpoint(unit)

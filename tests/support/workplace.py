@@ -79,5 +79,5 @@ def deterministic(metrics: Any) -> dict[str, float]:
 
 
 def weights(storage: SweepStorage, key: str) -> bytes | None:
-    unit = storage.newest(key)
+    unit = storage.trial(key).newest()
     return None if unit is None else unit.weights

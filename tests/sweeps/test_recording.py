@@ -53,8 +53,8 @@ def recorded(tmp_path: Path, database: Path) -> Recorded:
     storage = SweepStorage(Folder(tmp_path / "storage"), spec.name)
     plan = draw_plan(spec)
     storage.create(spec.to_dict(), plan, {"packages": {}})
-    storage.begin_attempt(plan[0].key, Attempt(started=1.7e9, provenance={}))
-    storage.write_outcome(plan[0].key, TrialState.FAILED, "TrainingError: because")
+    storage.trial(plan[0].key).begin_attempt(Attempt(started=1.7e9, provenance={}))
+    storage.trial(plan[0].key).write_outcome(TrialState.FAILED, "TrainingError: because")
     store = RunStore(f"sqlite:///{tmp_path}/mlflow.db", "mine").open()
     store.sync(storage.record())
     return Recorded(storage, store, store.trial_runs(spec.name)[0].id)
@@ -121,7 +121,7 @@ def test_an_incomplete_record_is_said_with_its_cure(recorded: Recorded, capsys: 
 
 
 def test_an_incomplete_record_is_a_failure(recorded: Recorded):
-    recorded.storage.clear_outcome(recorded.storage.plan()[0].key)
+    recorded.storage.trial(recorded.storage.plan()[0].key).clear_outcome()
     assert not result(recorded, None).failed
     assert result(recorded, "disk full").failed
 

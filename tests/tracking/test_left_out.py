@@ -37,9 +37,9 @@ def test_a_torn_and_a_missing_result_are_named(recorded: Sweep, store: RunStore)
 
 def test_a_result_that_was_altered_with_its_seal_is_not_counted(recorded: Sweep, store: RunStore) -> None:
     key = recorded.plan[1].key
-    unit = recorded.storage.unit(key, "final.zip")
+    unit = recorded.storage.trial(key).unit("final.zip")
     final = {**(unit.final or {}), "val/nll_final": 1.0}
-    recorded.storage.write_checkpoint(key, replace(unit, final=final))
+    recorded.storage.trial(key).write_checkpoint(replace(unit, final=final))
     whole = recorded.storage.record()
     record, lines = believed(whole, store)
     assert lines == ["left out: the result of K=5 D=2 s0 was altered since it was recorded"]

@@ -133,7 +133,7 @@ def test_an_error_artifact_is_removed_from_a_server_too(tmp_path: Path, server: 
     sweep = Sweep(tmp_path / "storage", name="retried")
     store = RunStore(server.uri).open(create=True)
     sweep.begin(0)
-    sweep.storage.write_outcome(sweep.plan[0].key, TrialState.FAILED, "TrainingError: because")
+    sweep.storage.trial(sweep.plan[0].key).write_outcome(TrialState.FAILED, "TrainingError: because")
     store.sync(sweep.storage.record())
     sweep.begin(0)
     sweep.complete(0)
@@ -202,7 +202,7 @@ def test_an_unchanged_trial_is_not_read_again(finished: Sweep):
     assert not reader.changed
     assert all(a is b for a, b in zip(first.trials, second.trials, strict=True))
     assert first == finished.storage.record()
-    finished.storage.clear_outcome(finished.plan[0].key)
+    finished.storage.trial(finished.plan[0].key).clear_outcome()
     finished.begin(0)
     third = reader.record()
     assert reader.changed

@@ -320,7 +320,7 @@ def test_a_reproduction_is_a_run_that_names_the_original(
     with sqlite3.connect(database) as connection:
         query = "SELECT step FROM metrics WHERE run_uuid=? AND key='train/bound' ORDER BY step"
         assert connection.execute(query, (result.run_id,)).fetchall() == [(1,), (2,), (3,), (4,)]
-    unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
+    unit = SweepStorage(open_storage(record.storage), record.name).trial(trial.key).newest()
     assert unit is not None
     assert store.client.artifacts.read(original or "", "evaluation/likelihoods.npz") == unit.likelihoods
     stored = json.loads(store.client.artifacts.read(run.id, "differences.json"))

@@ -144,7 +144,9 @@ def test_states_become_statuses(
 ):
     sweep.begin(0)
     sweep.checkpoint(0, 1)
-    sweep.storage.write_outcome(sweep.plan[0].key, state, "NonFiniteError: train/bound became nan in epoch 2")
+    sweep.storage.trial(sweep.plan[0].key).write_outcome(
+        state, "NonFiniteError: train/bound became nan in epoch 2"
+    )
     store.sync(sweep.storage.record())
     ((found, end),) = rows(database, "SELECT status, end_time FROM runs WHERE name LIKE 'K=%'")
     assert found == status
@@ -155,8 +157,8 @@ def test_the_error_of_a_failed_trial_is_an_artifact_until_another_attempt_begins
     sweep: Sweep, store: RunStore
 ):
     sweep.begin(0)
-    sweep.storage.write_outcome(
-        sweep.plan[0].key, TrialState.FAILED, "NonFiniteError: train/kl became inf in epoch 3"
+    sweep.storage.trial(sweep.plan[0].key).write_outcome(
+        TrialState.FAILED, "NonFiniteError: train/kl became inf in epoch 3"
     )
     store.sync(sweep.storage.record())
     (run,) = store.trial_runs("tiny")

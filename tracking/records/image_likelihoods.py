@@ -2,7 +2,7 @@
 
 A complete trial has them in its run as ``evaluation/likelihoods.npz``, and in storage in its last unit:
 
-    first, second = (read_likelihoods(storage.newest(key).likelihoods) for key in keys)
+    first, second = (read_likelihoods(storage.trial(key).newest().likelihoods) for key in keys)
     paired_test(first, second, "test")
 """
 

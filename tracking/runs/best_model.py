@@ -39,7 +39,7 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     Raises:
         RecordError: storage has no weights of the trial.
     """
-    unit = SweepStorage(open_storage(record.storage), record.name).newest(trial.key)
+    unit = SweepStorage(open_storage(record.storage), record.name).trial(trial.key).newest()
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
     package = Path(iwae.__file__).parent

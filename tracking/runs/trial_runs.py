@@ -210,7 +210,7 @@ class TrialRuns:
         if files or trial.state is TrialState.FAILED:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
-            unit = _storage(record).newest(trial.key)
+            unit = _storage(record).trial(trial.key).newest()
             if unit is not None:
                 files.update(view.unit_files(unit))
             if unit is not None and self.figures:

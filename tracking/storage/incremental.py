@@ -82,7 +82,7 @@ class SweepReader:
         known = self._trials.get(planned.key)
         if known is not None and known[0] == stamps:
             return known[1]
-        trial = self._storage.trial(planned, names)
+        trial = self._storage.trial(planned.key).record(planned, names)
         self._trials[planned.key] = (stamps, trial)
         if stamps:
             self.changed = True

@@ -18,7 +18,7 @@ class StoredPictures(Mapping[str, Mapping[str, np.ndarray]]):
     def __getitem__(self, key: str) -> Mapping[str, np.ndarray]:
         if key not in self._keys:
             raise KeyError(key)
-        unit = self._storage.newest(key)
+        unit = self._storage.trial(key).newest()
         if unit is None or unit.pictures is None:
             return {}
         with np.load(io.BytesIO(unit.pictures), allow_pickle=False) as arrays:

@@ -84,10 +84,10 @@ def stop_leftovers(storage: SweepStorage, why: str) -> None:
     """Say of trials that nobody works on any more that they stopped, when they were last heard of."""
     for trial in storage.record().trials:
         # An outcome that is not believed is left for a person to look at.
-        if trial.state is TrialState.RUNNING and "outcome.json" not in storage.names_of(trial.key):
+        if trial.state is TrialState.RUNNING and "outcome.json" not in storage.trial(trial.key).names():
             last = trial.attempts[-1] if trial.attempts else None
             started = None if last is None else last.started
-            storage.write_outcome(trial.key, TrialState.STOPPED, why, trial.seen or started)
+            storage.trial(trial.key).write_outcome(TrialState.STOPPED, why, trial.seen or started)
 
 
 class Session:

@@ -8,6 +8,7 @@ from tracking.files.files import Stamp
 from tracking.records.shapes import Attempt, Held, SessionEntry
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
+from tracking.storage.trial import TrialStorage
 
 
 def mend(storage: SweepStorage) -> list[str]:
@@ -24,14 +25,13 @@ def mend(storage: SweepStorage) -> list[str]:
     done = [*_decided(storage), *_sessions(storage)]
     for key, names in storage.trial_names().items():
         for name, stamp in names.items():
-            path = storage.trial_path(key, name)
+            path = storage.trial(key).path(name)
             if name.endswith(".zip") and _is_torn_unit(storage, key, name):
                 storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn: the trial goes on from what was before it")
             elif name.endswith(".json") and _is_torn(storage, key, name):
                 if name.startswith("attempt-"):
-                    lost = _lost_attempt(storage, key, name, stamp)
-                    storage.write_json(f"trials/{key}/{name}", lost.to_dict())
+                    _replace_attempt(storage.trial(key), name, stamp)
                 else:
                     storage.files.delete(path)
                 done.append(f"{key[:12]}: {name} was torn")
@@ -81,11 +81,12 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
             yield f"sessions/{number:04d}.json was torn or altered"
 
 
-def _lost_attempt(storage: SweepStorage, key: str, name: str, stamp: Stamp) -> Attempt:
-    """An attempt of which only the time is known, with what was held before it."""
+def _replace_attempt(trial: TrialStorage, name: str, stamp: Stamp) -> None:
+    """Write an attempt anew of which only the time is known, with what was held before it."""
     number = int(name.removeprefix("attempt-").removesuffix(".json"))
-    before = storage.attempt(key, number - 1)
-    return Attempt(started=stamp.changed, torn=True, earlier=Held() if before is None else before.earlier)
+    before = trial.attempt(number - 1)
+    earlier = Held() if before is None else before.earlier
+    trial.write_attempt(number, Attempt(started=stamp.changed, torn=True, earlier=earlier))
 
 
 def _is_torn(storage: SweepStorage, key: str, name: str) -> bool:
@@ -101,7 +102,7 @@ def _is_torn(storage: SweepStorage, key: str, name: str) -> bool:
 def _is_torn_unit(storage: SweepStorage, key: str, name: str) -> bool:
     try:
         # Read as a whole: what cannot be read is a StorageError, and not removed as torn.
-        storage.unit(key, name)
+        storage.trial(key).unit(name)
     except (FileNotFoundError, AlteredError):
         return False
     except zipfile.BadZipFile:

@@ -50,13 +50,13 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
                     yield Fault(key, f"storage: {name} {what}")
             elif name.endswith(".json"):
                 why = _why_not(storage, f"trials/{key}/{name}")
-                if why is not None and storage.files.stamp(storage.trial_path(key, name)) is not None:
+                if why is not None and storage.files.stamp(storage.trial(key).path(name)) is not None:
                     yield Fault(key, f"storage: {name} {why}")
         complete, begun, kept = (
             any(name.startswith(start) for name in names)
             for start in ("final.zip", "attempt-", "checkpoint-")
         )
-        outcome = storage.outcome(key)
+        outcome = storage.trial(key).outcome()
         if outcome is not None and outcome.state == TrialState.PRUNED and not kept:
             yield Fault(key, "storage: it was pruned and nothing is left of its epochs")
         if not begun and (complete or kept):
@@ -135,9 +135,9 @@ def _cure(storage: SweepStorage, name: str) -> str:
 def _unit_faults(storage: SweepStorage, key: str, name: str) -> Iterator[str]:
     """What is wrong with a unit; every member is read, so that its CRC is checked."""
     try:
-        unit = storage.unit(key, name)
+        unit = storage.trial(key).unit(name)
     except FileNotFoundError:
-        if storage.files.stamp(storage.trial_path(key, name)) is not None:
+        if storage.files.stamp(storage.trial(key).path(name)) is not None:
             yield "is no regular file"
         return  # an older one, forgotten meanwhile
     except AlteredError as error:

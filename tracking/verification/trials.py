@@ -99,7 +99,7 @@ class TrialCheck:
         files = view.trial_files(trial)
         if trial.attempts:
             files[view.CODE] = view.pretty_json(code_of(self.storage, self.record, trial))
-        unit = self.storage.newest(trial.key) if trial.state is TrialState.COMPLETE else None
+        unit = self.storage.trial(trial.key).newest() if trial.state is TrialState.COMPLETE else None
         return files if unit is None else {**files, **view.unit_files(unit)}
 
 
@@ -186,5 +186,5 @@ def file_faults(store: RunStore, run: "Run", files: dict[str, bytes]) -> Iterato
 
 def is_settling(storage: SweepStorage, key: str) -> bool:
     """Whether something of the trial is so new that the recorder may not have seen it."""
-    changes = [s.changed for name, s in storage.names_of(key).items() if name != "progress.json"]
+    changes = [s.changed for name, s in storage.trial(key).names().items() if name != "progress.json"]
     return time.time() - max(changes, default=0.0) < _SETTLING_SECONDS

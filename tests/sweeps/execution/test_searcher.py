@@ -72,12 +72,12 @@ def test_a_trial_that_could_not_begin_is_handed_out_again(
 def test_a_trial_whose_worker_died_too_often_is_failed(
     searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
 ) -> None:
-    storage.begin_attempt(planned.key, attempt(0, session=0))  # an earlier driver's does not count
+    storage.trial(planned.key).begin_attempt(attempt(0, session=0))  # an earlier driver's does not count
     for number in range(3):
         assert state(storage) in (TrialState.WAITING, TrialState.RUNNING)
         assert isinstance(searcher.suggest(str(number)), dict)
         for _ in range(4):  # a worker that runs out of memory begins it anew
-            storage.begin_attempt(planned.key, attempt(pid=number))
+            storage.trial(planned.key).begin_attempt(attempt(pid=number))
         searcher.on_trial_complete(str(number), error=True)
     assert state(storage) is TrialState.FAILED
     assert storage.record().trials[0].error == "its worker died 3 times; see the attempts in the record"
@@ -87,7 +87,7 @@ def test_a_trial_that_the_scheduler_ended_is_pruned(
     searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
 ) -> None:
     searcher.suggest("a")
-    storage.begin_attempt(planned.key, attempt(1))
+    storage.trial(planned.key).begin_attempt(attempt(1))
     searcher.on_trial_complete("a", {"done": True, "over": False})
     assert state(storage) is TrialState.PRUNED
 
@@ -96,8 +96,8 @@ def test_a_trial_that_stopped_in_order_is_no_failure_of_its_worker(
     searcher: PlanSearcher, storage: SweepStorage, planned: PlannedTrial
 ) -> None:
     searcher.suggest("a")
-    storage.begin_attempt(planned.key, attempt(1))
-    storage.write_outcome(planned.key, TrialState.STOPPED)
+    storage.trial(planned.key).begin_attempt(attempt(1))
+    storage.trial(planned.key).write_outcome(TrialState.STOPPED)
     searcher.on_trial_complete("a", error=True)
     assert state(storage) is TrialState.STOPPED
     assert searcher.suggest("b") == Searcher.FINISHED
@@ -108,7 +108,7 @@ def test_a_driver_that_was_superseded_hands_out_and_writes_nothing(
 ) -> None:
     """A machine was suspended, somebody resumed the sweep on another, and it wakes up."""
     searcher.suggest("a")
-    storage.begin_attempt(planned.key, attempt(1))
+    storage.trial(planned.key).begin_attempt(attempt(1))
     storage.create_session(2, storage.sessions()[0].model_copy(update={"hostname": "elsewhere"}))
     searcher.on_trial_complete("a", {"done": True, "over": False})
     assert state(storage) is TrialState.RUNNING

@@ -64,9 +64,9 @@ def test_every_epoch_is_durable_before_it_is_reported(storage: SweepStorage, pla
     trial = IwaeTrial(options(storage, planned))
     for epoch in range(1, planned.config.num_epochs):
         assert trial.step()["epoch"] == epoch
-        assert len(storage.trial(planned).history) == epoch
+        assert len(storage.trial(planned.key).record(planned).history) == epoch
     assert trial.step()["outcome"] == "COMPLETE"
-    assert storage.trial(planned).state is TrialState.COMPLETE
+    assert storage.trial(planned.key).record(planned).state is TrialState.COMPLETE
 
 
 def test_a_complete_trial_that_is_begun_again_stays_as_it_is(
@@ -74,11 +74,11 @@ def test_a_complete_trial_that_is_begun_again_stays_as_it_is(
 ) -> None:
     """Its worker died after the last write and before Tune heard of it."""
     run(IwaeTrial(options(storage, planned)))
-    before = storage.newest(planned.key)
+    before = storage.trial(planned.key).newest()
     again = IwaeTrial(options(storage, planned)).step()
     assert (again["outcome"], again["epoch"], again["over"]) == ("COMPLETE", planned.config.num_epochs, True)
-    assert storage.newest(planned.key) == before
-    assert len(storage.trial(planned).attempts) == 1
+    assert storage.trial(planned.key).newest() == before
+    assert len(storage.trial(planned.key).record(planned).attempts) == 1
 
 
 def test_a_request_to_stop_that_cannot_be_read_at_once_is_waited_for(
@@ -96,13 +96,13 @@ def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial
     storage.request_stop("test")
     trial._trainer.stop()  # type: ignore[union-attr]
     assert run(trial)["outcome"] == "STOPPED"
-    first = storage.trial(planned)
+    first = storage.trial(planned.key).record(planned)
     (attempt,) = first.attempts
     assert first.ended is not None
     assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt.started))
     storage.clear_stop()
     run(IwaeTrial(options(storage, planned, cpus=1, gpus=0.5)))
-    second = storage.trial(planned)
+    second = storage.trial(planned.key).record(planned)
     assert second.ended is not None
     held = second.ended - second.attempts[1].started
     assert second.cpu_seconds == pytest.approx(first.cpu_seconds + held)
@@ -118,7 +118,7 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
     trial = IwaeTrial(options(storage, planned))
     trial.step()
     with Session(storage, "second"):
-        before = storage.names_of(planned.key)
+        before = storage.trial(planned.key).names()
         assert run(trial) == {
             "epoch": 2,
             "val/nll": pytest.approx(50, abs=50),
@@ -126,7 +126,7 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
             "done": True,
             "over": True,
         }
-        assert storage.names_of(planned.key) == before
+        assert storage.trial(planned.key).names() == before
 
 
 def test_storage_that_fails_is_not_the_trials_failure(
@@ -143,7 +143,7 @@ def test_storage_that_fails_is_not_the_trials_failure(
     assert str(tmp_path / "storage") in result["error"]
     folder.unlink()
     (tmp_path / "away").rename(folder)
-    assert storage.trial(planned).state is TrialState.RUNNING
+    assert storage.trial(planned.key).record(planned).state is TrialState.RUNNING
     assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
 
 
@@ -196,7 +196,11 @@ def test_a_trial_out_of_memory_is_begun_again_with_smaller_chunks(
 ) -> None:
     storage, planned = large
     assert run_with_room(storage, planned, ROOM, shrink_retries=3)["outcome"] == "COMPLETE"
-    sizes = [attempt.provenance["chunk_size"] for attempt in storage.trial(planned).attempts if attempt]
+    sizes = [
+        attempt.provenance["chunk_size"]
+        for attempt in storage.trial(planned.key).record(planned).attempts
+        if attempt
+    ]
     assert sizes[0] is None
     assert len(sizes) >= 2
     assert sizes[1:] == [50, 25, 13][: len(sizes) - 1]
@@ -207,7 +211,7 @@ def test_a_trial_out_of_memory_fails_with_the_cause_where_it_may_not_shrink(
 ) -> None:
     storage, planned = large
     assert run_with_room(storage, planned, ROOM)["outcome"] == "FAILED"
-    error = storage.trial(planned).error
+    error = storage.trial(planned.key).record(planned).error
     assert error is not None
     assert error.startswith("out of memory with 100 images at once: ")
 
@@ -219,4 +223,4 @@ def test_worker_that_reads_other_data_ends_the_sweep_and_fails_no_trial(
     result = run(IwaeTrial(options(storage, planned, data=[decided.to_dict()])))
     assert result["outcome"] == UNSTORED
     assert f"its SHA-256 is {digits.content_hash[:12]}… and was abababababab…" in result["error"]
-    assert storage.trial(planned).state is TrialState.WAITING
+    assert storage.trial(planned.key).record(planned).state is TrialState.WAITING

@@ -60,8 +60,7 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     board.begin(plans[1].key)
     out = io.StringIO()
     with LiveTable(board, "s", Console(file=out, width=120, height=30, force_terminal=True)):
-        storage.write_progress(
-            plans[1].key,
+        storage.trial(plans[1].key).write_progress(
             TrialProgress.from_dict(
                 {
                     "phase": "training",

@@ -70,8 +70,8 @@ def test_a_sweep_is_created_entered_and_begun_once(files: Bucket, proxy: LossyPr
     assert storage.create_session(1, session)
     assert not storage.create_session(1, session)
     proxy.lose = 1
-    assert storage.begin_attempt(key, Attempt(started=1.0)) == 1
-    assert list(storage.names_of(key)) == ["attempt-0001.json"]
+    assert storage.trial(key).begin_attempt(Attempt(started=1.0)) == 1
+    assert list(storage.trial(key).names()) == ["attempt-0001.json"]
     assert proxy.lose == 0
 
 
@@ -131,12 +131,12 @@ def test_a_clock_that_is_wrong_takes_no_lease(files: Bucket, monkeypatch: pytest
 def test_an_object_without_bytes_is_a_torn_unit(files: Bucket) -> None:
     storage = created(files)
     key = storage.plan()[0].key
-    storage.begin_attempt(key, Attempt(started=1.0))
+    storage.trial(key).begin_attempt(Attempt(started=1.0))
     for name in ("final.zip", "checkpoint-000000000010.zip", "outcome.json"):
-        files.write(storage.trial_path(key, name), b"")
+        files.write(storage.trial(key).path(name), b"")
     assert storage.record().trials[0].state is TrialState.RUNNING
     assert (
         len([fault for fault in storage_faults(storage) if "torn" in fault.what or "JSON" in fault.what]) == 3
     )
     assert len(mend(storage)) == 3
-    assert list(storage.names_of(key)) == ["attempt-0001.json"]
+    assert list(storage.trial(key).names()) == ["attempt-0001.json"]

@@ -75,7 +75,7 @@ def test_a_trial_goes_on_from_the_checkpoint_before_an_altered_header(begun: Swe
     offset, bit = HEADERS[header]
     path.write_bytes(flipped(content, 8 * (content.rindex(b"PK\x01\x02") + offset) + bit))
     for payload in (True, False):
-        unit = begun.storage.newest(key, payload=payload)
+        unit = begun.storage.trial(key).newest(payload=payload)
         assert unit is not None
         assert unit.steps == 10
     assert begun.storage.record().trials[1].state is TrialState.RUNNING

@@ -32,7 +32,7 @@ def recorded(finished: Sweep, store: RunStore) -> Sweep:
 def resealed_result(sweep: Sweep) -> None:
     final = {"val/nll_final": -10.0, "test/nll": 22.0}
     unit = Checkpoint(40, history(4), final=final, weights=save({}), time=1_700_000_060.0)
-    sweep.storage.write_checkpoint(sweep.plan[1].key, unit)
+    sweep.storage.trial(sweep.plan[1].key).write_checkpoint(unit)
 
 
 def resealed_attempt(sweep: Sweep) -> None:
@@ -110,7 +110,7 @@ def test_a_trial_that_is_trained_again_continues_its_chain(recorded: Sweep, stor
 
 
 def test_an_altered_outcome_is_left_to_a_person(begun: Sweep, store: RunStore) -> None:
-    begun.storage.write_outcome(begun.plan[1].key, TrialState.FAILED, "nan", ended=1.7e9)
+    begun.storage.trial(begun.plan[1].key).write_outcome(TrialState.FAILED, "nan", ended=1.7e9)
     store.sync(begun.storage.record())
     path = begun.trial_folder(1) / "outcome.json"
     path.write_text(path.read_text().replace("FAILED", "PRUNED"))

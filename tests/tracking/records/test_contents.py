@@ -35,9 +35,9 @@ def finished(folder: Path) -> Sweep:
 def retrained(sweep: Sweep, index: int, sha256: str) -> None:
     """Another attempt of a trial, which read other data."""
     attempt = Attempt(started=1.0, provenance={"device": "cpu", "threads": 1, "dataset_hash": sha256})
-    sweep.storage.begin_attempt(sweep.plan[index].key, attempt)
+    sweep.storage.trial(sweep.plan[index].key).begin_attempt(attempt)
     unit = Checkpoint(EPOCHS * 10, history(EPOCHS), final={"val/nll_final": 9.0, "test/nll": 9.0})
-    sweep.storage.write_checkpoint(sweep.plan[index].key, unit)
+    sweep.storage.trial(sweep.plan[index].key).write_checkpoint(unit)
 
 
 def test_other_content_is_refused_with_both_hashes(digits: Dataset, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_other_pixels_and_other_numbers_of_samples_are_refused() -> None:
 
 
 def test_a_unit_holds_them_and_an_old_one_opens_without(trained: SweepStorage) -> None:
-    unit = trained.newest(trained.record().trials[0].key)
+    unit = trained.trial(trained.record().trials[0].key).newest()
     assert unit is not None
     assert unit.likelihoods is not None
     mean = read_likelihoods(unit.likelihoods)["validation_log_p"].mean()

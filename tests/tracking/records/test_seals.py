@@ -73,7 +73,9 @@ def edit(sweep: Sweep, chance: random.Random) -> str:
 @pytest.fixture
 def ended(begun: Sweep) -> Sweep:
     """A complete trial, one that failed after two checkpoints, one that waits; the driver ended."""
-    begun.storage.write_outcome(begun.plan[1].key, TrialState.FAILED, "NonFiniteError: nan", ended=1.7e9)
+    begun.storage.trial(begun.plan[1].key).write_outcome(
+        TrialState.FAILED, "NonFiniteError: nan", ended=1.7e9
+    )
     return begun
 
 
@@ -112,9 +114,9 @@ def test_two_results_that_changed_places_are_not_believed(finished: Sweep) -> No
 
 @pytest.mark.parametrize("name", ["attempt-0001.json", "outcome.json"])
 def test_other_files_that_changed_places_are_not_believed(begun: Sweep, name: str) -> None:
-    begun.storage.write_outcome(begun.plan[1].key, TrialState.STOPPED)
-    begun.storage.begin_attempt(begun.plan[2].key, Attempt(started=3.0))
-    begun.storage.write_outcome(begun.plan[2].key, TrialState.FAILED, "x")
+    begun.storage.trial(begun.plan[1].key).write_outcome(TrialState.STOPPED)
+    begun.storage.trial(begun.plan[2].key).begin_attempt(Attempt(started=3.0))
+    begun.storage.trial(begun.plan[2].key).write_outcome(TrialState.FAILED, "x")
     swapped(begun, 1, 2, name)
     assert len(list(storage_faults(begun.storage))) == 2
     assert all("'s: it is not believed" in fault.what for fault in storage_faults(begun.storage))
@@ -136,7 +138,7 @@ def test_a_trial_goes_on_from_the_intact_checkpoint_beside_a_foreign_one(begun: 
     begun.checkpoint(2, 2)
     newest.write_bytes((begun.trial_folder(2) / newest.name).read_bytes())
     for payload in (True, False):
-        unit = begun.storage.newest(begun.plan[1].key, payload=payload)
+        unit = begun.storage.trial(begun.plan[1].key).newest(payload=payload)
         assert unit is not None
         assert unit.steps == 10
 

@@ -47,7 +47,7 @@ def test_the_best_model_is_loaded_and_called(
         model.predict(x[:, :60])
     np.testing.assert_array_equal(model.predict(x), model.predict(x))
 
-    unit = trained.newest(trial.key)
+    unit = trained.trial(trial.key).newest()
     assert unit is not None
     (tmp_path / "model.safetensors").write_bytes(unit.weights or b"")
     vae = load(tmp_path)
@@ -97,7 +97,7 @@ def test_a_trial_without_weights_has_no_model(record: SweepRecord, store: RunSto
 
 
 def served(trained: SweepStorage, folder: Path) -> ServedModel:
-    unit = trained.newest(trained.plan()[0].key)
+    unit = trained.trial(trained.plan()[0].key).newest()
     assert unit is not None
     (folder / "model.safetensors").write_bytes(unit.weights or b"")
     return ServedModel(folder / "model.safetensors")

@@ -211,7 +211,7 @@ def test_names_and_values_over_the_limits_are_cut_and_compared_as_stored(tmp_pat
     storage.create({**sweep.storage.spec(), "name": "long"}, [planned], {"packages": {}})
     sweep.storage, sweep.plan = storage, [planned]
     sweep.begin(0)
-    storage.write_outcome(planned.key, TrialState.FAILED, "TrainingError: " + "y\0" * 9000)
+    storage.trial(planned.key).write_outcome(TrialState.FAILED, "TrainingError: " + "y\0" * 9000)
     sweep.close()
     store.sync(storage.record())
     store.sync(storage.record(), afresh=True)

@@ -155,8 +155,8 @@ def test_a_trial_that_was_killed_is_not_charged_for_the_time_until_somebody_look
     trials = [PlannedTrial(index, {}, TrainConfig.parse({"seed": index})) for index in range(2)]
     storage.create({"name": "sweep"}, trials, {})
     for trial in trials:
-        storage.begin_attempt(trial.key, Attempt(started=1000.0, cpus=4, gpus=0.5))
-    storage.write_progress(trials[0].key, TrialProgress(time=1600.0))
+        storage.trial(trial.key).begin_attempt(Attempt(started=1000.0, cpus=4, gpus=0.5))
+    storage.trial(trials[0].key).write_progress(TrialProgress(time=1600.0))
     stop_leftovers(storage, "its driver was killed")
     heard, silent = storage.record().trials
     assert (heard.state, heard.cpu_seconds, heard.gpu_seconds) == (TrialState.STOPPED, 2400.0, 300.0)

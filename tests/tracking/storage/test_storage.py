@@ -96,16 +96,16 @@ def test_states_follow_from_what_lies_there(sweep: Sweep):
     sweep.begin(1)
     sweep.complete(1)
     assert states() == ["RUNNING", "COMPLETE", "WAITING"]
-    sweep.storage.write_outcome(sweep.plan[0].key, TrialState.STOPPED)
+    sweep.storage.trial(sweep.plan[0].key).write_outcome(TrialState.STOPPED)
     assert states()[0] == "STOPPED"
     sweep.begin(0)
     assert states()[0] == "RUNNING"
     assert len(sweep.storage.record().trials[0].attempts) == 2
-    sweep.storage.write_outcome(sweep.plan[0].key, TrialState.FAILED, "NonFiniteError: x\n\ntraceback")
+    sweep.storage.trial(sweep.plan[0].key).write_outcome(TrialState.FAILED, "NonFiniteError: x\n\ntraceback")
     record = sweep.storage.record()
     assert record.trials[0].error == "NonFiniteError: x\n\ntraceback"
     assert record.counts == {"WAITING": 1, "COMPLETE": 1, "FAILED": 1}
-    sweep.storage.clear_outcome(sweep.plan[0].key)
+    sweep.storage.trial(sweep.plan[0].key).clear_outcome()
     assert states()[0] == "RUNNING"
 
 
@@ -142,7 +142,7 @@ def test_pictures_are_read_by_trial(sweep: Sweep):
     np.savez(buffer, samples=grid)
     key = sweep.plan[0].key
     unit = Checkpoint(40, history(EPOCHS), final={"val/nll_final": 1.0}, pictures=buffer.getvalue())
-    sweep.storage.write_checkpoint(key, unit)
+    sweep.storage.trial(key).write_checkpoint(unit)
     pictures = StoredPictures(sweep.storage, [key])
     np.testing.assert_array_equal(pictures[key]["samples"], grid)
     with pytest.raises(KeyError):
@@ -174,7 +174,7 @@ def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
         "from tracking.storage.sweep import SweepStorage, open_storage\n"
         f"storage = SweepStorage(open_storage({sweep.storage.files.uri!r}), 'tiny')\n"
         "for n in range(10**6):\n"
-        f"    storage.write_checkpoint({key!r}, Checkpoint(n, (), state=bytes(2_000_000)))\n"
+        f"    storage.trial({key!r}).write_checkpoint(Checkpoint(n, (), state=bytes(2_000_000)))\n"
         "    print(n, flush=True)\n"
     )
     for pause in (0.05, 0.11, 0.17):
@@ -184,7 +184,7 @@ def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
         time.sleep(pause)
         os.kill(writer.pid, signal.SIGKILL)
         writer.communicate()
-        unit = sweep.storage.newest(key)
+        unit = sweep.storage.trial(key).newest()
         assert unit is not None
         assert len(unit.state or b"") == 2_000_000
         for path in (sweep.folder / "trials" / key).glob("checkpoint-*.zip"):

@@ -41,8 +41,8 @@ FILES = [
 @pytest.fixture
 def begun(begun: Sweep) -> Sweep:
     """One trial complete, one stopped with two checkpoints, one waiting."""
-    begun.storage.write_outcome(begun.plan[1].key, TrialState.STOPPED)
-    begun.storage.write_progress(begun.plan[1].key, TrialProgress(time=1.0, fraction=0.5))
+    begun.storage.trial(begun.plan[1].key).write_outcome(TrialState.STOPPED)
+    begun.storage.trial(begun.plan[1].key).write_progress(TrialProgress(time=1.0, fraction=0.5))
     return begun
 
 

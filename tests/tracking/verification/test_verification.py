@@ -213,7 +213,7 @@ def torn_attempt(sweep: Sweep) -> None:
 
 def pruned_without_epochs(sweep: Sweep) -> None:
     (sweep.trial_folder(1) / "final.zip").unlink()
-    sweep.storage.write_outcome(sweep.plan[1].key, TrialState.PRUNED)
+    sweep.storage.trial(sweep.plan[1].key).write_outcome(TrialState.PRUNED)
 
 
 def torn_session(sweep: Sweep) -> None:
@@ -223,12 +223,12 @@ def torn_session(sweep: Sweep) -> None:
 def unit_that_skips_an_epoch(sweep: Sweep) -> None:
     epochs = history(EPOCHS)
     unit = Checkpoint(40, (*epochs[:1], *epochs[2:]), final={"val/nll_final": 1.0}, weights=b"", time=STARTED)
-    sweep.storage.write_checkpoint(sweep.plan[1].key, unit)
+    sweep.storage.trial(sweep.plan[1].key).write_checkpoint(unit)
 
 
 def unreadable_weights(sweep: Sweep) -> None:
     unit = Checkpoint(40, history(EPOCHS), final={"val/nll_final": 1.0}, weights=b"??", time=STARTED)
-    sweep.storage.write_checkpoint(sweep.plan[1].key, unit)
+    sweep.storage.trial(sweep.plan[1].key).write_checkpoint(unit)
 
 
 def plain_plan(sweep: Sweep) -> Path:
@@ -371,7 +371,7 @@ def test_a_result_that_only_mlflow_has_is_told_kept_and_trained_again(
     if lose is lose_outcome:
         (finished.trial_folder(1) / "final.zip").unlink()
         finished.checkpoint(1, 2)
-        finished.storage.write_outcome(finished.plan[1].key, TrialState.PRUNED)
+        finished.storage.trial(finished.plan[1].key).write_outcome(TrialState.PRUNED)
     store.sync(finished.storage.record())
     lines = lose(finished)
     run_id = run_of(store, finished, 1)
@@ -396,7 +396,7 @@ def test_a_result_that_only_mlflow_has_is_told_kept_and_trained_again(
     epochs, final = history(EPOCHS, offset=100.0), {"val/nll_final": 20.5, "test/nll": 21.5}
     weights = save({"w": np.zeros(3, dtype=np.float32)})
     unit = Checkpoint(EPOCHS * 10, epochs, final=final, weights=weights, time=STARTED + 200)
-    finished.storage.write_checkpoint(finished.plan[1].key, unit)
+    finished.storage.trial(finished.plan[1].key).write_checkpoint(unit)
     store.sync(finished.storage.record())
     assert verify(finished.storage, store) == []
     assert len(store.trial_runs("tiny")) == 3
