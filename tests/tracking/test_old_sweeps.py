@@ -261,7 +261,7 @@ def test_the_logged_model_of_an_old_sweep_is_loaded_and_called(
 ) -> None:
     """By a process of its own, which takes the code that was logged with it, or today's if it has that."""
     trial = next(trial for trial in storage.record().trials if trial.plan.name == old.best)
-    parent, unit = store.find_parent(old.name), storage.newest(trial.key)
+    parent, unit = store.find_parent(old.name), storage.trial(trial.key).newest()
     assert parent is not None
     assert unit is not None
     images = (np.random.default_rng(0).random((3, 64)) < 0.3).astype(np.float32)
