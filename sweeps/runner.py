@@ -32,6 +32,7 @@ from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.runs.claims import refuse_recorded
 from tracking.storage.deletion import end_deletion
 from tracking.storage.incremental import SweepReader
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session, refuse_if_live, stop_leftovers
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -77,7 +78,7 @@ def run_sweep(
     _announce(spec, storage, len(plan), 0)
     with how_to_go_on(storage), ray_cluster(spec, address, display):
         try:
-            storage.create(spec.to_dict(), plan, code, data)
+            storage.create(Decided.of(spec.to_dict(), plan, code, data))
         except StorageError as error:
             raise RecordError(f"{error}: must be a place to write in") from None
         reader = SweepReader(storage)

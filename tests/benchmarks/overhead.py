@@ -23,6 +23,7 @@ from sweeps.runner import run_sweep
 from sweeps.spec.spec import SweepSpec, load_spec
 from tracking.addresses.uris import resolve_tracking_uri
 from tracking.files.folder import Folder
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -91,7 +92,7 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(folder / "storage"), spec.name)
     plan = draw_plan(spec)
-    storage.create(spec.to_dict(), plan, {})
+    storage.create(Decided.of(spec.to_dict(), plan, {}))
     inside = [0.0]
 
     def timed(function: Any) -> Any:

@@ -10,6 +10,7 @@ from tracking.files.folder import Folder
 from tracking.records.records import EpochRecord, PlannedTrial
 from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 EPOCHS = 4
@@ -46,7 +47,7 @@ class Sweep:
         self.plan = [planned(k, index=i) for i, k in enumerate(ks)]
         spec = {"name": name, "base": {"num_epochs": EPOCHS}, "search": {"space": list(ks)}, "scheduler": {}}
         code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
-        self.storage.create({**spec, "tracking": {"figures": False}}, self.plan, code)
+        self.storage.create(Decided.of({**spec, "tracking": {"figures": False}}, self.plan, code))
         self.session = SessionEntry(
             hostname="elsewhere", pid=1, started=STARTED, heartbeat=STARTED, ended=None, outcome=None
         )

@@ -16,6 +16,7 @@ from tracking.provenance.provenance import code, environment
 from tracking.records.records import EpochRecord, PlannedTrial
 from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 BASE = {
@@ -48,7 +49,7 @@ def plan() -> list[PlannedTrial]:
 def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
     storage = SweepStorage(Folder(root), name)
     trials = plan()
-    storage.create({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code())
+    storage.create(Decided.of({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code()))
     storage.write_session(
         1,
         SessionEntry(

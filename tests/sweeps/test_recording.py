@@ -23,6 +23,7 @@ from tracking.errors import RefusedError
 from tracking.files.folder import Folder
 from tracking.records.records import TrialState
 from tracking.records.shapes import Attempt
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -52,7 +53,7 @@ def recorded(tmp_path: Path, database: Path) -> Recorded:
     spec = SweepSpec.parse({**yaml.load(SPEC), "tracking": {"experiment": "mine"}})
     storage = SweepStorage(Folder(tmp_path / "storage"), spec.name)
     plan = draw_plan(spec)
-    storage.create(spec.to_dict(), plan, {"packages": {}})
+    storage.create(Decided.of(spec.to_dict(), plan, {"packages": {}}))
     storage.trial(plan[0].key).begin_attempt(Attempt(started=1.7e9, provenance={}))
     storage.trial(plan[0].key).write_outcome(TrialState.FAILED, "TrainingError: because")
     store = RunStore(f"sqlite:///{tmp_path}/mlflow.db", "mine").open()

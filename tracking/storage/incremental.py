@@ -62,17 +62,7 @@ class SweepReader:
             lines = decided.members["plan.jsonl"]
             if lines != self._plan[0]:
                 self._plan = (lines, decided.plan())
-            record = SweepRecord(
-                storage.name,
-                storage.files.uri,
-                decided.spec(),
-                decided.code(),
-                (),
-                (),
-                decided.data(),
-                decided.head,
-                decided.earlier,
-            )
+            record = storage.outline(decided)
             self._decided = (stamps, record)
             self.changed = True
         return record

@@ -19,9 +19,14 @@ Where it is: `tracking.files`. A trial's files: `tracking.storage.trial`. What a
 How each file proves that it is whole and whose it is: `tracking.records.seals`.
 """
 
+import time
+from dataclasses import replace
+
 from tracking.files.files import Stamp
 from tracking.files.places import open_storage as open_storage
 from tracking.records.records import SweepRecord
+from tracking.records.shapes import SessionEntry
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep_files import SweepFiles
 from tracking.storage.sweep_files import sweeps_in as sweeps_in
 from tracking.storage.trial import TrialStorage
@@ -42,17 +47,23 @@ class SweepStorage(SweepFiles):
             lambda planned: self.trial(planned.key).record(planned, names.get(planned.key, ())),
             decided.plan(),
         )
+        return replace(self.outline(decided), sessions=tuple(self.sessions()), trials=tuple(trials))
+
+    def outline(self, decided: Decided) -> SweepRecord:
+        """The record without sessions and trials."""
         return SweepRecord(
-            self.name,
-            self.files.uri,
-            decided.spec(),
-            decided.code(),
-            tuple(self.sessions()),
-            tuple(trials),
-            decided.data(),
-            decided.head,
-            decided.earlier,
+            name=self.name,
+            storage=self.files.uri,
+            spec=decided.spec(),
+            code=decided.code(),
+            sessions=(),
+            trials=(),
+            data=decided.data(),
+            decided=decided.head,
+            earlier=decided.earlier,
         )
+
+    # Trials
 
     def trial(self, key: str) -> TrialStorage:
         """The files of the trial with this key."""
@@ -65,3 +76,56 @@ class SweepStorage(SweepFiles):
             key, _, name = path.partition("/")
             found.setdefault(key, {})[name] = stamp
         return found
+
+    # Sessions of drivers, and the request to stop
+
+    def session_numbers(self) -> list[int]:
+        """Numbers of the drivers that worked on the sweep, from 1, oldest first."""
+        names = self.files.entries(self.path("sessions"))
+        return sorted(
+            int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit()
+        )
+
+    def session(self, number: int) -> SessionEntry | None:
+        """What a driver says of itself; None when its file is torn or altered."""
+        values = self.read_json(self._session_name(number))
+        return None if values is None else SessionEntry.from_dict(values)
+
+    def sessions(self) -> list[SessionEntry]:
+        """What every driver that worked on the sweep says of itself, oldest first; torn files left out."""
+        return [one for one in self.each(self.session, self.session_numbers()) if one is not None]
+
+    def unread_sessions(self) -> list[str]:
+        """Files of sessions that are torn or altered."""
+        return [self._session_name(number) for number in self.session_numbers() if not self.session(number)]
+
+    def create_session(self, number: int, session: SessionEntry) -> bool:
+        """Enter a driver under a number; False when another one has it."""
+        return self.create_json(self._session_name(number), session.to_dict())
+
+    def write_session(self, number: int, session: SessionEntry) -> None:
+        """Replace what the driver with this number says of itself."""
+        self.write_json(self._session_name(number), session.to_dict())
+
+    def delete_session(self, number: int) -> None:
+        """Take a driver's entry back, when it may not begin."""
+        self.files.delete(self.path(self._session_name(number)))
+
+    @staticmethod
+    def _session_name(number: int) -> str:
+        return f"sessions/{number:04d}.json"
+
+    def request_stop(self, reason: str) -> None:
+        """Ask every driver and trial of the sweep to stop; they look every ``files.poll_seconds``."""
+        self.write_json("stop.json", {"reason": reason, "time": time.time()})
+
+    def stop_requested(self) -> str | None:
+        """Why the sweep shall stop, or None."""
+        request = self.read_json("stop.json")
+        if request is not None and "reason" in request:
+            return str(request["reason"])
+        return "a request that is torn" if self.files.stamp(self.path("stop.json")) is not None else None
+
+    def clear_stop(self) -> None:
+        """Forget the request to stop."""
+        self.files.delete(self.path("stop.json"))

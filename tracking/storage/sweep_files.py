@@ -1,8 +1,7 @@
-"""The files of a sweep: what is decided, its drivers, and JSON that proves to be whole and its own."""
+"""The files of a sweep: what is decided, and JSON that proves to be whole and its own."""
 
 import json
 import math
-import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from tracking.records.data_set import DataSet
 from tracking.records.names import check_name, is_name
 from tracking.records.records import PlannedTrial
 from tracking.records.seals import SEAL, Origin, sealed_json, unsealed_json
-from tracking.records.shapes import SessionEntry, fits
+from tracking.records.shapes import fits
 from tracking.storage.manifest import INSTANCE, ZIP, Decided
 
 DELETING = "deleting.json"  # stays until everything else of a deleted sweep is gone
@@ -36,18 +35,18 @@ def _created(files: Files, name: str) -> float | None:
     try:
         return SweepFiles(files, name).created
     except StorageError:
-        return math.inf  # a neighbour's trouble is its own: whoever reads it is told
+        return math.inf  # another sweep's trouble: its reader is told
 
 
 class SweepFiles:
-    """The files of one sweep, but for those of its trials.
+    """What is decided of one sweep, and its JSON files.
 
     Args:
         files: the storage.
         name: the sweep's name.
 
     Raises:
-        ConfigError: it is no name: the paths of all its files begin with it.
+        ConfigError: ``name`` is not allowed: the paths of all files begin with it.
     """
 
     def __init__(self, files: Files, name: str) -> None:
@@ -57,7 +56,7 @@ class SweepFiles:
 
     @property
     def uri(self) -> str:
-        """Where the sweep lies, for people."""
+        """Where the sweep is, for people."""
         return f"{self.files.uri}/{self.name}"
 
     def path(self, *parts: str) -> str:
@@ -74,7 +73,7 @@ class SweepFiles:
 
     @property
     def exists(self) -> bool:
-        """Whether a sweep of this name lies here."""
+        """Whether there is a sweep of this name."""
         return any(self.files.stamp(self.path(name)) is not None for name in (ZIP, "spec.yaml"))
 
     @property
@@ -90,7 +89,7 @@ class SweepFiles:
         """Check that a new sweep can begin here: old results must not be taken for its own.
 
         Raises:
-            RecordError: something lies in its folder.
+            RecordError: its folder is not empty.
         """
         if self.is_half_deleted:
             raise self._half_deleted()
@@ -104,19 +103,12 @@ class SweepFiles:
     def _half_deleted(self) -> RecordError:
         return RecordError(f"{self.uri} is half deleted: `sweeps delete {self.name}` finishes it")
 
-    def create(
-        self,
-        spec: Mapping[str, Any],
-        plan: Iterable[PlannedTrial],
-        code: Mapping[str, Any],
-        data: Iterable[DataSet] = (),
-    ) -> None:
+    def create(self, decided: Decided) -> None:
         """Write what is decided before the first trial starts; of several who try at once one succeeds.
 
         Raises:
             RecordError: the name is taken.
         """
-        decided = Decided.of(spec, plan, code, data)
         if self.exists:
             raise RecordError(f"the name {self.name} is taken in {self.files.uri}")
         self.refuse_leftovers()
@@ -192,59 +184,6 @@ class SweepFiles:
     def _write_plain(self, decided: Decided) -> None:
         for name, content in decided.members.items():
             self.files.write(self.path(name), content)
-
-    # Sessions of drivers, and the request to stop
-
-    def session_numbers(self) -> list[int]:
-        """Numbers of the drivers that worked on the sweep, from 1, oldest first."""
-        names = self.files.entries(self.path("sessions"))
-        return sorted(
-            int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit()
-        )
-
-    def session(self, number: int) -> SessionEntry | None:
-        """What a driver says of itself; None when its file is torn or altered."""
-        values = self.read_json(self._session_name(number))
-        return None if values is None else SessionEntry.from_dict(values)
-
-    def sessions(self) -> list[SessionEntry]:
-        """What every driver that worked on the sweep says of itself, oldest first; torn files left out."""
-        return [one for one in self.each(self.session, self.session_numbers()) if one is not None]
-
-    def unread_sessions(self) -> list[str]:
-        """Files of sessions that are torn or altered."""
-        return [self._session_name(number) for number in self.session_numbers() if not self.session(number)]
-
-    def create_session(self, number: int, session: SessionEntry) -> bool:
-        """Enter a driver under a number; False when another one has it."""
-        return self.create_json(self._session_name(number), session.to_dict())
-
-    def write_session(self, number: int, session: SessionEntry) -> None:
-        """Replace what the driver with this number says of itself."""
-        self.write_json(self._session_name(number), session.to_dict())
-
-    def delete_session(self, number: int) -> None:
-        """Take a driver's entry back, when it may not begin."""
-        self.files.delete(self.path(self._session_name(number)))
-
-    @staticmethod
-    def _session_name(number: int) -> str:
-        return f"sessions/{number:04d}.json"
-
-    def request_stop(self, reason: str) -> None:
-        """Ask every driver and trial of the sweep to stop; they look every ``files.poll_seconds``."""
-        self.write_json("stop.json", {"reason": reason, "time": time.time()})
-
-    def stop_requested(self) -> str | None:
-        """Why the sweep shall stop, or None."""
-        request = self.read_json("stop.json")
-        if request is not None and "reason" in request:
-            return str(request["reason"])
-        return "a request that is torn" if self.files.stamp(self.path("stop.json")) is not None else None
-
-    def clear_stop(self) -> None:
-        """Forget the request to stop."""
-        self.files.delete(self.path("stop.json"))
 
     # Files: JSON that says whose it is and proves that it is whole
 

@@ -24,6 +24,7 @@ from sweeps.spec.spec import load_spec
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.files.places import open_storage
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 
@@ -41,7 +42,7 @@ def examples(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def _sweep(tmp_path: Path) -> SweepStorage:
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(tmp_path), "quickstart")
-    storage.create(spec.to_dict(), draw_plan(spec), {"commit": "c0ffee"})
+    storage.create(Decided.of(spec.to_dict(), draw_plan(spec), {"commit": "c0ffee"}))
     return storage
 
 

@@ -12,6 +12,7 @@ from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import load_spec
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 
@@ -43,7 +44,7 @@ def test_a_dead_cluster_of_the_environment_does_not_hide_what_is_here(
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
     spec = load_spec("quickstart")
     SweepStorage(Folder(tmp_path / "sweeps-storage"), "quickstart").create(
-        spec.to_dict(), draw_plan(spec), {}
+        Decided.of(spec.to_dict(), draw_plan(spec), {})
     )
 
     def run(*words: str, code: int = 0) -> str:

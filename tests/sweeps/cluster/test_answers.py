@@ -20,6 +20,7 @@ from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import load_spec
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 
@@ -90,7 +91,7 @@ def cluster() -> JobsHere:
 def sweep(tmp_path: Path) -> Iterator[SweepStorage]:
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(tmp_path / "storage"), "quickstart")
-    storage.create(spec.to_dict(), draw_plan(spec), {})
+    storage.create(Decided.of(spec.to_dict(), draw_plan(spec), {}))
     return storage
 
 

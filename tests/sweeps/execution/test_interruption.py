@@ -11,6 +11,7 @@ from sweeps.runner import outcome_of
 from sweeps.spec.spec import SweepSpec
 from tracking.files.folder import Folder
 from tracking.records.records import TrialRecord, TrialState
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 SEARCH = {"space": {"objective.num_samples": {"grid": [1, 5]}}}
@@ -60,7 +61,7 @@ def test_what_ends_a_sweep_at_once_says_how_to_go_on_once_there_is_something_to_
     with pytest.raises(KeyboardInterrupt), how_to_go_on(storage):
         raise KeyboardInterrupt
     assert caplog.messages == []
-    storage.create(SPEC.to_dict(), draw_plan(SPEC), {"commit": "c0ffee"})
+    storage.create(Decided.of(SPEC.to_dict(), draw_plan(SPEC), {"commit": "c0ffee"}))
     with pytest.raises(KeyboardInterrupt), how_to_go_on(storage):
         raise KeyboardInterrupt
     assert caplog.messages == ["ended at once; go on with: sweeps resume small"]

@@ -14,6 +14,7 @@ from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.records.shapes import Attempt
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 
@@ -26,7 +27,7 @@ def planned(small_config: Any) -> PlannedTrial:
 @pytest.fixture
 def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
     storage = SweepStorage(Folder(tmp_path), "one")
-    storage.create({"name": "one"}, [planned], {})
+    storage.create(Decided.of({"name": "one"}, [planned], {}))
     return storage
 
 

@@ -18,6 +18,7 @@ from sweeps.execution.trial import IwaeTrial
 from tracking.files.folder import Folder
 from tracking.records.data_set import DataSet
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 
@@ -30,7 +31,7 @@ def planned(small_config: Any) -> PlannedTrial:
 @pytest.fixture
 def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
     storage = SweepStorage(Folder(tmp_path / "storage"), "one")
-    storage.create({"name": "one"}, [planned], {})
+    storage.create(Decided.of({"name": "one"}, [planned], {}))
     return storage
 
 
@@ -184,7 +185,7 @@ def large(tmp_path: Path, small_config: Any) -> tuple[SweepStorage, PlannedTrial
     )
     planned = PlannedTrial(0, {}, config)
     storage = SweepStorage(Folder(tmp_path / "storage"), "large")
-    storage.create({"name": "large"}, [planned], {})
+    storage.create(Decided.of({"name": "large"}, [planned], {}))
     return storage, planned
 
 

@@ -16,6 +16,7 @@ from tracking.files import bucket, lease
 from tracking.files.bucket import Bucket
 from tracking.records.records import TrialState
 from tracking.records.shapes import Attempt, SessionEntry
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.verification.mend import mend
 from tracking.verification.storage import storage_faults
@@ -37,7 +38,7 @@ def files(proxy: LossyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def created(files: Bucket) -> SweepStorage:
     storage = SweepStorage(files, "tiny")
-    storage.create({"name": "tiny"}, [planned(1)], {"commit": "c0ffee"})
+    storage.create(Decided.of({"name": "tiny"}, [planned(1)], {"commit": "c0ffee"}))
     return storage
 
 

@@ -23,6 +23,7 @@ from tracking.errors import RecordError, RefusedError
 from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME
 from tracking.recorder import Recorder
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.repair import repair_sweep
@@ -208,7 +209,7 @@ def test_names_and_values_over_the_limits_are_cut_and_compared_as_stored(tmp_pat
     sweep = Sweep(tmp_path / "storage")
     planned = long_plan("/" + "x" * (MAX_PARAM + 1000))
     storage = SweepStorage(sweep.storage.files, "long")
-    storage.create({**sweep.storage.spec(), "name": "long"}, [planned], {"packages": {}})
+    storage.create(Decided.of({**sweep.storage.spec(), "name": "long"}, [planned], {"packages": {}}))
     sweep.storage, sweep.plan = storage, [planned]
     sweep.begin(0)
     storage.trial(planned.key).write_outcome(TrialState.FAILED, "TrainingError: " + "y\0" * 9000)

@@ -10,6 +10,7 @@ from support.hand_made import Sweep
 from sweeps.deletion import delete
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
@@ -80,7 +81,7 @@ def test_what_no_sweep_wrote_stays_and_is_named(finished: Sweep):
     assert (outside / "final.zip").read_text() == "mine"
     assert lines == [f"{folder} keeps what no sweep wrote: notes.txt, trials/abc, trials/mine/x.zip"]
     with pytest.raises(RecordError, match=r"tiny holds notes\.txt, .*: `sweeps delete tiny` removes what"):
-        finished.storage.create({}, [], {})
+        finished.storage.create(Decided.of({}, [], {}))
 
 
 def test_a_sweep_behind_a_link_is_not_deleted_from_here(finished: Sweep, tmp_path: Path):
@@ -104,7 +105,12 @@ def test_a_deletion_that_was_cut_short_anywhere_is_no_sweep_and_is_finished_late
         left = SweepStorage(Folder(root), "tiny")
         if left.files.entries("tiny"):
             assert sweeps_in(left.files) == ["tiny"]
-            for read in (left.record, left.spec, left.plan, lambda left=left: left.create({}, [], {})):
+            for read in (
+                left.record,
+                left.spec,
+                left.plan,
+                lambda left=left: left.create(Decided.of({}, [], {})),
+            ):
                 with pytest.raises(
                     RecordError, match=r"tiny (is half deleted: `sweeps delete tiny`|is taken)"
                 ):
@@ -113,7 +119,7 @@ def test_a_deletion_that_was_cut_short_anywhere_is_no_sweep_and_is_finished_late
                 Session(left, "resume")
             delete(left, None, print)
         assert left.files.entries("tiny") == {}
-        left.create({}, [], {})  # the name is free
+        left.create(Decided.of({}, [], {}))  # the name is free
     assert removals == whole - 1
 
 

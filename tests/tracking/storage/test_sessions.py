@@ -14,6 +14,7 @@ from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.records.shapes import Attempt, SessionEntry, TrialProgress
 from tracking.storage import sessions
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import SILENT_SECONDS, Session, is_alive, live_session, stop_leftovers
 from tracking.storage.sweep import SweepStorage
 
@@ -153,7 +154,7 @@ def test_a_trial_that_was_killed_is_not_charged_for_the_time_until_somebody_look
     storage: SweepStorage,
 ) -> None:
     trials = [PlannedTrial(index, {}, TrainConfig.parse({"seed": index})) for index in range(2)]
-    storage.create({"name": "sweep"}, trials, {})
+    storage.create(Decided.of({"name": "sweep"}, trials, {}))
     for trial in trials:
         storage.trial(trial.key).begin_attempt(Attempt(started=1000.0, cpus=4, gpus=0.5))
     storage.trial(trials[0].key).write_progress(TrialProgress(time=1600.0))

@@ -17,6 +17,7 @@ from tracking.files.folder import Folder
 from tracking.files.places import open_storage
 from tracking.records.records import EpochRecord, TrialState
 from tracking.storage.checkpoint import Checkpoint
+from tracking.storage.manifest import Decided
 from tracking.storage.pictures import StoredPictures
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
@@ -118,7 +119,7 @@ def test_the_plan_comes_back_with_keys_and_names(sweep: Sweep):
 
 def test_a_name_is_taken_once(sweep: Sweep):
     with pytest.raises(RecordError, match="the name tiny is taken in"):
-        sweep.storage.create({}, [], {})
+        sweep.storage.create(Decided.of({}, [], {}))
 
 
 def test_an_unknown_sweep_is_told_with_the_known_ones(sweep: Sweep):
