@@ -26,6 +26,7 @@ from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
 from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
+from tracking.provenance import codes, provenance
 from tracking.recorder import Recorder
 from tracking.records.contents import repeated_images
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
@@ -74,7 +75,7 @@ def run_sweep(
         data = prepare_data(plan, spec)
         refuse_recorded(store.open(create=True).client, spec.name, files.uri)
         record_in(spec, storage, store)
-        code = _code()
+        code = provenance.code()
     _announce(spec, storage, len(plan), 0)
     with how_to_go_on(storage), ray_cluster(spec, address, display):
         try:
@@ -133,7 +134,7 @@ def resume_sweep(
     with display.checking(f"sweep {spec.name}: checking data and tracking store"):
         record_in(spec, storage, store.open(create=True))
         data = prepare_data([trial.plan for trial in began.trials] if plan is None else plan, spec, began)
-        code = _code()
+        code = provenance.code()
     with (
         how_to_go_on(storage),
         Session(storage, command=" ".join(secrets.command(sys.argv))) as session,
@@ -207,16 +208,8 @@ def _work(
     return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, untold)
 
 
-def _code() -> dict[str, Any]:
-    from tracking.provenance import provenance  # and PyTorch: not before what is wrong can be told
-
-    return provenance.code()
-
-
 def _remarks(code: Mapping[str, Any], begun: SweepStorage | None = None, session: int = 0) -> list[str]:
     """What is to be said of the code that runs, and of how it differs from what a sweep began with."""
-    from tracking.provenance import codes, provenance
-
     changed = [] if begun is None else codes.note(begun, session, code)
     return [*changed, *provenance.remarks(code)]
 

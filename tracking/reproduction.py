@@ -15,7 +15,8 @@ from iwae.trainer.trainer import Trainer
 from tracking.comparison import Difference, Verdict, compare, verdict_of
 from tracking.errors import RecordError
 from tracking.provenance import sources
-from tracking.provenance.provenance import code, code_files, code_identity, differences, environment
+from tracking.provenance.machine import environment
+from tracking.provenance.provenance import code, code_files, code_identity, differences
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord
 
 

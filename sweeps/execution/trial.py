@@ -29,7 +29,7 @@ from sweeps.execution.outcomes import NO_NLL_YET, UNSTORED
 from sweeps.execution.trial_files import Desk
 from sweeps.execution.watcher import Watcher
 from tracking.errors import OtherDataError, StorageError
-from tracking.provenance.provenance import environment
+from tracking.provenance.machine import environment
 from tracking.records.contents import refuse_other
 from tracking.records.data_set import DataSet
 from tracking.records.records import EpochRecord, PlannedTrial, TrialState

@@ -12,7 +12,8 @@ from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
 from iwae.trainer.trainer import Trainer
 from tracking.files.folder import Folder
-from tracking.provenance.provenance import code, environment
+from tracking.provenance.machine import environment
+from tracking.provenance.provenance import code
 from tracking.records.records import EpochRecord, PlannedTrial
 from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint

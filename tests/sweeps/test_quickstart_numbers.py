@@ -21,7 +21,7 @@ from iwae.trainer.trainer import Trainer
 from support.workplace import deterministic
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import load_spec
-from tracking.provenance.provenance import environment
+from tracking.provenance.machine import environment
 
 RECORDED = json.loads(lzma.decompress((Path(__file__).parent / "fixtures/quickstart.json.xz").read_bytes()))
 TRIALS: Mapping[str, Any] = {trial["name"]: trial for trial in RECORDED["trials"].values()}

@@ -28,7 +28,7 @@ from sweeps.sweep import Sweep
 from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
-from tracking.provenance.provenance import environment
+from tracking.provenance.machine import environment
 from tracking.publish import make_report, publish
 from tracking.records.records import TrialRecord
 from tracking.reproduction import reproduce

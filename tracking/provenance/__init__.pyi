@@ -1,2 +1,2 @@
+from .machine import environment as environment
 from .provenance import code as code
-from .provenance import environment as environment

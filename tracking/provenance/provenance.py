@@ -1,14 +1,11 @@
-"""Where a number comes from: code, versions, machine, threads, data.
+"""Which code made a number: commit, uncommitted changes, sources and versions.
 
-Workers import this: no MLflow, no plotting.
+No PyTorch: the command line reads this before it trains. The machine: `tracking.provenance.machine`.
 """
 
-import functools
 import hashlib
 import importlib.metadata
 import json
-import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -16,10 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from iwae.trainer.metrics import DEFINITIONS
 from tracking.addresses import secrets
 from tracking.provenance import sources
 
@@ -28,17 +21,6 @@ PACKAGE = "iwae-sweeps"
 SUBMITTED_FILE = "submitted-code.json"
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "ray", "optuna", "mlflow", "pydantic")
-_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_CBWR",
-    "ATEN_CPU_CAPABILITY",
-    "CUDA_VISIBLE_DEVICES",
-    "CUBLAS_WORKSPACE_CONFIG",
-    "NVIDIA_TF32_OVERRIDE",
-    "PYTORCH_CUDA_ALLOC_CONF",
-)
 _GIT_SECONDS = 20
 
 
@@ -84,9 +66,9 @@ def origin(folder: Path | None = None) -> dict[str, Any]:
     if submitted.is_file():
         values: dict[str, Any] = json.loads(submitted.read_text("utf-8"))
         return values
-    # The rest of a repository is its owner's own. `./` is the folder, wherever in the checkout it is.
+    # The rest of a repository is not ours. `./` is the folder, wherever in the checkout it is.
     own = ["--", *(f"./{name}" for name in (*sources.PACKAGES, "pyproject.toml"))]
-    # An installed copy may be inside a checkout, of another project too, and is none of it.
+    # An installed copy may be inside the checkout of another project, which does not track it.
     commit = _git(folder, "rev-parse", "HEAD") if _git(folder, "ls-files", *own) else None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no", *own) if commit else None
     untracked = (
@@ -106,7 +88,7 @@ def origin(folder: Path | None = None) -> dict[str, Any]:
 
 
 def remarks(values: Mapping[str, Any]) -> list[str]:
-    """What a person must hear of ``code``."""
+    """Warnings about ``code`` for the user."""
     if not values.get("masked"):
         return []
     return [
@@ -126,53 +108,6 @@ def code_files(values: Mapping[str, Any]) -> Mapping[str, str]:
     """SHA-256 of each source file in ``code``; empty in the records of versions that did not note it."""
     files = _mapping(values.get("sources")).get("files")
     return _mapping(files)
-
-
-def environment(
-    device: str,
-    threads: int,
-    dataset_hash: str,
-    seed: int,
-    chunk_size: int | None = None,
-    code: str | None = None,
-) -> dict[str, Any]:
-    """What the bits of a trial depend on beside its configuration and the code, as plain JSON data.
-
-    Args:
-        device: where it trains, ``cpu`` or ``cuda``.
-        threads: PyTorch's intra-op threads.
-        dataset_hash: content hash of the data set.
-        seed: the trial's seed.
-        chunk_size: images in memory at once, where that is fewer than a minibatch.
-        code: SHA-256 of the packages' sources (``tracking.provenance.sources.digest``), proven by a worker;
-            None reads those of this process.
-    """
-    gpu = device.startswith("cuda") and torch.cuda.is_available()
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "cuda": torch.version.cuda if gpu else None,
-        "cudnn": torch.backends.cudnn.version() if gpu else None,  # type: ignore[no-untyped-call]
-        "driver": _driver() if gpu else None,
-        "gpu": torch.cuda.get_device_name(device) if gpu else None,
-        "device": device,
-        "threads": threads,
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        "cudnn_deterministic": torch.backends.cudnn.deterministic,
-        "cudnn_benchmark": torch.backends.cudnn.benchmark,
-        "tf32": torch.get_float32_matmul_precision() != "highest",
-        "dataset_hash": dataset_hash,
-        "seed": seed,
-        "chunk_size": chunk_size,
-        "code_sha256": code or sources.digest(sources.of_this_process()),
-        "definitions": DEFINITIONS,
-        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
-    }
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -208,28 +143,3 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-@functools.cache
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-@functools.cache
-def _driver() -> str | None:
-    try:
-        done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.split("\n")[0].strip() or None

@@ -77,7 +77,7 @@ class Attempt(_Shape):
         cpus: CPUs that it held.
         gpus: GPUs that it held, or a share of one.
         earlier: what the attempts before it held.
-        provenance: ``tracking.provenance.provenance.environment``.
+        provenance: ``tracking.provenance.machine.environment``.
         torn: whether the file was written anew in the place of one that was torn: only ``started`` is known.
     """
 

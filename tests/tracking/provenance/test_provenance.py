@@ -8,7 +8,8 @@ import numpy
 import pytest
 import torch
 
-from tracking.provenance.provenance import code, code_identity, differences, environment
+from tracking.provenance.machine import environment
+from tracking.provenance.provenance import code, code_identity, differences
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -138,9 +139,25 @@ def test_another_patch_is_another_code():
     )
 
 
+def imported(module: str, *names: str) -> bool:
+    """Whether a process that imports the module has imported any of these too."""
+    program = f"import sys, {module}; sys.exit(any(name in sys.modules for name in {names}))"
+    return subprocess.run([sys.executable, "-c", program], check=False).returncode != 0
+
+
 def test_workers_import_provenance_without_mlflow_or_plotting():
-    names = "('mlflow', 'matplotlib', 'plotly', 'ray')"
-    program = (
-        f"import sys, tracking.provenance.provenance; sys.exit(any(name in sys.modules for name in {names}))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert not imported("tracking.provenance.machine", "mlflow", "matplotlib", "plotly", "ray")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "tracking.provenance.provenance",
+        "tracking.provenance.codes",
+        "tracking.records.contents",
+        "tracking.storage.sessions",
+        "tracking.storage.incremental",
+    ],
+)
+def test_a_sweep_is_read_without_pytorch(module: str):
+    assert not imported(module, "torch", "mlflow", "ray")
