@@ -1,4 +1,4 @@
-"""Whether somebody listens at an address, in seconds; what is on this machine is never behind a proxy."""
+"""Whether a server listens at an address, told in seconds; this machine is never behind a proxy."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ DATABASES = ("postgresql", "mysql", "mssql")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 # As `requests` reads it, and as `urllib` and botocore do, which keep the brackets and know no networks.
 _LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]", "0.0.0.0")
-# A gRPC server answers the beginning of a connection with its settings, whoever asks.
+# A gRPC server answers the beginning of any connection with its settings.
 _GRPC_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _SETTINGS = 4
 
@@ -36,10 +36,10 @@ def is_behind_proxy(url: str) -> bool:
 
 
 def probe(url: str, seconds: float = SECONDS) -> None:
-    """Raise when nobody listens at an address of a server or a database; what a proxy reaches is not asked.
+    """Raise when no server or database listens at an address; what a proxy reaches is not asked.
 
     Raises:
-        OSError: nobody does, or the host's name is not known.
+        OSError: none does, or the host's name is not known.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.partition("+")[0]
@@ -52,10 +52,10 @@ def probe(url: str, seconds: float = SECONDS) -> None:
 
 
 def require_store(uri: str) -> None:
-    """Raise in seconds when nobody listens at a tracking store's address; MLflow itself tries for long.
+    """Raise in seconds when no tracking store listens at its address; MLflow itself tries for minutes.
 
     Raises:
-        RecordError: nobody does.
+        RecordError: none does.
     """
     if uris.is_server(uri) or uri.startswith(DATABASES):
         try:
@@ -69,7 +69,7 @@ def probe_grpc(host: str, port: int, seconds: float = SECONDS) -> None:
     """Raise when no gRPC server listens.
 
     Raises:
-        OSError: nobody listens, or somebody else.
+        OSError: nothing listens, or another kind of server.
     """
     with _connect(host, port, seconds) as connection:
         connection.settimeout(seconds)

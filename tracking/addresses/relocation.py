@@ -1,8 +1,8 @@
 """A local tracking store that was copied or moved: its records follow it, nothing is written where it was.
 
-MLflow notes absolute addresses: of each experiment, run and logged model where its files lie. In a copy of a
-project they name the original. What lies beside the database is found beside it wherever it is: a command
-that only reads looks there, one that writes changes the addresses first.
+MLflow notes absolute addresses: where the files of each experiment, run and logged model are. In a copy
+of a project they name the original. What was beside the database is looked for beside it, wherever it is now:
+a command that only reads looks there, one that writes changes the addresses first.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _BUSY_SECONDS = 30.0
 
 
 def former_roots(database: Path, root: str) -> dict[str, str]:
-    """Where artifacts lay when the database was elsewhere, and where they lie now; empty where it is at home.
+    """Where artifacts were when the database was elsewhere, and where they are; empty if it did not move.
 
     Args:
         database: an SQLite database of MLflow's.
@@ -46,10 +46,10 @@ def former_roots(database: Path, root: str) -> dict[str, str]:
 
 
 def _now(location: str, root: str, homes: Collection[Path]) -> str | None:
-    """Where the files of an experiment lie now; None where they are elsewhere by choice.
+    """Where the files of an experiment are now; None where they are elsewhere by choice.
 
     Args:
-        location: where they lay.
+        location: where they were.
         root: of the store's own artifacts, now.
         homes: where the database was.
     """
@@ -57,7 +57,7 @@ def _now(location: str, root: str, homes: Collection[Path]) -> str | None:
     if path.name == _ROOT:
         return root
     beside = _path(root).parent / _MLFLOW_ROOT / path.name
-    # MLflow's own folder is where its process was: it follows the database if it lay, or lies, beside it.
+    # MLflow's own folder is where its process was: it follows the database if it was, or is, beside it.
     if path.parent.name != _MLFLOW_ROOT or not (_home(location) in homes or beside.is_dir()):
         return None
     return beside.as_uri() if location.startswith("file:") else str(beside)
@@ -72,7 +72,7 @@ def keep_together(database: Path, home: Path) -> None:
 
 @dataclass(frozen=True)
 class Move:
-    """Where things lie that a store names at its former places; nothing moved by default.
+    """Where things are that a store names at their former places; nothing moved by default.
 
     Attributes:
         roots: of artifacts, where they were and where they are; the store's own first.
@@ -81,14 +81,14 @@ class Move:
     roots: Mapping[str, str] = field(default_factory=dict)
 
     def artifact(self, uri: str) -> str:
-        """Where an artifact's address lies now."""
+        """Where an artifact is now."""
         for old, new in self.roots.items():
             if uri == old or uri.startswith(f"{old}/"):
                 return new + uri[len(old) :]
         return uri
 
     def storage(self, place: str) -> str:
-        """Where a sweep's storage lies now: beside the database if it was and is; else where it was."""
+        """Where a sweep's storage is now: beside the database if it was and is; else where it was."""
         for old, new in self.roots.items():
             if Path(place).is_relative_to(_home(old)):
                 moved = _home(new) / Path(place).relative_to(_home(old))

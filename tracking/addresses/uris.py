@@ -87,10 +87,10 @@ def server_parts(uri: str, what: str) -> SplitResult:
 
     Args:
         uri: of the server.
-        what: the address is, for the message.
+        what: name of the address in the message.
 
     Raises:
-        RecordError: it has no host, or a port that is none.
+        RecordError: it has no host, or a malformed port.
     """
     try:
         parts = urlsplit(uri)
@@ -103,7 +103,7 @@ def server_parts(uri: str, what: str) -> SplitResult:
 
 
 def refuse_password(uri: str) -> None:
-    """Refuse a password in an address from a command line: everybody on the machine can read it there.
+    """Refuse a password in an address from a command line: every user of the machine can read it there.
 
     Raises:
         RecordError: it holds one.
@@ -138,7 +138,7 @@ def _resolve_sqlite(uri: str) -> str:
 def sqlite_path(uri: str) -> Path:
     """The path of the file of a ``sqlite:///`` address: absolute, its folder without ``..`` and links.
 
-    A link to a database is not followed: the artifacts lie beside the link.
+    A link to a database is not followed: the artifacts are beside the link.
 
     Raises:
         RecordError: it begins with the home of a user that does not exist, or links go in a circle.

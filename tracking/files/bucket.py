@@ -1,4 +1,4 @@
-"""Files in an S3 bucket, Amazon's or another's that knows conditional writes."""
+"""Files in an S3 bucket, of Amazon or of another service with conditional writes."""
 
 import contextlib
 import io
@@ -28,10 +28,10 @@ TAIL_BYTES = 64 * 1024
 _MISSING = ("NoSuchKey", "404")
 _REFUSED = ("PreconditionFailed", "412")
 _CONFLICT = ("ConditionalRequestConflict", "409")
-_EMPTY = ("InvalidRange", "416")  # how S3 answers who asks for the end of an object without bytes
+_EMPTY = ("InvalidRange", "416")  # what S3 answers when the end of an empty object is asked for
 _WRITER = "writer"
 _PAUSE_SECONDS = 0.2
-_TRIES = 5  # of a write that came at once with another, which S3 asks to try again
+_TRIES = 5  # of a write that came at once with another: S3 asks to try again
 _TOGETHER = 1000  # objects that one request deletes
 
 
@@ -85,7 +85,7 @@ class Bucket:
         return (self._endpoint or default).rstrip("/"), self._bucket, self._prefix
 
     def prove(self) -> None:
-        """A bucket has no locks of its own to prove: a lease is an object."""
+        """Nothing to check: a lock in a bucket is an object like others."""
 
     def read(self, path: str) -> bytes:
         """The content of an object."""
@@ -111,7 +111,7 @@ class Bucket:
         return in_parts(lambda first, last: self._range(path, first, last), size, tail)
 
     def stamp(self, path: str) -> Stamp | None:
-        """When an object was written."""
+        """When an object was written; None when there is none."""
         try:
             with self._told(path):
                 return _stamp(self._client.head_object(**self._at(path)), "ContentLength")
@@ -186,13 +186,13 @@ class Bucket:
     def put_if(self, path: str, content: bytes, writer: str = "", **condition: str) -> str | None:
         """Write an object if ``IfNoneMatch`` or ``IfMatch`` holds.
 
-        A write whose answer was lost is sent again, and the second one refused because of the first: so a
-        refusal counts only when the object there is somebody else's.
+        A write whose answer was lost is sent again, and the second one is refused because of the first. So a
+        refusal counts only when another writer wrote the object.
 
         Args:
             path: the object.
             content: its bytes.
-            writer: who writes; by default this call and no other.
+            writer: name of the writer; by default one that only this call has.
             condition: one of the two.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, wherever they lie: in a folder or in a bucket."""
+"""Files that are there whole or not at all, in a folder or in a bucket."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ class Stamp(NamedTuple):
     """Changes whenever a file is written anew.
 
     Attributes:
-        changed: when it was written, seconds since 1970, by the clock of whoever keeps the files.
+        changed: when it was written, seconds since 1970, by the clock of the folder or bucket.
         token: the file's inode, or the object's ETag.
         size: bytes.
     """
@@ -23,14 +23,14 @@ class Stamp(NamedTuple):
 class Files(Protocol):
     """A tree of small files under one root; paths are relative to it, with ``/``.
 
-    Only a regular file counts as one: a pipe or a folder in the place of a file is not there.
+    Only regular files count: a pipe or a folder in the place of a file reads as missing.
 
-    A reader, and whoever comes after a crash, sees a file's old or its new content. What `write` and `create`
-    returned from is there for everybody.
+    A reader sees a file's old or its new content, also after a crash. Once `write` or `create` has returned,
+    every reader sees the new content.
 
     Attributes:
         uri: the root, as it is given to other processes.
-        poll_seconds: how often it is reasonable to look for a change; a bucket bills every look.
+        poll_seconds: how often to look for a change; a bucket bills every look.
         parallel: how many files are worth reading at once.
 
     Raises:
@@ -66,19 +66,19 @@ class Files(Protocol):
         ...
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write a file that nobody else has written; of several who try at once one gets True."""
+        """Write a file that does not exist yet; of several callers at once one gets True."""
         ...
 
     def delete(self, path: str) -> None:
-        """Remove a file; one that is not there is fine."""
+        """Remove a file, if it is there."""
         ...
 
     def delete_all(self, paths: Sequence[str]) -> None:
-        """Remove files; those that are not there are fine."""
+        """Remove files, those of them that are there."""
         ...
 
     def tidy(self, path: str) -> None:
-        """Remove a folder and those in it where no file lies, and what writers that were killed left."""
+        """Remove a folder and its subfolders that hold no file, and what writers that were killed left."""
         ...
 
     def entries(self, path: str) -> dict[str, Stamp]:
@@ -90,7 +90,7 @@ class Files(Protocol):
         ...
 
     def lock(self, path: str) -> AbstractContextManager[None]:
-        """Wait until nobody else holds the lock of this name, and hold it; it ends with its holder."""
+        """Wait for the lock of this name, and hold it; it ends with its holder."""
         ...
 
 

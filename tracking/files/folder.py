@@ -81,7 +81,7 @@ class Folder:
             self.delete(path)
 
     def tidy(self, path: str) -> None:
-        """Remove a folder and those in it where no file lies, and what writers that were killed left."""
+        """Remove a folder and its subfolders that hold no file, and what writers that were killed left."""
         with self._told():
             for folder, _, names in os.walk(self.root / path, topdown=False):
                 for name in names:
@@ -165,7 +165,7 @@ class Folder:
 
 
 def _regular(path: Path) -> BinaryIO:
-    """The open file; what is no regular file counts as missing, and is not waited for as a pipe would be."""
+    """The open file; anything but a regular file counts as missing, so that a pipe does not block."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (IsADirectoryError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Where storage lies: each way to write a place becomes one address, and two addresses are compared."""
+"""Where storage is: each way to write a place becomes one address, and two addresses are compared."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ def open_storage(uri: str) -> Files:
     every process and in the tracking store.
 
     Raises:
-        RecordError: the URI has another scheme, or names what is no folder.
+        RecordError: the URI has another scheme, or names something other than a folder.
     """
     scheme = urlsplit(uri).scheme if uri.lower().startswith(("file:", "s3:")) else ""
     if scheme == "file":

@@ -36,10 +36,10 @@ def root() -> Path:
 
 
 def location(package: str) -> Path | None:
-    """The folder that a package is, or would be, imported from; None where it is none."""
+    """The folder that a package is, or would be, imported from; None where there is no such package."""
     try:
         spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):  # of a module that somebody made by hand
+    except (ImportError, ValueError):  # of a module that was made by hand
         return None
     return None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
 

@@ -1,7 +1,7 @@
 """The chain of hashes over what a sweep wrote, whose heads MLflow keeps: a witness of what storage held.
 
-A seal shows that a file was edited. Who edits a file and its seal leaves a chain that ends elsewhere than the
-one that was recorded. What is only lost, and made again by a later attempt, continues the chain.
+A seal shows that a file was edited. An edit of a file and its seal leaves a chain that ends elsewhere than
+the one that was recorded. What is only lost, and made again by a later attempt, continues the chain.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What lies in storage about a sweep, as plain values: no MLflow, no Ray, no plotting.
+"""What storage holds about a sweep, as plain values: no MLflow, no Ray, no plotting.
 
 A sweep is a plan (what was decided before a trial ran) and, for each trial of the plan, what it left in
 storage. Everything that is shown, compared or reproduced is a function of these records.
@@ -22,7 +22,7 @@ class TrialState(StrEnum):
     """Where a trial stands.
 
     WAITING has no attempt yet. RUNNING has one that neither ended nor said why it stopped (after a hard kill
-    a trial still reads RUNNING; `status` and `verify` ask whether anybody works on it). STOPPED was asked to
+    a trial still reads RUNNING; `status` and `verify` ask whether a driver works on it). STOPPED was asked to
     stop and goes on with `resume`. PRUNED was ended by the scheduler. COMPLETE has its final numbers.
     """
 
@@ -35,7 +35,7 @@ class TrialState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the trial unless somebody asks."""
+        """Whether nothing more happens to the trial unless it is asked for."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
 
 

@@ -49,7 +49,7 @@ class Origin:
                 raise AlteredError("it has no seal: this sweep did not write it")
             return None
         if not isinstance(seal, Mapping):
-            raise AlteredError("its seal is none")
+            raise AlteredError("its seal is malformed")
         instance, path = seal.get("instance"), str(seal.get("of"))
         if seal.get("sha256") != Origin(path, instance).seal(content)["sha256"]:
             raise AlteredError("its content is not what was sealed when it was written")

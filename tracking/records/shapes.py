@@ -42,7 +42,7 @@ class SessionEntry(_Shape):
         process_started: when its process was born.
         machine: what processes that see each other's ids have in common; see
             ``tracking.storage.sessions.machine``.
-        command: what it ran, for people who read the record.
+        command: what it ran, for readers of the record.
         torn: whether the entry was written anew by ``verify --repair`` in the place of one that was torn.
     """
 

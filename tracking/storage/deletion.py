@@ -27,11 +27,11 @@ def begin_deletion(storage: SweepStorage) -> None:
     """Mark a sweep as half deleted; from here on no driver begins to work on it.
 
     Raises:
-        RecordError: its folder is a link, and what it points to lies elsewhere.
+        RecordError: its folder is a link to a folder elsewhere.
     """
     if isinstance(storage.files, Folder) and (folder := Path(storage.uri)).is_symlink():
         raise RecordError(
-            f"{folder} is a link to {folder.resolve()}: what lies outside the storage is not deleted:"
+            f"{folder} is a link to {folder.resolve()}: what is outside the storage is not deleted:"
             f" `sweeps delete {storage.name} --storage {folder.resolve().parent}`, then remove the link"
         )
     storage.files.write(storage.path(DELETING), to_json({"time": time.time()}))

@@ -1,4 +1,4 @@
-"""Who works on a sweep right now: one driver at a time, and proof of life for everybody else."""
+"""Which driver works on a sweep now: one at a time, with a sign of life for the other processes."""
 
 import contextlib
 import functools
@@ -81,9 +81,9 @@ def machine() -> str:
 
 
 def stop_leftovers(storage: SweepStorage, why: str) -> None:
-    """Say of trials that nobody works on any more that they stopped, when they were last heard of."""
+    """Note that trials without a worker stopped, at their last sign of life."""
     for trial in storage.record().trials:
-        # An outcome that is not believed is left for a person to look at.
+        # An outcome that is not believed stays for a person to look at.
         if trial.state is TrialState.RUNNING and "outcome.json" not in storage.trial(trial.key).names():
             last = trial.attempts[-1] if trial.attempts else None
             started = None if last is None else last.started
@@ -95,7 +95,7 @@ class Session:
 
     Args:
         storage: the sweep.
-        command: what the driver runs, for people who read the record.
+        command: what the driver runs, for readers of the record.
 
     Raises:
         RecordError: another driver works on the sweep.
@@ -142,18 +142,18 @@ class Session:
         return self.storage.session_numbers()[-1:] != [self.number]
 
     def request_stop(self, reason: str) -> None:
-        """Ask this driver's trials to stop; those of another driver that took the sweep over are let be."""
+        """Ask this driver's trials to stop; not those of another driver that took the sweep over."""
         if not self.superseded:
             self.storage.request_stop(reason)
 
     def _enter(self) -> int:
-        """Take the next number: of several who try at once one gets it, and the others find it alive."""
+        """Take the next number: of several drivers at once one gets it, and the others find it alive."""
         while True:
-            # The number first: whoever takes it after this look is alive at the next, or it is free below.
+            # The number first: if a driver takes it after this look, the next look finds that driver alive.
             number = max(self.storage.session_numbers(), default=0) + 1
             refuse_if_live(self.storage)
             self._refuse_if_it_beats()
-            # Whoever asked to stop asked the driver before; from here on the request is for this one.
+            # An older request to stop was for the driver before; from here on one is for this driver.
             self.storage.clear_stop()
             if self.storage.create_session(number, self._entry):
                 if self.storage.is_half_deleted:

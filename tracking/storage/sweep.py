@@ -1,7 +1,7 @@
 """Storage is the truth: one folder for each sweep, written so that a crash leaves the old or the new.
 
     <storage>/<sweep>/
-        sync.lock  sync.json                  who writes its runs in MLflow, and who did last
+        sync.lock  sync.json                  which process writes its runs in MLflow, and which did last
         sweep.zip                             spec, plan, code, data and the sweep's id: what was decided
         spec.yaml  plan.jsonl  code.json      the same, for people; data.json and instance.json beside them
         sessions/0001.json                    one file a driver that worked on the sweep

@@ -104,7 +104,7 @@ class SweepFiles:
         return RecordError(f"{self.uri} is half deleted: `sweeps delete {self.name}` finishes it")
 
     def create(self, decided: Decided) -> None:
-        """Write what is decided before the first trial starts; of several who try at once one succeeds.
+        """Write what is decided before the first trial starts; of several callers at once one succeeds.
 
         Raises:
             RecordError: the name is taken.
@@ -188,7 +188,7 @@ class SweepFiles:
     # Files: JSON that says whose it is and proves that it is whole
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """What a JSON file says; None when there is none or it is not to be believed (see `unseal`)."""
+        """What a JSON file says; None when there is none or it is not believed (see `unseal`)."""
         try:
             return self.unseal(name)[0]
         except (FileNotFoundError, ValueError, AlteredError):

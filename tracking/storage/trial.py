@@ -127,7 +127,7 @@ class TrialStorage:
     # Attempts, progress and outcome
 
     def attempt(self, number: int) -> Attempt | None:
-        """An attempt by its number, from 1; None where there is none that is to be believed."""
+        """An attempt by its number, from 1; None where there is none that is believed."""
         values = self._sweep.read_json(self._name(attempt_name(number)))
         return None if values is None else Attempt.from_dict(values)
 
@@ -148,7 +148,7 @@ class TrialStorage:
         self._sweep.write_json(self._name(attempt_name(number)), attempt.to_dict())
 
     def progress(self) -> TrialProgress | None:
-        """How far the trial said it was; None where it said nothing that is to be believed."""
+        """How far the trial said it was; None where there is nothing that is believed."""
         values = self._sweep.read_json(self._name(PROGRESS))
         return None if values is None else TrialProgress.from_dict(values)
 
@@ -157,7 +157,7 @@ class TrialStorage:
         self._sweep.write_json(self._name(PROGRESS), progress.to_dict(), durable=False)
 
     def outcome(self) -> Outcome | None:
-        """How the trial ended without final numbers; None where no outcome is to be believed."""
+        """How the trial ended without final numbers; None where there is none that is believed."""
         values = self._sweep.read_json(self._name(OUTCOME))
         return None if values is None else Outcome.from_dict(values)
 
@@ -184,7 +184,7 @@ class TrialStorage:
         return Origin(self._name(name), self._sweep.instance)
 
     def _sealed(self, name: str, seals: dict[str, str]) -> dict[str, object] | None:
-        """What a JSON file says, its seal's digest added to ``seals``; None when it is not to be believed."""
+        """What a JSON file says, its seal's digest added to ``seals``; None when it is not believed."""
         try:
             found, digest = self._sweep.unseal(self._name(name))
         except (FileNotFoundError, ValueError, AlteredError):

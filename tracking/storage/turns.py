@@ -16,7 +16,7 @@ class Turn:
     """A turn at the runs of one sweep.
 
     Args:
-        storage: the sweep; None when it is not in storage, where nobody else looks after its runs.
+        storage: the sweep; None when it is not in storage: then no other process writes its runs.
         mark: of the process, unlike that of any other.
 
     Attributes:
@@ -61,7 +61,7 @@ def alone(storage: SweepStorage) -> AbstractContextManager[None]:
 
 @contextmanager
 def turn(storage: SweepStorage, mark: str) -> Iterator[Turn]:
-    """Be `alone` to bring the runs of the sweep's trials up to date from what is remembered of them."""
+    """Be `alone`, and bring the runs of the sweep's trials up to date from what is remembered of them."""
     if not storage.exists:
         yield Turn(None, mark)
         return

@@ -1,4 +1,4 @@
-"""Loopback never through a proxy; an address where nobody listens is told in seconds."""
+"""Loopback never through a proxy; an address where no server listens is told in seconds."""
 
 import http.server
 import os
@@ -41,7 +41,7 @@ def _server() -> Iterator[int]:
 
 @pytest.fixture(name="silent")
 def _silent() -> Iterator[int]:
-    """The port of one who takes connections and says nothing."""
+    """The port of a server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield int(listening.getsockname()[1])
 
@@ -98,7 +98,7 @@ def test_exceptions_are_not_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert once.count("localhost") == 1
 
 
-def test_nobody_listens_is_told(server: int, dead: int) -> None:
+def test_an_address_without_a_server_is_told(server: int, dead: int) -> None:
     reach.probe(f"http://127.0.0.1:{server}")
     for uri in (f"http://127.0.0.1:{dead}", f"postgresql+psycopg2://me:s3cret@127.0.0.1:{dead}/mlflow"):
         with pytest.raises(RecordError, match="Connection refused") as told:

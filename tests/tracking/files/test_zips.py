@@ -25,7 +25,7 @@ def flipped(content: bytes, bit: int) -> bytes:
 
 
 def bits_of(content: bytes, seed: int) -> list[int]:
-    """Some bits of the headers and some of the rest; the headers lie around names and at the end."""
+    """Some bits of the headers and some of the rest; the headers are around names and at the end."""
     rng = random.Random(seed)
     headers = [n for n in range(len(content)) if content[max(0, n - 50) : n + 50].count(b"PK")]
     places = [*rng.choices(headers, k=BITS - 50), *rng.choices(range(len(content)), k=50)]

@@ -66,7 +66,7 @@ def test_packages_below_a_repositorys_root_are_found_as_well(checkout: Path):
 
 
 def test_a_copy_installed_inside_a_checkout_is_none_of_it(checkout: Path):
-    """An environment's folder lies in the user's own repository; its changes are nobody's business."""
+    """An environment's folder is in the user's own repository, whose changes are not ours."""
     installed = checkout / ".venv" / "site-packages"
     (installed / "tracking").mkdir(parents=True)
     (installed / "tracking" / "a.py").write_text("x = 1\n")

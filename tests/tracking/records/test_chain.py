@@ -1,4 +1,4 @@
-"""Who alters a file of storage and its seal is found by what MLflow was told of the chain."""
+"""An edit of a file and of its seal is found by the head of the chain that MLflow keeps."""
 
 import json
 import zipfile

@@ -49,7 +49,7 @@ def test_names_say_what_is_varied(values: dict, overrides: dict, name: str):
         ("FAILED", True),
     ],
 )
-def test_only_what_nobody_goes_on_with_has_ended(state: str, ended: bool):
+def test_a_state_has_ended_when_nothing_more_happens_to_it(state: str, ended: bool):
     assert TrialState(state).ended is ended
 
 

@@ -1,4 +1,4 @@
-"""Deleting a sweep: only what a sweep wrote, where the tracking store says that it lies, cut short or not."""
+"""Deleting a sweep: only what a sweep wrote, in the storage that the tracking store names."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ def test_a_sweep_behind_a_link_is_not_deleted_from_here(finished: Sweep, tmp_pat
     shutil.move(finished.folder, tmp_path / "tiny")
     (finished.folder).symlink_to(tmp_path / "tiny")
     before = tree(tmp_path / "tiny")
-    with pytest.raises(RecordError, match=f"is a link to {tmp_path}/tiny: what lies outside the storage"):
+    with pytest.raises(RecordError, match=f"is a link to {tmp_path}/tiny: what is outside the storage"):
         delete(finished.storage, None, print)
     assert tree(tmp_path / "tiny") == before
 

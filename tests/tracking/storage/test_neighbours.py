@@ -25,7 +25,7 @@ NOBODY = 65534
 
 
 @contextmanager
-def as_somebody_else() -> Iterator[None]:
+def as_another_user() -> Iterator[None]:
     """Root may look into every folder."""
     is_root = os.geteuid() == 0
     if is_root:
@@ -59,7 +59,7 @@ def storage() -> Iterator[Folder]:
 def test_list_plan_and_status_go_on_beside_neighbours_that_cannot_be_read(storage: Folder):
     spec = load_spec("quickstart")
     sweeps_json(storage, None)  # everything is imported before the user changes
-    with as_somebody_else():
+    with as_another_user():
         rows = {row["name"]: row for row in sweeps_json(storage, None)}
         rate = seconds_per_work(storage, spec)
         with pytest.raises(RecordError, match=r"no sweep other in .*tiny"):

@@ -77,7 +77,7 @@ def test_a_reused_process_id_is_not_the_driver(storage: SweepStorage) -> None:
     assert is_alive(heard(other, time.time()))  # only the clock was set
 
 
-def test_a_killed_driver_that_nobody_waited_for_is_not_live(storage: SweepStorage) -> None:
+def test_a_killed_driver_that_is_a_zombie_is_not_live(storage: SweepStorage) -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with Session(storage, "x"):
         born = psutil.Process(process.pid).create_time()
@@ -150,9 +150,7 @@ def test_a_request_to_stop_the_driver_before_is_not_for_the_next(storage: SweepS
         assert storage.stop_requested() is None
 
 
-def test_a_trial_that_was_killed_is_not_charged_for_the_time_until_somebody_looks(
-    storage: SweepStorage,
-) -> None:
+def test_a_trial_that_was_killed_is_charged_until_its_last_sign_of_life(storage: SweepStorage) -> None:
     trials = [PlannedTrial(index, {}, TrainConfig.parse({"seed": index})) for index in range(2)]
     storage.create(Decided.of({"name": "sweep"}, trials, {}))
     for trial in trials:

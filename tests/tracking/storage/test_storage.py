@@ -168,7 +168,7 @@ def test_a_bucket_without_a_name_or_with_credentials_is_refused(uri: str):
 
 
 def test_a_kill_while_writing_leaves_the_old_unit_or_the_new(sweep: Sweep):
-    # The writer rewrites one unit as fast as it can; whenever it is killed, what lies there is whole.
+    # The writer rewrites one unit as fast as it can; whenever it is killed, what is there is whole.
     key = sweep.plan[0].key
     program = (
         "from tracking.storage.checkpoint import Checkpoint\n"

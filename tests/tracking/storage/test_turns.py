@@ -137,7 +137,7 @@ def test_a_model_that_another_process_logs_makes_no_cache_good_again(
 
 def test_who_syncs_alone_reads_neither_storage_nor_mlflow_again(sweep: Sweep, store: RunStore):
     def never() -> SweepRecord:
-        raise AssertionError("nobody else synced")
+        raise AssertionError("no other process synced")
 
     store.sync(sweep.storage.record())
     mark = (sweep.folder / "sync.json").stat().st_mtime_ns
