@@ -16,6 +16,8 @@ from sweeps.spec.spec import load_spec
 from sweeps.status import status_json
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
+from tracking.records.shapes import Attempt, TrialProgress
+from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
 
@@ -70,18 +72,18 @@ def test_the_live_table_status_and_plan_say_the_same_of_the_same_sweep(tmp_path:
     """K=1 is done, half of K=5 too, and K=50 waits."""
     plans = [PlannedTrial(i, {}, digits(k)) for i, k in enumerate((1, 5, 50))]
     storage = SweepStorage(Folder(tmp_path), "s")
-    storage.create({"name": "s"}, plans, {})
+    storage.create(Decided.of({"name": "s"}, plans, {}))
     waiting = storage.record().trials
     with Session(storage, "test") as session:
-        session._entry["started"] = began = time.time() - 1000
-        session._write()
+        began = time.time() - 1000
+        session._write(started=began)
         board = Board(storage, waiting, session.started)
-        storage.begin_attempt(plans[0].key, {"started": began, "session": 1, "provenance": {}})
-        storage.write_outcome(plans[0].key, TrialState.PRUNED)
-        storage.begin_attempt(plans[1].key, {"started": began, "session": 1, "provenance": {}})
-        half = {"phase": "training", "epoch": 1, "num_epochs": 2, "fraction": 0.5, "time": time.time()}
-        storage.write_progress(plans[1].key, half)
-        board.update(storage.trial(plans[0]))
+        storage.trial(plans[0].key).begin_attempt(Attempt(started=began, session=1))
+        storage.trial(plans[0].key).write_outcome(TrialState.PRUNED)
+        storage.trial(plans[1].key).begin_attempt(Attempt(started=began, session=1))
+        half = TrialProgress(phase="training", epoch=1, num_epochs=2, fraction=0.5, time=time.time())
+        storage.trial(plans[1].key).write_progress(half)
+        board.update(storage.trial(plans[0].key).record(plans[0]))
         board.begin(plans[1].key)
         board.refresh()
         live, status = board.seconds_left(), status_json(storage)["seconds_left"]
