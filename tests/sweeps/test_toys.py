@@ -57,7 +57,7 @@ from tracking.files.folder import Folder
 from tracking.storage.sweep import SweepStorage
 storage, trials = SweepStorage(Folder(Path(sys.argv[1])), "toys"), {}
 for trial in storage.record().trials:
-    Path(f"{trial.key}.safetensors").write_bytes(storage.newest(trial.key).weights)
+    Path(f"{trial.key}.safetensors").write_bytes(storage.trial(trial.key).newest().weights)
     trials[trial.key] = {"state": trial.state, "final": trial.final, "epochs": len(trial.history),
         "model": trial.config.model.name, "objective": trial.config.objective.name}
 print(json.dumps(trials))
