@@ -98,7 +98,7 @@ def load_model(storage: SweepStorage, trial: TrialRecord) -> "TrainedModel":
     """
     from iwae.trained import TrainedModel  # loads PyTorch
 
-    unit = storage.newest(trial.key)
+    unit = storage.trial(trial.key).newest()
     if unit is None or unit.weights is None:
         raise RecordError(f"{trial.plan.name} of {storage.name} has no weights: it is {trial.state.value}")
     with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:

@@ -40,7 +40,7 @@ def reproduce(
     found, original = _find(record, store, trial)
     altered = "" if found.history else "; the record is not as it was written"
     if altered:
-        found = storage.trial(found.plan, proved=False)
+        found = storage.trial(found.plan.key).record(found.plan, proved=False)
     if not found.history:
         raise RecordError(f"{found.plan.name} of {record.name} has no recorded epoch to compare with")
     store.prepare(record.name)
