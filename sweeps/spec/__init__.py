@@ -1,4 +1,4 @@
-"""What a person writes, checked."""
+"""The spec of a sweep: what a user writes, and its checks."""
 
 import lazy_loader
 

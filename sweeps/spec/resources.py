@@ -55,7 +55,7 @@ class Resources(Part):
     Attributes:
         cpus: CPUs of a trial; it runs with as many threads, rounded down, at least 1.
         gpus: GPUs of a trial; 0.25 lets four share one.
-        max_concurrent: most trials at once; null is as many as fit.
+        max_concurrent: the most trials that run at once; null is as many as fit.
     """
 
     cpus: float = Field(default=1, gt=0)

@@ -36,10 +36,10 @@ class SweepSpec(Part):
         name: unique in a tracking store; letters, digits, ``-``, ``_`` and ``.``.
         base: the configuration of every trial before the space and the seed are put in.
         checkpoint_every: seconds between a trial's checkpoints.
-        keep_checkpoints: newest checkpoints of a trial that are kept; a complete trial keeps its last unit.
-        retries: attempts after a worker was lost.
-        shrink_retries: how often a trial that ran out of memory is begun again with half as many images in
-            memory at once; 0 makes it FAILED at once.
+        keep_checkpoints: how many of a trial's newest checkpoints are kept; a complete trial keeps its last.
+        retries: how often a trial is started again after its worker was lost.
+        shrink_retries: how often a trial that ran out of memory is started again with half as many images in
+            memory at once; with 0 it is FAILED at once.
     """
 
     name: str = Field(max_length=names.MAX_LENGTH, json_schema_extra={"pattern": f"^{names.PATTERN}$"})

@@ -113,7 +113,7 @@ class Services:
     def _own_mounts(self, host: str) -> dict[str, Path]:
         # Ray would make this folder itself; it is a mount point here.
         Path("/tmp/ray").mkdir(exist_ok=True)
-        # Names are in the hosts file; a question to a name server is answered at once: nobody listens there.
+        # Names are in the hosts file; a question to a name server fails at once: nothing listens there.
         (self.folder / host / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         files = {f"/etc/{name}": self.folder / host / name for name in ("hosts", "resolv.conf")}
         return {"/tmp/ray": self.folder / host / "tmp", **files}

@@ -16,7 +16,7 @@ class LossyProxy(ThreadingHTTPServer):
 
     Attributes:
         address: where clients connect.
-        lose: of the next so many writes the answer is lost on the way: they happened, and nobody hears so.
+        lose: how many of the next writes lose their answer on the way: they happened unheard.
         conflicts: the next so many conditional writes do not happen: 409, they came at once with another.
         puts: conditional writes that were asked for, each retry counted.
     """

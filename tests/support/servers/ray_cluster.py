@@ -34,7 +34,7 @@ class RayCluster:
         self.folder = folder
         self.cpus = cpus
         self.processes = Processes(folder)
-        # Sockets lie below it, and their paths must be short. Nodes that shared one would unpack a job's
+        # Sockets are below it, and their paths must be short. Nodes that shared one would unpack a job's
         # working folder over each other's, which nodes on machines of their own do not.
         self.temporary = Path(tempfile.mkdtemp(prefix="ray-"))
         self.token = secrets.token_hex(32)

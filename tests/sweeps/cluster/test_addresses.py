@@ -1,4 +1,4 @@
-"""Addresses where nobody is: one line in seconds, and what is here stays within reach."""
+"""Addresses where no cluster answers: one line in seconds, and what is here stays within reach."""
 
 import json
 import sys

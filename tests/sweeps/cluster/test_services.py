@@ -78,7 +78,7 @@ def trial_logs(cluster: Services, host: str) -> Iterator[Path]:
             yield path
 
 
-def test_nobody_gets_in_without_credentials(cluster: Services) -> None:
+def test_no_request_gets_in_without_credentials(cluster: Services) -> None:
     code = """
 import sys, urllib.error, urllib.request
 for address in sys.argv[1:]:
@@ -169,7 +169,7 @@ def read_all(name: str) -> list[bytes]:
 
 
 def test_servers_do_not_start_with_an_empty_secret(cluster: Services) -> None:
-    """Compose refuses an empty one before; this is for whoever starts the commands another way."""
+    """Compose refuses an empty one before; this is for users who start the commands another way."""
     mlflow, head = cluster.containers["mlflow"], cluster.containers["ray-head"]
     other = {"MLFLOW_BACKEND_STORE_URI": "sqlite:///other.db", "MLFLOW_AUTH_CONFIG_PATH": "other.ini"}
     ini = cluster.document["configs"]["mlflow-auth"]["content"]
