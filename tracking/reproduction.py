@@ -89,7 +89,7 @@ def reproduce(
         trainer = Trainer(config, dataset)
         history: list[EpochRecord] = []
         for epoch in trainer.epochs():
-            history.append(EpochRecord(epoch.epoch, epoch.wall_time, epoch.metrics))
+            history.append(epoch)
             original = trial.history[len(history) - 1]
             if on_epoch is not None:
                 on_epoch(epoch.epoch, not compare(original.metrics, epoch.metrics, epoch.epoch))

@@ -1,4 +1,3 @@
-from .metrics import EpochMetrics as EpochMetrics
 from .trainer import FinalEvaluation as FinalEvaluation
 from .trainer import Trainer as Trainer
 from .trainer import load as load

@@ -1,7 +1,6 @@
 """What a trainer yields, under the names that MLflow shows."""
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from iwae.config.model import VAEConfig
@@ -21,21 +20,6 @@ _NEW = (
     "val/nll_final_mc_error",
     "test/nll_mc_error",
 )
-
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """What was measured after an epoch.
-
-    Attributes:
-        epoch: completed epochs, from 1.
-        metrics: values under their MLflow names; likelihoods in nats, times in seconds.
-        wall_time: seconds since the Unix epoch.
-    """
-
-    epoch: int
-    metrics: dict[str, float]
-    wall_time: float
 
 
 class Progress(NamedTuple):

@@ -14,6 +14,7 @@ from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset, suit
 from iwae.data.pixels import evaluation_pixels, intensities, resident
+from iwae.epoch import EpochRecord
 from iwae.errors import CheckpointError, ConfigError, NonFiniteError, Stopped
 from iwae.evaluation.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
@@ -25,11 +26,11 @@ from iwae.noise import refuse_shared_noise
 from iwae.objectives.objective import Surrogates
 from iwae.randomness import generator
 from iwae.trainer.machine import keep_freed_memory, peak_memory_bytes, reset_peak_memory
-from iwae.trainer.metrics import EpochMetrics, Progress, final_metrics, validation_metrics
+from iwae.trainer.metrics import Progress, final_metrics, validation_metrics
 from iwae.trainer.optimization import Optimization
 from iwae.trainer.stopwatch import Stopwatch
 
-__all__ = ["EpochMetrics", "Progress", "Stopped", "Trainer", "load"]
+__all__ = ["Progress", "Stopped", "Trainer", "load"]
 
 
 class FinalEvaluation(NamedTuple):
@@ -119,7 +120,7 @@ class Trainer:
         """
         self._stop.set()
 
-    def epochs(self) -> Iterator[EpochMetrics]:
+    def epochs(self) -> Iterator[EpochRecord]:
         """Trains the epochs that are left, and yields after each. Returns early after ``stop()``.
 
         Raises:
@@ -134,7 +135,7 @@ class Trainer:
                 return
             self._optimization.end_epoch()
             self._stopwatch.epoch_seconds = 0.0
-            yield EpochMetrics(self.epoch, metrics, time.time())
+            yield EpochRecord(self.epoch, time.time(), metrics)
 
     def finish(self) -> dict[str, float]:
         """The numbers of the final evaluation, under MLflow names.

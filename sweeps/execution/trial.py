@@ -22,7 +22,6 @@ from iwae.data.load import load_dataset
 from iwae.errors import Stopped
 from iwae.evaluation.pictures import pictures
 from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
-from iwae.trainer.metrics import EpochMetrics
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
 from sweeps.execution.outcomes import NO_NLL_YET, UNSTORED
@@ -63,7 +62,7 @@ class IwaeTrial:
         self._desk = Desk(options, self._planned)
         self._chunk_size = self._planned.config.chunk_size
         self._trainer: Trainer | None = None
-        self._epochs: Iterator[EpochMetrics] = iter(())
+        self._epochs: Iterator[EpochRecord] = iter(())
         self._history: list[EpochRecord] = []
         self._unsaved = False
 
@@ -143,7 +142,7 @@ class IwaeTrial:
             epoch = next(self._epochs, None)
             if epoch is None:
                 return self._stopped()
-            self._history.append(EpochRecord(epoch.epoch, epoch.wall_time, epoch.metrics))
+            self._history.append(epoch)
             self._unsaved = True
         if len(self._history) == trainer.config.num_epochs:
             return self._complete()

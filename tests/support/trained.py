@@ -14,7 +14,7 @@ from iwae.trainer.trainer import Trainer
 from tracking.files.folder import Folder
 from tracking.provenance.machine import environment
 from tracking.provenance.provenance import code
-from tracking.records.records import EpochRecord, PlannedTrial
+from tracking.records.records import PlannedTrial
 from tracking.records.shapes import Attempt, SessionEntry
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided
@@ -82,7 +82,7 @@ def train(storage: SweepStorage, trial: PlannedTrial, threads: int = 1) -> None:
             provenance=provenance,
         ),
     )
-    history = tuple(EpochRecord(e.epoch, e.wall_time, e.metrics) for e in trainer.epochs())
+    history = tuple(trainer.epochs())
     final = trainer.final_evaluation()
     torch.set_num_threads(before)
     images = io.BytesIO()

@@ -14,6 +14,7 @@ from typing import Any
 
 from iwae.config.part import Part
 from iwae.config.train import TrainConfig, flatten
+from iwae.epoch import EpochRecord as EpochRecord
 from tracking.records.data_set import DataSet
 from tracking.records.shapes import Attempt, SessionEntry
 
@@ -74,11 +75,19 @@ class PlannedTrial:
         """The name without the seed; what else is varied stands behind K, D and the annealing."""
         config = self.config
         words = [f"K={config.objective.num_samples}", f"D={config.model.latent_dim}"]
+        if config.model.name != "vae":
+            words.insert(0, config.model.name)
         if config.objective.name != "iwae":
             words.append(config.objective.name)
         if config.annealing.name != "none" or "annealing" in self.overrides:
             words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
-        named = {"objective.num_samples", "objective.name", "model.latent_dim", "annealing.name"}
+        named = {
+            "objective.num_samples",
+            "objective.name",
+            "model.latent_dim",
+            "model.name",
+            "annealing.name",
+        }
         for path, value in self.overrides.items():
             part = attrgetter(path)(config)
             # Of a whole part only what differs from the part's own defaults: `linear`, or `linear start=0.1`.
@@ -119,21 +128,6 @@ def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return "×".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One completed epoch.
-
-    Attributes:
-        epoch: completed epochs, from 1.
-        time: when it was completed, seconds since 1970.
-        metrics: by MLflow name.
-    """
-
-    epoch: int
-    time: float
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
