@@ -10,7 +10,6 @@ from tracking.records.records import SweepRecord
 from tracking.report.files import to_csv, to_json
 from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
 from tracking.report.page.page import page
-from tracking.report.stills.tradeoff import draw_tradeoff
 from tracking.report.words.caveats import caveats
 from tracking.report.words.headline import headline
 from tracking.report.words.summary import summary
@@ -63,6 +62,8 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures) -> Repor
 def _draw(
     record: SweepRecord, folder: Path, analyses: Sequence[Analysis], grids: Sequence[Sequence[Pair]]
 ) -> list[Path]:
+    from tracking.report.stills.tradeoff import draw_tradeoff  # matplotlib: only where a report is drawn
+
     files = []
     for index, (analysis, found) in enumerate(zip(analyses, grids, strict=True)):
         files.append(draw_tradeoff(analysis, record.name, folder / f"tradeoff{_number(index)}.png"))
