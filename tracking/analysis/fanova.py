@@ -13,9 +13,10 @@ _TREES = 64
 def forest_shares(points: Sequence[Mapping[str, Any]], means: Sequence[float]) -> dict[str, float]:
     """Main effects as shares of the variance that a random forest sees, the rest as ``INTERACTIONS``.
 
-    They have no intervals. The range that the seeds' noise gives them, from draws around the measured means,
-    is no 95 % interval: with 20 configurations at two seeds it held the share of interactions that the same
-    forest sees in the true means in 29 of 40 simulated sweeps, and that of a main effect in 34.
+    They have no intervals. The range over redrawn means does not cover the share that the same forest sees in
+    the true means: over 40 simulated sweeps of 20 configurations (NLL = 2 x + y, two seeds) it held the main
+    effects in 85 and 90 % and the interactions in 72 % at seeds' standard deviation of 0.3 nats; at 0.8 nats
+    in 30, 47 and 15 %.
 
     Args:
         points: the parameters of each configuration, by path; every path in each.
