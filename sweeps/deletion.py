@@ -39,8 +39,11 @@ def delete(storage: SweepStorage, store: RunStore | None, tell: Callable[[str], 
             storage.forget_deletion()
             raise
     if store is not None and runs:
+        from tracking.connection.run_deletion import delete_runs  # loads MLflow
+
         with turns.alone(storage):
-            _, stays = store.delete_sweep(storage.name)
+            store.forget(storage.name)
+            _, stays = delete_runs(store.client, storage.name)
         if stays is not None:
             tell(stays)
     if is_here and (others := end_deletion(storage)):

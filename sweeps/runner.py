@@ -26,7 +26,7 @@ from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
 from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
-from tracking.provenance import codes, provenance
+from tracking.provenance import later_code, provenance
 from tracking.recorder import Recorder
 from tracking.records.contents import repeated_images
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
@@ -73,7 +73,7 @@ def run_sweep(
     store.probe()
     with display.checking(f"sweep {spec.name}: checking data and tracking store"):
         data = prepare_data(plan, spec)
-        refuse_recorded(store.open(create=True).client, spec.name, files.uri)
+        refuse_recorded(store.open(create=True).client, storage)
         record_in(spec, storage, store)
         code = provenance.code()
     _announce(spec, storage, len(plan), 0)
@@ -89,7 +89,7 @@ def run_sweep(
             try:
                 # An exception in the middle of MLflow's calls may be swallowed, or leave half a claim.
                 with stop_on_signals(session):
-                    refuse_recorded(store.client, spec.name, files.uri)  # by one that began meanwhile
+                    refuse_recorded(store.client, storage)  # by one that began meanwhile
                     store.claim(reader.record())
             except RecordError as error:
                 refused = error
@@ -210,7 +210,7 @@ def _work(
 
 def _remarks(code: Mapping[str, Any], begun: SweepStorage | None = None, session: int = 0) -> list[str]:
     """What is to be said of the code that runs, and of how it differs from what a sweep began with."""
-    changed = [] if begun is None else codes.note(begun, session, code)
+    changed = [] if begun is None else later_code.note(begun, session, code)
     return [*changed, *provenance.remarks(code)]
 
 

@@ -3,9 +3,11 @@
 SweepError
 ├── UserError
 │   ├── RecordError             a sweep, run, store or storage that is not as asked for
-│   │   └── RefusedError        the tracking store answers, and refuses: asking again does not help
+│   │   ├── RefusedError        the tracking store answers, and refuses: asking again does not help
+│   │   └── AwayError           the tracking store does not answer
 │   └── DataError
 │       └── OtherDataError      a data set that is not the one that the sweep began with
+├── IncompleteError             a command that had begun could not record everything: exit code 1
 └── StorageError                storage does not answer, is full or refuses
 
 zipfile.BadZipFile
@@ -25,8 +27,16 @@ class RefusedError(RecordError):
     """The tracking store refuses what it was asked for, and will until something is changed."""
 
 
+class AwayError(RecordError):
+    """The tracking store does not answer, or its answer is a failure that may pass."""
+
+
 class OtherDataError(DataError):
     """A data set is not the one that the sweep began with."""
+
+
+class IncompleteError(SweepError):
+    """A command changed something and could not record everything; given again, it goes on."""
 
 
 class StorageError(SweepError):

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tracking.analysis.winner import best
+from tracking.errors import RecordError
+from tracking.figures import trial_figures
 from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
-from tracking.records.records import SweepRecord
+from tracking.records.records import SweepRecord, TrialRecord
 from tracking.records.shapes import SessionEntry
 from tracking.report.report import Report, write_report
+from tracking.runs.best_model import log_model
+from tracking.storage import turns
 from tracking.storage.pictures import StoredPictures
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
@@ -67,7 +71,7 @@ def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str
     live = live_session(storage) is not None
     parent = store.find_sweep(record.name) if live else None
     if parent is None:
-        parent = store.sync(record)
+        parent = store.sync(record, trial_figures)
     attach(record, storage, store, parent, with_model=not live)
     return parent
 
@@ -86,9 +90,30 @@ def attach(
         files = {path.name: path.read_bytes() for path in report.files}
     model = before.get("model", {})
     if with_model and (choice := best(record)) is not None:
-        uri = store.log_best_model(record, choice.trial)
+        uri = log_best_model(record, choice.trial, storage, store)
         model = model_of(store, uri, choice.trial.key)
     note(storage, files, report.summary_markdown, model)
+
+
+def log_best_model(record: SweepRecord, trial: TrialRecord, storage: SweepStorage, store: RunStore) -> str:
+    """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``iwae.serving``).
+
+    A sweep has one such model: another best replaces it, the same best changes nothing.
+
+    Returns:
+        Its address.
+
+    Raises:
+        RecordError: storage has no weights of the trial, or MLflow no run of it.
+    """
+    with turns.alone(storage):
+        parent, run_id = store.find_sweep(record.name), store.trial_run_id(record.name, trial.key)
+        if parent is None or run_id is None:
+            raise RecordError(
+                f"{store.tracking_uri} has no run of {trial.plan.name} of {record.name}:"
+                f" `sweeps verify {record.name} --repair`"
+            )
+        return log_model(store.client, run_id, parent, storage, record, trial)
 
 
 def _ends(sessions: Iterable[SessionEntry]) -> list[tuple[float, float | None]]:

@@ -9,6 +9,7 @@ from tracking.store import RunStore
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Run
+    from tracking.mlflow.models import LoggedModels
 
 REPORT = "report/index.html"
 NOTE = "mlflow.note.content"
@@ -35,7 +36,7 @@ def note(storage: SweepStorage, files: Mapping[str, bytes], summary: str, model:
 def model_of(store: RunStore, uri: str, trial_key: str) -> dict[str, Any]:
     """A logged model's address, whose it is, and the hashes of its files."""
     identity = uri.removeprefix("models:/")
-    files = store.client.model_files
+    files = _models(store).artifacts
     content = {path: files.read(identity, path) for path in files.files(identity)}
     return {"uri": uri, "trial_key": trial_key, "files": _digests(content)}
 
@@ -83,10 +84,11 @@ def forget_broken_models(storage: SweepStorage, store: RunStore) -> None:
     """
     known = published(storage)
     model = known.get("model") or {"uri": "", "files": {}}
-    for identity in store.client.models.find({"sweeps.name": storage.name}):
+    models = _models(store)
+    for identity in models.find({"sweeps.name": storage.name}):
         is_noted = str(model["uri"]).removeprefix("models:/") == identity
         if not known or (is_noted and any(_file_faults(store, identity, model["files"]))):
-            store.client.models.delete(identity)
+            models.delete(identity)
 
 
 def _model_faults(store: RunStore, name: str, parent: "Run", model: Mapping[str, Any]) -> Iterator[str]:
@@ -98,17 +100,24 @@ def _model_faults(store: RunStore, name: str, parent: "Run", model: Mapping[str,
         if parent.tags.get(tag) != text:
             yield f"MLflow: run {parent.id} has {tag} = {parent.tags.get(tag)}: must be {text}"
     identity = str(model["uri"]).removeprefix("models:/")
-    if identity not in store.client.models.find({"sweeps.name": name}):
+    if identity not in _models(store).find({"sweeps.name": name}):
         yield f"MLflow: the logged model {identity} is gone"
         return
     yield from _file_faults(store, identity, model["files"])
 
 
 def _file_faults(store: RunStore, identity: str, files: Mapping[str, str]) -> Iterator[str]:
-    there = set(store.client.model_files.files(identity))
+    artifacts = _models(store).artifacts
+    there = set(artifacts.files(identity))
     for path, digest in files.items():
-        if path not in there or _digest(store.client.model_files.read(identity, path)) != digest:
+        if path not in there or _digest(artifacts.read(identity, path)) != digest:
             yield f"MLflow: {path} of the logged model {identity} is not what was logged"
+
+
+def _models(store: RunStore) -> "LoggedModels":
+    from tracking.mlflow.models import LoggedModels  # loads MLflow
+
+    return LoggedModels(store.client)
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Self
 
 from iwae.errors import SweepError
 from tracking.errors import RefusedError
+from tracking.figures import trial_figures
 from tracking.storage.incremental import SweepReader
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -105,7 +106,7 @@ class Recorder:
         try:
             record = self._reader.record()
             if self._reader.changed:
-                self._store.sync(record, reread=self._reader.record)
+                self._store.sync(record, trial_figures, reread=self._reader.record)
                 newest = self._reader.newest
                 self._reader.done()
                 self.lag = max(self.lag, time.time() - newest if newest else 0.0)

@@ -2,25 +2,26 @@
 
 import threading
 import uuid
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tracking.addresses import reach, uris
+from tracking.addresses.relocation import Move, former_roots
 from tracking.addresses.uris import resolve_tracking_uri as resolve_tracking_uri
 from tracking.errors import RecordError, RefusedError
-from tracking.files.places import open_storage
+from tracking.mlflow import local_sweeps
 from tracking.mlflow import mapping as view
-from tracking.records.records import SweepRecord, TrialRecord
+from tracking.records.records import SweepRecord
 from tracking.storage import turns
-from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Client, Experiment, Run
-    from tracking.reproduction import Reproduction
+    from tracking.mlflow.local_sweeps import Parent
     from tracking.runs.sweep_run import SweepRun
-    from tracking.runs.trial_runs import TrialRuns
+    from tracking.runs.trial_runs import Draw, TrialRuns
+
+_STORAGE = "sweeps.storage"
 
 
 class RunStore:
@@ -53,16 +54,28 @@ class RunStore:
 
         Args:
             create: make a local database that does not exist yet.
-            reading: nothing will be written, also where the store was copied or moved.
+            reading: nothing will be written, also where the store was copied or moved. A local store is then
+                opened when MLflow is needed, whose import takes seconds.
 
         Raises:
             RecordError: there is no such store, or it does not answer.
         """
+        if self._client is None or (self._reading and not reading):
+            self._reading = reading
+            if not (reading and self._database is not None and local_sweeps.can_be_read(self._database)):
+                self._connect(create)
+        return self
+
+    def _connect(self, create: bool = False) -> "Client":
         from tracking.connection.connection import connect
 
-        if self._client is None or (self._reading and not reading):
-            self._client, self._reading = connect(self.connection_uri, create, reading=reading), reading
-        return self
+        self._client = connect(self.connection_uri, create, reading=self._reading)
+        return self._client
+
+    @property
+    def _database(self) -> Path | None:
+        """The file of a local store."""
+        return uris.sqlite_path(self.connection_uri) if self.connection_uri.startswith("sqlite") else None
 
     def probe(self) -> None:
         """Raise RecordError in seconds when nobody listens at its address; MLflow is not loaded for it."""
@@ -70,14 +83,16 @@ class RunStore:
 
     @property
     def client(self) -> "Client":
-        """The connection, opened for reading if need be."""
-        if self._client is None:
-            self.open()
-        assert self._client is not None
-        return self._client
+        """The connection, made if need be."""
+        return self._connect() if self._client is None else self._client
 
     def sync(
-        self, record: SweepRecord, *, afresh: bool = False, reread: Callable[[], SweepRecord] | None = None
+        self,
+        record: SweepRecord,
+        draw: "Draw | None" = None,
+        *,
+        afresh: bool = False,
+        reread: Callable[[], SweepRecord] | None = None,
     ) -> str:
         """Bring MLflow to what the record says; what is there already stays as it is.
 
@@ -87,6 +102,7 @@ class RunStore:
 
         Args:
             record: the sweep.
+            draw: draws a trial's figures where the spec wants them; None leaves them out.
             afresh: look at everything anew, also at what MLflow notes as complete.
             reread: how to read the sweep anew, when that is cheaper than from the beginning.
 
@@ -97,13 +113,14 @@ class RunStore:
             RefusedError: the store refuses a trial; the others are recorded.
             RecordError: the store does not answer; what was not recorded is, at the next call.
         """
-        storage = _storage(record)
-        with self._one, turns.turn(storage, self._mark) as turn:
+        source = record.source
+        assert source is not None
+        with self._one, turns.turn(source, self._mark) as turn:
             try:
                 if afresh or not turn.again:
                     self.forget(record.name)
-                    record = storage.record() if reread is None else reread()
-                sweep, trials = self._runs_of(record, trusting=not afresh)
+                    record = source.record() if reread is None else reread()
+                sweep, trials = self._runs_of(record, draw, trusting=not afresh)
                 parent = sweep.begin(record)
                 known = sweep.has_trials_of(record)
                 refused = [] if known else trials.sync_all(record, parent, turn)
@@ -170,11 +187,20 @@ class RunStore:
                 "name": run.tags.get("sweeps.name", run.name),
                 "run_id": run.id,
                 "status": run.status,
-                "storage": run.tags.get("sweeps.storage", ""),
+                "storage": run.tags.get(_STORAGE, ""),
                 "started": run.start / 1000,
             }
-            for run in self.client.runs({"sweeps.kind": "sweep"})
+            for run in self._parents()
             if not is_open(run)
+        ]
+
+    def _parents(self) -> "Sequence[Run | Parent]":
+        if self._client is not None or not self._reading or self._database is None:
+            return self.client.runs({"sweeps.kind": "sweep"})
+        move = Move(former_roots(self._database, uris.artifact_root(self.connection_uri)))
+        return [
+            run._replace(tags=run.tags | {_STORAGE: move.storage(run.tags.get(_STORAGE, ""))})
+            for run in local_sweeps.parents(self._database)
         ]
 
     def find_trial(self, run_id: str) -> tuple[str, str, str]:
@@ -210,36 +236,6 @@ class RunStore:
 
         attach_report(self.client, parent_id, folder, summary, replaced)
 
-    def log_best_model(self, record: SweepRecord, trial: TrialRecord) -> str:
-        """Log a trial's model so that ``mlflow.pyfunc.load_model`` loads it (``iwae.serving``).
-
-        A sweep has one such model: another best replaces it, the same best changes nothing.
-
-        Returns:
-            Its address.
-        """
-        from tracking.runs.best_model import log_model
-
-        with self._one, turns.alone(_storage(record)):
-            parent, run_id = self.find_sweep(record.name), self.trial_run_id(record.name, trial.key)
-            if parent is None or run_id is None:
-                raise RecordError(
-                    f"{self.tracking_uri} has no run of {trial.plan.name} of {record.name}:"
-                    f" `sweeps verify {record.name} --repair`"
-                )
-            return log_model(self.client, run_id, parent, record, trial)
-
-    def log_reproduction(
-        self, record: SweepRecord, trial: TrialRecord, original_run_id: str, result: "Reproduction"
-    ) -> "Reproduction":
-        """Record a reproduction as a run of its own beside the original; returns it with its run's id."""
-        from tracking.runs.reproduction_run import log
-
-        with self._one:
-            experiment_id = self.client.run(original_run_id).experiment_id
-            run_id = log(self.client, experiment_id, record, trial, original_run_id, result)
-        return replace(result, run_id=run_id, original_run_id=original_run_id)
-
     def run_url(self, run_id: str, base: str | None = None) -> str:
         """The page of a run on the server at ``base``; by default the tracking store itself."""
         return uris.run_page(base or self.tracking_uri, self.client.run(run_id).experiment_id, run_id)
@@ -259,22 +255,17 @@ class RunStore:
         Raises:
             RecordError: the name is another sweep's.
         """
-        with self._one, turns.alone(_storage(record)):
+        assert record.source is not None
+        with self._one, turns.alone(record.source):
             self.forget(record.name)
             try:
                 return self._runs_of(record)[0].begin(record)
             finally:
                 self.forget(record.name)
 
-    def delete_sweep(self, name: str) -> tuple[int, str | None]:
-        """Delete every run of a sweep, reproductions too: see ``delete_runs``."""
-        from tracking.connection.run_deletion import delete_runs
-
-        with self._one:
-            self.forget(name)
-            return delete_runs(self.client, name)
-
-    def _runs_of(self, record: SweepRecord, trusting: bool = True) -> "tuple[SweepRun, TrialRuns]":
+    def _runs_of(
+        self, record: SweepRecord, draw: "Draw | None" = None, trusting: bool = True
+    ) -> "tuple[SweepRun, TrialRuns]":
         from tracking.connection.experiments import usable
         from tracking.runs.sweep_run import SweepRun, parent_run
         from tracking.runs.trial_runs import TrialRuns
@@ -283,10 +274,10 @@ class RunStore:
             run = parent_run(self.client, record.name)
             # MLflow cannot move a run: the trials go where the parent is.
             experiment_id = usable(self.client, self.experiment).id if run is None else run.experiment_id
-            figures = bool(record.spec.get("tracking", {}).get("figures", True))
+            wanted = bool(record.spec.get("tracking", {}).get("figures", True))
             self._sweeps[record.name] = (
                 SweepRun(self.client, experiment_id, run, trusting),
-                TrialRuns(self.client, experiment_id, record.name, figures, trusting),
+                TrialRuns(self.client, experiment_id, record.name, draw if wanted else None, trusting),
             )
         return self._sweeps[record.name]
 
@@ -301,7 +292,3 @@ class RunStore:
 
         parent = parent_run(self.client, name)
         return usable(self.client, self.experiment) if parent is None else self.client.experiment_of(parent)
-
-
-def _storage(record: SweepRecord) -> SweepStorage:
-    return SweepStorage(open_storage(record.storage), record.name)

@@ -62,7 +62,7 @@ def verify(
             looked_at=lambda trials: status.update(f"verifying {name}: {trials} trials compared"),
         )
     if json:
-        print_json({"ok": found.ok, "faults": [vars(fault) for fault in found.faults]})
+        print_json({"ok": found.ok, "faults": [fault.to_dict() for fault in found.faults]})
     else:
         show_faults(sweep.storage, found.faults, out)
     if not found.ok:

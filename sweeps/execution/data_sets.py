@@ -5,7 +5,7 @@ from pathlib import Path
 
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
-from tracking.records.contents import known_data, refuse_changed
+from tracking.records.contents import data_set_of, known_data, refuse_changed
 from tracking.records.data_set import DataSet
 from tracking.records.records import PlannedTrial, SweepRecord
 
@@ -67,5 +67,5 @@ def prepare_data(
             suit(dataset, likelihood)
         if record is not None:
             refuse_changed(record, config, dataset)
-        found[config] = DataSet.of(config, dataset)
+        found[config] = data_set_of(config, dataset)
     return list(found.values())

@@ -45,7 +45,7 @@ def record_in(spec: SweepSpec, storage: SweepStorage, store: RunStore) -> None:
     from tracking.runs.sweep_run import refuse_elsewhere
 
     if storage.exists and (parent := store.find_parent(spec.name)) is not None:
-        refuse_elsewhere(store.client, parent, spec.name, storage.files.uri)
+        refuse_elsewhere(store.client, parent, storage)
     store.experiment = wanted = spec.tracking.experiment
     changed = storage.exists and SweepSpec.parse(storage.spec()).tracking.experiment != wanted
     if changed and (there := store.experiment_of(spec.name).name) != wanted:

@@ -43,6 +43,8 @@ def reproduce(
         found = storage.trial(found.plan.key).record(found.plan, proved=False)
     if not found.history:
         raise RecordError(f"{found.plan.name} of {record.name} has no recorded epoch to compare with")
+    from tracking.runs.reproduction_run import log  # loads MLflow
+
     store.prepare(record.name)
     _log.info(f"reproducing {found.plan.name} of {record.name}")
     result = train_again(
@@ -53,7 +55,7 @@ def reproduce(
     )
     result = replace(result, explanation=result.explanation + altered)
     try:
-        return store.log_reproduction(record, found, original, result)
+        return log(store.client, record, found, original, result)
     except RecordError as error:
         _log.info(f"the verdict is not recorded: {error}")
         return replace(result, original_run_id=original)

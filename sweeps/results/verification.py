@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+from tracking.verification.fault import Fault
 from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
-from tracking.verification.storage import Fault
 
 _log = logging.getLogger(__name__)
 

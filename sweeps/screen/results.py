@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sweeps.result import SweepResult
     from tracking.analysis.winner import Best
     from tracking.reproduction import Reproduction
-    from tracking.verification.storage import Fault
+    from tracking.verification.fault import Fault
 
 SHOWN_TRIALS = 40
 

@@ -19,6 +19,7 @@ from sweeps.screen.results import show_result
 from sweeps.spec.spec import SweepSpec
 from sweeps.sweep import Sweep
 from tracking import publish as publication
+from tracking.connection.run_deletion import delete_runs
 from tracking.errors import RefusedError
 from tracking.files.folder import Folder
 from tracking.records.records import TrialState
@@ -90,7 +91,7 @@ def test_a_sweep_with_runs_cannot_change_its_experiment(recorded: Recorded):
 
 
 def test_a_sweep_without_runs_takes_its_new_experiment_at_once(recorded: Recorded):
-    recorded.store.delete_sweep("small")
+    delete_runs(recorded.store.client, "small")
     record_in(recorded.spec("other"), recorded.storage, recorded.store)
     recorded.store.sync(recorded.storage.record())
     assert recorded.store.experiment_of("small").name == "other"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tracking.files.folder import Folder
+from tracking.mlflow.models import LoggedModels
 from tracking.publish import publish, publish_if_missing
 from tracking.records.records import TrialState
 from tracking.storage.sessions import Session
@@ -45,7 +46,7 @@ def test_a_report_of_a_running_sweep_leaves_the_runs_to_its_recorder(
         kept.rename(final)
         store.sync(storage.record())
         assert publish(old, storage, reporter) == parent
-        assert store.client.models.find({"sweeps.name": "trained"}) == {}
+        assert LoggedModels(store.client).find({"sweeps.name": "trained"}) == {}
         states = {run.tags["sweeps.state"] for run in store.trial_runs("trained")}
         assert states == {TrialState.COMPLETE.value}
         session.close("finished")
@@ -77,7 +78,7 @@ def test_a_report_that_was_begun_before_the_end_is_not_the_last_one(
     publish(newest, storage, store)
     publish(old, storage, RunStore(store.tracking_uri).open())
     assert reported(storage) == len(newest.complete) == len(old.complete) + 1
-    assert len(store.client.models.find({"sweeps.name": "trained"})) == 1
+    assert len(LoggedModels(store.client).find({"sweeps.name": "trained"})) == 1
     assert verify(storage, store) == []
 
 

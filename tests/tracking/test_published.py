@@ -8,6 +8,7 @@ import pytest
 
 from support.trained import train_sweep
 from tracking.files.folder import Folder
+from tracking.mlflow.models import LoggedModels
 from tracking.publish import publish
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -78,8 +79,8 @@ def model_code(project: Path, store: RunStore) -> None:
 
 
 def model_gone(project: Path, store: RunStore) -> None:
-    for model in store.client.models.find({"sweeps.name": "trained"}):
-        store.client.models.delete(model)
+    for model in LoggedModels(store.client).find({"sweeps.name": "trained"}):
+        LoggedModels(store.client).delete(model)
 
 
 def figure_gone(project: Path, store: RunStore) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracking.addresses import uris
 from tracking.mlflow.client import Client
+from tracking.mlflow.models import LoggedModels
 
 
 def delete_runs(client: Client, name: str) -> tuple[int, str | None]:
@@ -20,9 +21,10 @@ def delete_runs(client: Client, name: str) -> tuple[int, str | None]:
     """
     runs = client.runs({"sweeps.name": name})
     stayed = []
-    for model in client.models.find({"sweeps.name": name}):
-        _free(client, client.models.place(model))
-        client.models.delete(model)
+    models = LoggedModels(client)
+    for model in models.find({"sweeps.name": name}):
+        _free(client, models.place(model))
+        models.delete(model)
     for run in sorted(runs, key=lambda run: run.tags.get("sweeps.kind") == "sweep"):
         # The files first: a run in the trash is not found again by a deletion that was cut short.
         if not _free(client, client.artifacts.place(run.id)):

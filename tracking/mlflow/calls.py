@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.addresses.secrets import without_secrets_of
 from tracking.addresses.uris import is_server, shown
-from tracking.errors import RecordError, RefusedError
+from tracking.errors import AwayError, RecordError, RefusedError
 
 SERVER_THREADS = 8
 _LOCKED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -56,7 +56,7 @@ class Calls:
 
     Raises:
         RefusedError: from every method, when the store refuses.
-        RecordError: from every method, when it does not answer.
+        AwayError: from every method, when it does not answer.
     """
 
     def __init__(self, uri: str) -> None:
@@ -78,7 +78,7 @@ class Calls:
                 if "database is locked" in str(error) and wait is not None:
                     time.sleep(wait)
                     continue
-                kind = RefusedError if _refuses(error) else RecordError
+                kind = RefusedError if _refuses(error) else AwayError
                 raise kind(f"tracking store {self.uri}: {self._reason(error)}") from error
         raise AssertionError
 

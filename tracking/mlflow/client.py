@@ -18,7 +18,6 @@ from tracking.mlflow.calls import Calls, quoted
 from tracking.mlflow.histories import Histories
 from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME, MAX_TAG, stored
 from tracking.mlflow.mapping import MAX_DIGEST_LENGTH, Point
-from tracking.mlflow.models import LoggedModels
 
 MAX_METRICS = 1000  # MLflow's limits for one `log_batch`
 MAX_PARAMS = 100
@@ -63,8 +62,7 @@ class Client(Calls):
     Attributes:
         artifacts: the files of runs.
         histories: every value of metrics.
-        models: logged models.
-        model_files: the files of logged models, by a model's id.
+        move: where files lie now, of a store that was copied or moved.
 
     Raises:
         RecordError: from every method, when the store does not answer or refuses.
@@ -72,13 +70,11 @@ class Client(Calls):
 
     def __init__(self, uri: str, move: Move | None = None) -> None:
         super().__init__(uri)
-        self._move = move or Move()
+        self.move = move or Move()
         self._artifact_uris: dict[str, str] = {}
         self._data_sets = threading.Lock()
         self.artifacts = Artifacts(self, self._artifact_uri)
         self.histories = Histories(self)
-        self.model_files = Artifacts(self, self._model_uri)
-        self.models = LoggedModels(self, lambda: list(self.experiments().values()))
 
     def experiments(self) -> dict[str, str]:
         """Ids of the experiments by name."""
@@ -197,18 +193,14 @@ class Client(Calls):
             self.run(run_id)
         return self._artifact_uris[run_id]
 
-    def _model_uri(self, model_id: str) -> str:
-        model = self.call(self.mlflow.get_logged_model, model_id)
-        return self._move.artifact(str(model.artifact_location))
-
     def _plain(self, run: MlflowRun) -> Run:
         info, data = run.info, run.data
-        self._artifact_uris[info.run_id] = self._move.artifact(info.artifact_uri)
+        self._artifact_uris[info.run_id] = self.move.artifact(info.artifact_uri)
         inputs = run.inputs.dataset_inputs if run.inputs is not None else []
         datasets = [(item.dataset.name, item.dataset.digest) for item in inputs]
         tags = dict(data.tags)
         if _STORAGE in tags:
-            tags[_STORAGE] = self._move.storage(tags[_STORAGE])
+            tags[_STORAGE] = self.move.storage(tags[_STORAGE])
         return Run(
             info.run_id,
             info.experiment_id,

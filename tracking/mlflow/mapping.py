@@ -12,8 +12,8 @@ from iwae.config.train import TrainConfig
 from tracking.mlflow.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import chain
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.records.source import Unit
 from tracking.records.spec_hash import spec_sha256
-from tracking.storage.checkpoint import Checkpoint
 
 STATUS = {
     TrialState.RUNNING: "RUNNING",
@@ -199,7 +199,7 @@ def trial_files(trial: TrialRecord) -> dict[str, bytes]:
     return files
 
 
-def unit_files(unit: Checkpoint) -> dict[str, bytes]:
+def unit_files(unit: Unit) -> dict[str, bytes]:
     """Artifacts of a complete trial's run that lie ready in its last unit."""
     files = {WEIGHTS: unit.weights, LIKELIHOODS: unit.likelihoods}
     return {path: content for path, content in files.items() if content is not None}

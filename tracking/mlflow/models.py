@@ -2,32 +2,34 @@
 
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from mlflow.entities import LoggedModelOutput
 
-from tracking.mlflow.calls import Calls, quoted
+from tracking.mlflow.artifacts import Artifacts
+from tracking.mlflow.calls import quoted
+from tracking.mlflow.client import Client
 
 
 class LoggedModels:
     """The logged models of one tracking store.
 
-    Args:
-        calls: of the store.
-        experiment_ids: of the experiments that are searched.
+    Attributes:
+        artifacts: their files, by a model's id.
     """
 
-    def __init__(self, calls: Calls, experiment_ids: Callable[[], list[str]]) -> None:
-        self._calls = calls
-        self._experiment_ids = experiment_ids
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.artifacts = Artifacts(client, lambda model_id: client.move.artifact(self.place(model_id)))
 
     def find(self, tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
         """The tags of the logged models that have these, by model id, newest first."""
         conditions = " and ".join(f"tags.`{name}` = '{quoted(value)}'" for name, value in tags.items())
-        ids, search = self._experiment_ids(), self._calls.mlflow.search_logged_models
-        found = self._calls.pages(lambda token: self._calls.call(search, ids, conditions, page_token=token))
+        client, ids = self._client, list(self._client.experiments().values())
+        search = client.mlflow.search_logged_models
+        found = client.pages(lambda token: client.call(search, ids, conditions, page_token=token))
         return {model.model_id: model.tags for model in found}
 
     def log(
@@ -49,7 +51,7 @@ class LoggedModels:
 
         It has the tags ``first`` from the beginning and ``last`` when everything else has arrived.
         """
-        call, mlflow = self._calls.call, self._calls.mlflow
+        call, mlflow = self._client.call, self._client.mlflow
         model = call(mlflow.create_logged_model, experiment_id, name, run_id, dict(first))
         identity = str(model.model_id)
         with tempfile.TemporaryDirectory(prefix="sweeps-") as temporary:
@@ -63,11 +65,11 @@ class LoggedModels:
 
     def place(self, model_id: str) -> str:
         """The address of a logged model's files."""
-        return str(self._calls.call(self._calls.mlflow.get_logged_model, model_id).artifact_location)
+        return str(self._client.call(self._client.mlflow.get_logged_model, model_id).artifact_location)
 
     def delete(self, model_id: str) -> None:
         """Move a logged model to MLflow's trash."""
-        self._calls.call(self._calls.mlflow.delete_logged_model, model_id)
+        self._client.call(self._client.mlflow.delete_logged_model, model_id)
 
 
 def _save_model(

@@ -3,37 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tracking.provenance.provenance import code_files
-from tracking.provenance.sources import changed, listed
 from tracking.records.records import SweepRecord, TrialRecord
-from tracking.storage.sweep import SweepStorage
+from tracking.records.source import Source
 
 
-def note(storage: SweepStorage, session: int, code: Mapping[str, Any]) -> list[str]:
-    """Keep a later driver's code, where it is not that of the sweep's start.
-
-    Args:
-        storage: the sweep.
-        session: the driver's number.
-        code: ``tracking.provenance.provenance.code`` of the driver.
-
-    Returns:
-        What to say: which source files differ; nothing where none does or the start's were not noted.
-    """
-    before = storage.decided().code()
-    if sha256(before) == sha256(code):
-        return []
-    storage.write_json(_name(session), code)
-    if not code_files(before):
-        return []
-    files = listed(changed(code_files(before), code_files(code)))
-    return [
-        f"code: {files} changed since the sweep began: trials now run under other code than before, and the"
-        " report says so"
-    ]
-
-
-def code_of(storage: SweepStorage, record: SweepRecord, trial: TrialRecord) -> Mapping[str, Any]:
+def code_of(storage: Source[SweepRecord], record: SweepRecord, trial: TrialRecord) -> Mapping[str, Any]:
     """The code of a trial's newest attempt; empty where that is lost.
 
     Args:
@@ -45,7 +19,7 @@ def code_of(storage: SweepStorage, record: SweepRecord, trial: TrialRecord) -> M
     if ran is None or ran == sha256(record.code):
         return record.code
     last = trial.attempts[-1]
-    code = None if last is None else storage.read_json(_name(last.session))
+    code = None if last is None else storage.read_json(code_name(last.session))
     return code if code is not None and sha256(code) == ran else {}
 
 
@@ -55,5 +29,6 @@ def sha256(code: Mapping[str, Any]) -> str | None:
     return sources.get("sha256") if isinstance(sources, Mapping) else None
 
 
-def _name(session: int) -> str:
+def code_name(session: int) -> str:
+    """The file with the code of a later driver, by its number."""
     return f"codes/{session:04d}.json"

@@ -12,6 +12,12 @@ if TYPE_CHECKING:  # which loads PyTorch
     from iwae.data.dataset import Dataset
 
 
+def data_set_of(config: DataConfig, dataset: "Dataset") -> DataSet:
+    """What was read for ``config``."""
+    sizes = {"validation": len(dataset.validation), "test": len(dataset.test)}
+    return DataSet(config, dataset.content_hash, dataset.measured_hash, dataset.repeated, sizes)
+
+
 def refuse_other(known: Iterable[DataSet], config: DataConfig, dataset: "Dataset") -> None:
     """Refuse a data set that is not what was decided.
 

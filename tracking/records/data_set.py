@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from iwae.config.data import DataConfig
-
-if TYPE_CHECKING:  # which loads PyTorch: a record is read without it
-    from iwae.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,6 @@ class DataSet:
     measured_sha256: str
     repeated: Mapping[str, int]
     sizes: Mapping[str, int]
-
-    @classmethod
-    def of(cls, config: DataConfig, dataset: "Dataset") -> Self:
-        """What was read for ``config``."""
-        sizes = {"validation": len(dataset.validation), "test": len(dataset.test)}
-        return cls(config, dataset.content_hash, dataset.measured_hash, dataset.repeated, sizes)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON data."""

@@ -17,6 +17,7 @@ from iwae.config.train import TrainConfig, flatten
 from iwae.epoch import EpochRecord as EpochRecord
 from tracking.records.data_set import DataSet
 from tracking.records.shapes import Attempt, SessionEntry
+from tracking.records.source import Source
 
 
 class TrialState(StrEnum):
@@ -214,6 +215,7 @@ class SweepRecord:
         data: what its data sets held when they were first read; none in a record from before that was kept.
         decided: SHA-256 of spec, plan, code and data; None for a sweep from before sweeps had ids.
         earlier: the same of what was decided before, oldest first.
+        source: what it was read from; None for one that was made by hand.
     """
 
     name: str
@@ -225,6 +227,7 @@ class SweepRecord:
     data: tuple[DataSet, ...] = ()
     decided: str | None = None
     earlier: tuple[str, ...] = ()
+    source: "Source[SweepRecord] | None" = field(default=None, repr=False, compare=False)
 
     @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import iwae
 from tracking.errors import RecordError
-from tracking.files.places import open_storage
 from tracking.mlflow.client import Client
+from tracking.mlflow.models import LoggedModels
 from tracking.records.records import SweepRecord, TrialRecord
 from tracking.storage.sweep import SweepStorage
 
@@ -30,7 +30,14 @@ _SERVES = ("serving.py", "trained.py")
 _WEIGHTS, _SERVED = "sweeps.weights_sha256", "sweeps.served_sha256"
 
 
-def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, trial: TrialRecord) -> str:
+def log_model(
+    client: Client,
+    run_id: str,
+    parent_id: str,
+    storage: SweepStorage,
+    record: SweepRecord,
+    trial: TrialRecord,
+) -> str:
     """Log a complete trial's model, unless it is the sweep's logged model already.
 
     Returns:
@@ -39,7 +46,7 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
     Raises:
         RecordError: storage has no weights of the trial.
     """
-    unit = SweepStorage(open_storage(record.storage), record.name).trial(trial.key).newest()
+    unit = storage.trial(trial.key).newest()
     if unit is None or unit.weights is None:
         raise RecordError(f"{record.name}: storage has no weights of {trial.plan.name}")
     package = Path(iwae.__file__).parent
@@ -48,12 +55,13 @@ def log_model(client: Client, run_id: str, parent_id: str, record: SweepRecord, 
         _WEIGHTS: hashlib.sha256(unit.weights).hexdigest(),
         _SERVED: hashlib.sha256(served).hexdigest(),
     }
-    known = client.models.find({"sweeps.name": record.name})
+    models = LoggedModels(client)
+    known = models.find({"sweeps.name": record.name})
     same = [model for model, tags in known.items() if digests.items() <= tags.items()]
     kept = same[0] if same else _log(client, run_id, record, trial, unit.weights, digests)
     for model in known:
         if model != kept:
-            client.models.delete(model)
+            models.delete(model)
     uri = f"models:/{kept}"
     client.log(parent_id, tags={"sweeps.best_model": uri, "sweeps.best_run_id": run_id})
     return uri
@@ -76,7 +84,7 @@ def _log(
         tags = {"sweeps.name": record.name, "sweeps.trial_key": trial.key}
         requirements = [f"{package}=={importlib.metadata.version(package)}" for package in _REQUIREMENTS]
         experiment_id = client.run(run_id).experiment_id
-        return client.models.log(
+        return LoggedModels(client).log(
             experiment_id,
             run_id,
             _model_name(record.name),

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tracking.errors import RecordError
-from tracking.files.places import same_place
 from tracking.mlflow import mapping as view
 from tracking.records.records import SweepRecord
+from tracking.records.source import Source
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Client, Run
+    from tracking.mlflow.local_sweeps import Parent
 
 _CLAIM, _OPEN, _HELD = "sweeps.claim", "open", "held"
 PATIENCE_SECONDS = 20.0
@@ -28,7 +29,7 @@ def parent_runs(client: "Client", name: str) -> "list[Run]":
     return client.runs({"sweeps.kind": "sweep", "sweeps.name": name})
 
 
-def is_open(run: "Run") -> bool:
+def is_open(run: "Run | Parent") -> bool:
     """Whether a parent run is a claim that nothing came of, or not yet."""
     return run.tags.get(_CLAIM) == _OPEN
 
@@ -45,8 +46,10 @@ def claim(client: "Client", experiment_id: str, record: SweepRecord, tags: Mappi
     Raises:
         RecordError: the name belongs to another sweep, or another one is about to get it.
     """
+    source = record.source
+    assert source is not None
     left = [run for run in parent_runs(client, record.name) if is_open(run)]
-    own = next((run for run in left if same_place(_storage(run), record.storage)), None)  # of a killed driver
+    own = next((run for run in left if source.is_at(_storage(run))), None)  # of a killed driver
     if own is None:
         first = {**tags, _CLAIM: _OPEN}
         own = client.create_run(experiment_id, record.name, view.sweep_start(record), first)
@@ -71,20 +74,21 @@ def _settle(client: "Client", own: "Run") -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def refuse_recorded(client: "Client", name: str, storage: str) -> None:
+def refuse_recorded(client: "Client", source: Source[object]) -> None:
     """Check that the tracking store knows no sweep of this name; a storage that has it was asked before.
 
     Raises:
         RecordError: it does.
     """
+    name = source.name
     run = next((run for run in parent_runs(client, name) if not is_open(run)), None)
     if run is None:
         return
-    if not same_place(_storage(run), storage):
+    if not source.is_at(_storage(run)):
         raise taken(client, name, _storage(run))
     raise RecordError(
         f"name: {name} is not allowed: must be new in {client.uri}, which has its runs; its files are gone"
-        f" from {storage}: `sweeps delete {name}` removes the runs, or choose another --name"
+        f" from {source.root}: `sweeps delete {name}` removes the runs, or choose another --name"
     )
 
 

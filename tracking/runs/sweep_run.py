@@ -5,14 +5,13 @@ import json
 from pathlib import Path
 
 from tracking.errors import RecordError
-from tracking.files.places import open_storage
 from tracking.mlflow import mapping as view
 from tracking.mlflow.client import Client, Run
 from tracking.records import chain
 from tracking.records.records import SweepRecord
+from tracking.records.source import Source
 from tracking.runs.carry_over import NOTE, their_note
 from tracking.runs.claims import claim, is_open, parent_runs
-from tracking.storage.sweep import SweepStorage
 
 _FILES = "sweeps.synced_files"
 _TRIALS = "sweeps.synced_trials"
@@ -23,16 +22,17 @@ def parent_run(client: Client, name: str) -> Run | None:
     return next((run for run in parent_runs(client, name) if not is_open(run)), None)
 
 
-def refuse_elsewhere(client: Client, parent: Run, name: str, storage: str) -> None:
+def refuse_elsewhere(client: Client, parent: Run, source: Source[object]) -> None:
     """Check that a run is that of the sweep in this storage, not of another, nor of a copy's original.
 
     Raises:
         RecordError: the sweep in another storage has it.
     """
-    other = parent.tags.get("sweeps.storage", storage)
-    if other != storage and SweepStorage(open_storage(other), name).exists:
+    other = parent.tags.get("sweeps.storage", source.root)
+    if other != source.root and source.is_also_in(other):
         raise RecordError(
-            f"the runs of {name} in {client.uri} are those of the sweep in {other}, not in {storage}:"
+            f"the runs of {source.name} in {client.uri} are those of the sweep in {other}, not in"
+            f" {source.root}:"
             f" --storage {other} goes on with it, another --tracking-uri records this one"
         )
 
@@ -75,7 +75,8 @@ class SweepRun:
         if self._run is None:
             self._run = claim(self._client, self._experiment_id, record, tags)
             self._tags = dict(tags)
-        refuse_elsewhere(self._client, self._run, record.name, record.storage)
+        assert record.source is not None
+        refuse_elsewhere(self._client, self._run, record.source)
         if chain.decision_altered(self._run.tags.get(chain.TAG), record):
             raise RecordError(f"{record.name}: {view.DECISION_ALTERED.format(run=self._run.id)}")
         files = view.sweep_files(record)

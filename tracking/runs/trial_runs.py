@@ -1,29 +1,23 @@
 """The runs of a sweep's trials: brought to what storage holds, idempotently."""
 
-import io
 import logging
-import tempfile
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-
-import numpy as np
 
 from tracking.errors import RefusedError
-from tracking.files.places import open_storage
 from tracking.mlflow import mapping as view
 from tracking.mlflow.client import MAX_METRICS, Client, Run
 from tracking.provenance.codes import code_of
 from tracking.records import chain
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.records.source import Unit
 from tracking.runs.carry_over import carry_over
-from tracking.storage.checkpoint import Checkpoint
-from tracking.storage.sweep import SweepStorage
 from tracking.storage.turns import Turn
 
 _log = logging.getLogger(__name__)
+# The figures of a complete trial by their paths among its artifacts, from its record and its last unit.
+Draw = Callable[[TrialRecord, Unit], dict[str, bytes]]
 _SYNCED = "sweeps.synced"
 _UNFINISHED = (TrialState.STOPPED, TrialState.FAILED)
 
@@ -67,14 +61,14 @@ class TrialRuns:
 
     Attributes:
         experiment_id: where new runs go.
-        figures: draw and store a complete trial's figures.
+        draw: draws the figures of a complete trial; None stores none.
         trusting: believe a run's note that everything had arrived; else look at everything again.
     """
 
     client: Client
     experiment_id: str
     name: str
-    figures: bool = True
+    draw: Draw | None = None
     trusting: bool = True
 
     @cached_property
@@ -204,17 +198,18 @@ class TrialRuns:
         known.times.update({epoch.epoch: view.milliseconds(epoch.time) for epoch in trial.history})
 
     def _store_files(self, record: SweepRecord, trial: TrialRecord, known: _Known) -> None:
+        assert record.source is not None
         files: dict[str, bytes] = {}
         if len(trial.attempts) != known.attempts:
-            files[view.CODE] = view.pretty_json(code_of(_storage(record), record, trial))
+            files[view.CODE] = view.pretty_json(code_of(record.source, record, trial))
         if files or trial.state is TrialState.FAILED:
             files.update(view.trial_files(trial))
         if trial.state is TrialState.COMPLETE:
-            unit = _storage(record).trial(trial.key).newest()
+            unit = record.source.trial(trial.key).newest()
             if unit is not None:
                 files.update(view.unit_files(unit))
-            if unit is not None and self.figures:
-                figures = _figures(trial, unit)
+            if unit is not None and self.draw is not None:
+                figures = self.draw(trial, unit)
                 known.figures = view.hashes(figures) if figures else ""
                 files.update(figures)
         if files:
@@ -239,28 +234,3 @@ def batches(epochs: Iterable[EpochRecord]) -> Iterator[list[EpochRecord]]:
         size += len(epoch.metrics)
     if batch:
         yield batch
-
-
-_drawing = threading.Lock()  # matplotlib keeps fonts and caches for all threads
-
-
-def _storage(record: SweepRecord) -> SweepStorage:
-    return SweepStorage(open_storage(record.storage), record.name)
-
-
-def _figures(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:
-    """The trial's figures; one that cannot be drawn must not keep the numbers from being recorded."""
-    try:
-        from tracking.report.stills.trial import write_trial_figures
-
-        with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
-            pictures = {}
-            if unit.pictures is not None:
-                with np.load(io.BytesIO(unit.pictures), allow_pickle=False) as arrays:
-                    pictures = {name: arrays[name] for name in arrays.files}
-            with _drawing:
-                paths = write_trial_figures(trial, pictures, Path(folder))
-            return {f"figures/{path.relative_to(folder)}": path.read_bytes() for path in paths}
-    except Exception:
-        _log.warning("%s: its figures could not be drawn", trial.plan.name, exc_info=True)
-        return {}

@@ -20,10 +20,12 @@ How each file proves that it is whole and whose it is: `tracking.records.seals`.
 """
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from tracking.files.files import Stamp
 from tracking.files.places import open_storage as open_storage
+from tracking.files.places import same_place
 from tracking.records.records import SweepRecord
 from tracking.records.shapes import SessionEntry
 from tracking.storage.manifest import Decided
@@ -61,7 +63,25 @@ class SweepStorage(SweepFiles):
             data=decided.data(),
             decided=decided.head,
             earlier=decided.earlier,
+            source=self,
         )
+
+    @property
+    def root(self) -> str:
+        """The address of the storage that holds the sweep's folder."""
+        return self.files.uri
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Wait until no other process holds the lock of this name, and hold it."""
+        return self.files.lock(self.path(name))
+
+    def is_at(self, root: str) -> bool:
+        """Whether another address means the same storage, as far as this machine can tell."""
+        return same_place(root, self.root)
+
+    def is_also_in(self, root: str) -> bool:
+        """Whether the storage at another address has a sweep of this name."""
+        return SweepStorage(open_storage(root), self.name).exists
 
     # Trials
 

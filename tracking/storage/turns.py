@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from tracking.errors import RecordError
-from tracking.storage.sweep import SweepStorage
+from tracking.records.source import Source
 
 LOCK = "sync.lock"
 _LAST = "sync.json"
@@ -23,7 +23,7 @@ class Turn:
         again: whether the turn before was this process's own: what it remembers of MLflow is still so.
     """
 
-    def __init__(self, storage: SweepStorage | None, mark: str) -> None:
+    def __init__(self, storage: Source[object] | None, mark: str) -> None:
         self._storage = storage
         self._mark = mark
         self._looked = time.monotonic()
@@ -54,18 +54,18 @@ class Turn:
         return last is not None and last.get("mark") == self._mark
 
 
-def alone(storage: SweepStorage) -> AbstractContextManager[None]:
+def alone(storage: Source[object]) -> AbstractContextManager[None]:
     """Wait until no other process writes the runs of the sweep, and hold them off."""
-    return storage.files.lock(storage.path(LOCK)) if storage.exists else nullcontext()
+    return storage.lock(LOCK) if storage.exists else nullcontext()
 
 
 @contextmanager
-def turn(storage: SweepStorage, mark: str) -> Iterator[Turn]:
+def turn(storage: Source[object], mark: str) -> Iterator[Turn]:
     """Be `alone`, and bring the runs of the sweep's trials up to date from what is remembered of them."""
     if not storage.exists:
         yield Turn(None, mark)
         return
-    with storage.files.lock(storage.path(LOCK)):
+    with storage.lock(LOCK):
         if not storage.exists or storage.is_half_deleted:
             raise RecordError(f"{storage.name} was deleted meanwhile")
         yield Turn(storage, mark)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracking.errors import RecordError
+from tracking.errors import AwayError, IncompleteError, RecordError
+from tracking.figures import trial_figures
 from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import forget_broken_models, publication_faults
@@ -33,6 +34,7 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
 
     Raises:
         RecordError: no such sweep, or a driver works on it.
+        IncompleteError: the tracking store went away when something was mended already.
     """
     storage.spec()
     if (session := live_session(storage)) is not None:
@@ -41,6 +43,18 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
             " repair it when that has ended"
         )
     mended = mend(storage)
+    try:
+        return [*mended, *_bring_back(storage, store)]
+    except AwayError as error:
+        raise IncompleteError(
+            f"{error}: {storage.name} is not repaired to the end: see to it, then"
+            f" `sweeps verify {storage.name} --repair`"
+        ) from error
+
+
+def _bring_back(storage: SweepStorage, store: RunStore) -> list[str]:
+    """Bring MLflow to what storage holds; returns what was mended, in a line each."""
+    mended = []
     if store.find_sweep(storage.name) is None and store.restore_experiment(storage.name):
         mended.append(
             f"MLflow: the experiment {store.experiment} was deleted: restored with the runs of"
@@ -53,6 +67,17 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
     if parent is not None and chain.decision_altered(parent.tags.get(chain.TAG), record):
         return mended
     lost = _delete_extra_runs(record, store) | _altered(storage, record, store)
+    _make_the_same(storage, store, record, lost)
+    if lost and (parent := store.find_parent(storage.name)) is not None:
+        store.client.log(parent.id, tags=view.sweep_tags(storage.record()))
+        store.forget(storage.name)
+    if (parent := store.find_parent(storage.name)) is not None:
+        mended += _publish_again(storage, store, parent)
+    return mended
+
+
+def _make_the_same(storage: SweepStorage, store: RunStore, record: SweepRecord, lost: set[str]) -> None:
+    """Add to the runs what they lack, and make those anew that still differ; ``lost`` trials keep theirs."""
 
     def shown() -> SweepRecord:
         # A trial that has not begun gets no run, and keeps the one that it has.
@@ -60,22 +85,17 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
         trials = (TrialRecord(t.plan, TrialState.WAITING) if t.key in lost else t for t in now.trials)
         return replace(now, trials=tuple(trials))
 
-    store.sync(record, afresh=True, reread=shown)
+    store.sync(record, trial_figures, afresh=True, reread=shown)
     # A run cannot take a value back: one that still differs is replaced.
     faulty = {fault.trial_key for fault in run_faults(storage, store, record)} - {None} - lost
+    if not faulty:
+        return
     replaced = [run for run in store.trial_runs(storage.name) if run.tags.get("sweeps.trial_key") in faulty]
     for run in replaced:
         store.client.delete(run.id)
-    if faulty:
-        store.sync(record, afresh=True, reread=shown)
-        for run in replaced:
-            _carry_over(record, store, run)
-    if lost and (parent := store.find_parent(storage.name)) is not None:
-        store.client.log(parent.id, tags=view.sweep_tags(storage.record()))
-        store.forget(storage.name)
-    if (parent := store.find_parent(storage.name)) is not None:
-        mended += _publish_again(storage, store, parent)
-    return mended
+    store.sync(record, trial_figures, afresh=True, reread=shown)
+    for run in replaced:
+        _carry_over(record, store, run)
 
 
 def _publish_again(storage: SweepStorage, store: RunStore, parent: "Run") -> list[str]:

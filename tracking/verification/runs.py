@@ -14,13 +14,12 @@ from tracking.records.spec_hash import former_spec_sha256s
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
-from tracking.verification.storage import Fault, storage_faults
+from tracking.verification.fault import Fault, FaultKind
+from tracking.verification.storage import storage_faults
 from tracking.verification.trials import TrialCheck, file_faults, is_settling, logged_points
 
 if TYPE_CHECKING:
     from tracking.mlflow.client import Run
-
-__all__ = ["Fault", "verify"]
 
 # Tags of the parent that change with every trial.
 _GROWING = ("sweeps.trials", "sweeps.cpu_hours", "sweeps.gpu_hours")
@@ -44,10 +43,10 @@ def verify(
     """
     storage.spec()
     found = list(storage_faults(storage))
-    if any("cannot be read" in fault.what for fault in found if fault.trial_key is None):
-        return found  # without a plan that can be read, nothing else can be judged
+    if any(fault.kind is FaultKind.UNREADABLE_PLAN for fault in found):
+        return found
     record = storage.record()
-    found += [Fault(key, what) for key, what in other_data(record)]
+    found += [Fault(key, what, FaultKind.DIFFERENT) for key, what in other_data(record)]
     return found + list(run_faults(storage, store, record, looked_at))
 
 
@@ -68,7 +67,8 @@ def run_faults(
         elif kind == "trial":
             runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
         elif kind != "reproduction":
-            yield Fault(None, f"MLflow: run {run.id} bears the sweep's name and is none of its runs")
+            what = f"MLflow: run {run.id} bears the sweep's name and is none of its runs"
+            yield Fault(None, what, FaultKind.EXTRA)
     yield from _parent_faults(storage, store, record, parents, live)
     parent = parents[0].id if parents else ""
     check = TrialCheck(storage, store, record, parent, live, frozenset(view.metric_names(record)))
@@ -84,7 +84,7 @@ def run_faults(
             what = "belongs to no trial of the plan"
             if is_lost(run, None):
                 what += ": --repair leaves its result alone; delete the run in MLflow if the plan is right"
-            yield Fault(key or None, f"MLflow: run {run.id} {what}")
+            yield Fault(key or None, f"MLflow: run {run.id} {what}", FaultKind.EXTRA)
 
 
 def _parent_faults(
@@ -94,16 +94,19 @@ def _parent_faults(
         what = f"MLflow: the sweep has {len(parents)} parent runs: must be 1"
         if not parents and store.is_experiment_deleted:
             what += f" (the experiment {store.experiment} was deleted: --repair restores it)"
-        yield Fault(None, what)
+        yield Fault(None, what, FaultKind.EXTRA if parents else FaultKind.MISSING)
     for run in parents[:1]:
         if chain.decision_altered(run.tags.get(chain.TAG), record):
-            yield Fault(None, f"storage: {view.DECISION_ALTERED.format(run=run.id)}")
+            what = f"storage: {view.DECISION_ALTERED.format(run=run.id)}"
+            yield Fault(None, what, FaultKind.ALTERED)
             return
         status, _ = view.sweep_status(record)
         if status == "RUNNING" and not live:
-            yield Fault(None, f"MLflow: run {run.id} is left open by a driver that is gone")
+            what = f"MLflow: run {run.id} is left open by a driver that is gone"
+            yield Fault(None, what, FaultKind.OPEN)
         elif run.status != status:
-            yield Fault(None, f"MLflow: run {run.id} is {run.status}: must be {status}")
+            what = f"MLflow: run {run.id} is {run.status}: must be {status}"
+            yield Fault(None, what, FaultKind.DIFFERENT)
         expected = {
             name: text
             for name, text in view.sweep_tags(record).items()
@@ -112,11 +115,12 @@ def _parent_faults(
         for name, text in expected.items():
             former = former_spec_sha256s(record.spec) if name == view.SPEC_SHA256 else frozenset()
             if run.tags.get(name) not in {text, *former}:
-                yield Fault(None, f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}")
-        for what in file_faults(store, run, view.sweep_files(record)):
-            yield Fault(None, what)
+                what = f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}"
+                yield Fault(None, what, FaultKind.DIFFERENT)
+        for kind, what in file_faults(store, run, view.sweep_files(record)):
+            yield Fault(None, what, kind)
         for what in () if live else publication_faults(storage, store, run):
-            yield Fault(None, what)
+            yield Fault(None, what, FaultKind.DIFFERENT)
 
 
 def _batches(trials: Sequence[TrialRecord]) -> Iterator[Sequence[TrialRecord]]:

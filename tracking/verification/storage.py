@@ -1,10 +1,9 @@
-"""What can be wrong with a sweep, and what is wrong with its storage."""
+"""What is wrong with the files of a sweep in storage."""
 
 import json
 import zipfile
 from collections import Counter
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
@@ -14,60 +13,41 @@ from tracking.errors import AlteredError
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
-
-_ALTERED = " was altered: "
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that is not as it must be.
-
-    Attributes:
-        trial_key: the trial; None when it concerns the sweep.
-        what: in a sentence.
-    """
-
-    trial_key: str | None
-    what: str
+from tracking.verification.fault import Fault, FaultKind
 
 
 def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
     """Everything that is wrong with a sweep's files themselves."""
     keys = yield from _plan_faults(storage)
     for number in storage.session_numbers():
-        if (why := _why_not(storage, f"sessions/{number:04d}.json")) is not None:
-            yield Fault(None, f"storage: sessions/{number:04d}.json {why}")
+        yield from _json_faults(storage, None, f"sessions/{number:04d}.json")
     for name in sorted(storage.files.entries(storage.path("codes"))):
-        if (why := _why_not(storage, f"codes/{name}")) is not None:
-            yield Fault(None, f"storage: codes/{name} {why}")
+        yield from _json_faults(storage, None, f"codes/{name}")
     for key, names in storage.trial_names().items():
         if key not in keys:
-            yield Fault(key, "storage: this folder belongs to no trial of the plan")
+            yield Fault(key, "storage: this folder belongs to no trial of the plan", FaultKind.EXTRA)
             continue
         for name in names:
             if name.endswith(".zip"):
-                for what in _unit_faults(storage, key, name):
-                    yield Fault(key, f"storage: {name} {what}")
+                for kind, what in _unit_faults(storage, key, name):
+                    yield Fault(key, f"storage: {name} {what}", kind)
             elif name.endswith(".json"):
-                why = _why_not(storage, f"trials/{key}/{name}")
-                if why is not None and storage.files.stamp(storage.trial(key).path(name)) is not None:
-                    yield Fault(key, f"storage: {name} {why}")
+                yield from _json_faults(storage, key, f"trials/{key}/{name}")
         complete, begun, kept = (
             any(name.startswith(start) for name in names)
             for start in ("final.zip", "attempt-", "checkpoint-")
         )
         outcome = storage.trial(key).outcome()
         if outcome is not None and outcome.state == TrialState.PRUNED and not kept:
-            yield Fault(key, "storage: it was pruned and nothing is left of its epochs")
+            yield Fault(key, "storage: it was pruned and nothing is left of its epochs", FaultKind.MISSING)
         if not begun and (complete or kept):
-            yield Fault(key, "storage: it has results and no attempt that made them")
+            yield Fault(key, "storage: it has results and no attempt that made them", FaultKind.MISSING)
 
 
 def altered_trials(storage: SweepStorage) -> set[str]:
     """Keys of the trials of which a file is whole and not as it was written."""
-    return {
-        fault.trial_key for fault in storage_faults(storage) if fault.trial_key and _ALTERED in fault.what
-    }
+    faults = storage_faults(storage)
+    return {fault.trial_key for fault in faults if fault.trial_key and fault.kind is FaultKind.ALTERED}
 
 
 def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
@@ -80,43 +60,49 @@ def _plan_faults(storage: SweepStorage) -> Generator[Fault, None, set[str]]:
         cure = (
             f"restore it from a copy, or delete it: --repair makes it again from {', '.join(Decided.NAMES)}"
         )
-        yield Fault(None, f"storage: {ZIP} was altered: {error}: {cure}")
+        yield Fault(None, f"storage: {ZIP} was altered: {error}: {cure}", FaultKind.ALTERED)
     except (FileNotFoundError, zipfile.BadZipFile) as error:
-        yield Fault(None, f"storage: {ZIP} is torn or missing: {error}")
+        yield Fault(None, f"storage: {ZIP} is torn or missing: {error}", FaultKind.TORN)
     else:
         for name, content in whole.members.items():
             stamp = files.stamp(storage.path(name))
             if stamp is None or files.read(storage.path(name)) != content:
-                yield Fault(None, f"storage: {name} is not what was decided ({ZIP} has it)")
+                yield Fault(
+                    None, f"storage: {name} is not what was decided ({ZIP} has it)", FaultKind.DIFFERENT
+                )
     keys: Counter[str] = Counter()
     for number, line in enumerate(decided.lines(), start=1):
         try:
             planned, written = PlannedTrial.from_json(line), json.loads(line)["key"]
         except (ValueError, KeyError, TypeError, ConfigError) as error:
-            yield Fault(None, f"storage: line {number} of plan.jsonl cannot be read: {error}")
+            what = f"storage: line {number} of plan.jsonl cannot be read: {error}"
+            yield Fault(None, what, FaultKind.UNREADABLE_PLAN)
             continue
         if planned.config.key != written:
-            yield Fault(
-                written, f"storage: line {number} of plan.jsonl has another key than its configuration"
-            )
+            what = f"storage: line {number} of plan.jsonl has another key than its configuration"
+            yield Fault(written, what, FaultKind.DIFFERENT)
         if planned.index != number - 1:
-            yield Fault(written, f"storage: line {number} of plan.jsonl has the index {planned.index}")
+            what = f"storage: line {number} of plan.jsonl has the index {planned.index}"
+            yield Fault(written, what, FaultKind.DIFFERENT)
         keys[written] += 1
     for key, count in keys.items():
         if count > 1:
-            yield Fault(key, f"storage: the plan has it {count} times")
+            yield Fault(key, f"storage: the plan has it {count} times", FaultKind.EXTRA)
     return set(keys)
 
 
-def _why_not(storage: SweepStorage, name: str) -> str | None:
-    """Why a JSON file is not believed; None when it is."""
+def _json_faults(storage: SweepStorage, key: str | None, name: str) -> Iterator[Fault]:
+    """Why a JSON file is not believed; nothing when it is."""
+    shown = name if key is None else name.rpartition("/")[2]
     try:
         storage.unseal(name)
     except AlteredError as error:
-        return f"{_ALTERED.lstrip()}{error}{_cure(storage, name)}"
+        what = f"storage: {shown} was altered: {error}{_cure(storage, name)}"
+        yield Fault(key, what, FaultKind.ALTERED)
     except (FileNotFoundError, ValueError):
-        return "is not JSON or says something else"
-    return None
+        there = storage.files.stamp(storage.path(*name.split("/"))) is not None
+        if key is None or there:  # a trial's file may have been removed meanwhile
+            yield Fault(key, f"storage: {shown} is not JSON or says something else", FaultKind.TORN)
 
 
 def _cure(storage: SweepStorage, name: str) -> str:
@@ -132,29 +118,29 @@ def _cure(storage: SweepStorage, name: str) -> str:
     )
 
 
-def _unit_faults(storage: SweepStorage, key: str, name: str) -> Iterator[str]:
+def _unit_faults(storage: SweepStorage, key: str, name: str) -> Iterator[tuple[FaultKind, str]]:
     """What is wrong with a unit; every member is read, so that its CRC is checked."""
     try:
         unit = storage.trial(key).unit(name)
     except FileNotFoundError:
         if storage.files.stamp(storage.trial(key).path(name)) is not None:
-            yield "is no regular file"
+            yield FaultKind.TORN, "is no regular file"
         return  # an older one, forgotten meanwhile
     except AlteredError as error:
-        yield f"{_ALTERED.lstrip()}{error}{_cure(storage, f'trials/{key}/{name}')}"
+        yield FaultKind.ALTERED, f"was altered: {error}{_cure(storage, f'trials/{key}/{name}')}"
         return
     except zipfile.BadZipFile as error:
-        yield f"is torn: {error}"
+        yield FaultKind.TORN, f"is torn: {error}"
         return
     epochs = [epoch.epoch for epoch in unit.history]
     if epochs != list(range(1, len(epochs) + 1)):
-        yield f"has the epochs {epochs}: must be 1 … n, each once"
+        yield FaultKind.DIFFERENT, f"has the epochs {epochs}: must be 1 … n, each once"
     if name != "final.zip":
         return
     if unit.weights is None:
-        yield "has no weights"
+        yield FaultKind.MISSING, "has no weights"
         return
     try:
         load_safetensors(unit.weights)
     except SafetensorError as error:
-        yield f"has weights that cannot be read: {error}"
+        yield FaultKind.TORN, f"has weights that cannot be read: {error}"

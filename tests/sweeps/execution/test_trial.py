@@ -16,7 +16,7 @@ from sweeps.execution import trial_files as desk
 from sweeps.execution.outcomes import UNSTORED
 from sweeps.execution.trial import IwaeTrial
 from tracking.files.folder import Folder
-from tracking.records.data_set import DataSet
+from tracking.records.contents import data_set_of
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
@@ -220,7 +220,7 @@ def test_a_trial_out_of_memory_fails_with_the_cause_where_it_may_not_shrink(
 def test_worker_that_reads_other_data_ends_the_sweep_and_fails_no_trial(
     storage: SweepStorage, planned: PlannedTrial, digits: Dataset
 ) -> None:
-    decided = replace(DataSet.of(planned.config.data, digits), sha256="ab" * 32)
+    decided = replace(data_set_of(planned.config.data, digits), sha256="ab" * 32)
     result = run(IwaeTrial(options(storage, planned, data=[decided.to_dict()])))
     assert result["outcome"] == UNSTORED
     assert f"its SHA-256 is {digits.content_hash[:12]}… and was abababababab…" in result["error"]

@@ -12,8 +12,10 @@ import pytest
 from support.trained import train_sweep
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.mlflow.models import LoggedModels
 from tracking.publish import publish
 from tracking.reproduction import reproduce
+from tracking.runs.reproduction_run import log as log_reproduction
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.repair import repair_sweep
@@ -78,9 +80,9 @@ def work_on(project: Path) -> None:
     trial = record.trials[0]
     run = store.trial_run_id("trained", trial.key)
     assert run is not None
-    store.log_reproduction(record, trial, run, reproduce(record, trial))
-    for model in store.client.models.find({"sweeps.name": "trained"}):
-        store.client.models.delete(model)
+    log_reproduction(store.client, record, trial, run, reproduce(record, trial))
+    for model in LoggedModels(store.client).find({"sweeps.name": "trained"}):
+        LoggedModels(store.client).delete(model)
     publish(record, storage, store)
     assert verify(storage, store) == []
 

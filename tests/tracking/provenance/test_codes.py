@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from tracking.provenance import sources
-from tracking.provenance.codes import code_of, note
+from tracking.provenance.codes import code_of
+from tracking.provenance.later_code import note
 from tracking.records.records import SweepRecord
 from tracking.report.words.trials import codes
 from tracking.reproduction import reproduce

@@ -12,7 +12,14 @@ from iwae.data.dataset import Dataset
 from support.hand_made import EPOCHS, Sweep, history
 from tracking.analysis.configurations import tables
 from tracking.errors import OtherDataError
-from tracking.records.contents import measured_on, other_data, refuse_changed, refuse_other, repeated_images
+from tracking.records.contents import (
+    data_set_of,
+    measured_on,
+    other_data,
+    refuse_changed,
+    refuse_other,
+    repeated_images,
+)
 from tracking.records.data_set import DataSet
 from tracking.records.shapes import Attempt
 from tracking.storage.checkpoint import Checkpoint
@@ -48,7 +55,7 @@ def test_other_content_is_refused_with_both_hashes(digits: Dataset, tmp_path: Pa
         refuse_changed(record, DIGITS, digits)  # a sweep from before its data were decided
     with pytest.raises(OtherDataError, match=rf"is {digits.content_hash[:12]}… and was {OTHER[:12]}…"):
         refuse_changed(replace(record, data=(held(sha256=OTHER),)), DIGITS, digits)
-    refuse_other([DataSet.of(DIGITS, digits)], DIGITS, digits)
+    refuse_other([data_set_of(DIGITS, digits)], DIGITS, digits)
 
 
 def test_one_pixel_is_other_content(digits: Dataset) -> None:
@@ -56,7 +63,7 @@ def test_one_pixel_is_other_content(digits: Dataset) -> None:
     test[7, 3] ^= 1
     altered = replace(digits, test=test, content_hash=OTHER)
     fewer = DIGITS.model_copy(update={"num_train": 100})
-    known = [DataSet.of(DIGITS, digits)]
+    known = [data_set_of(DIGITS, digits)]
     for config in (DIGITS, fewer):  # the second was not there to be read, and is measured on the same images
         with pytest.raises(OtherDataError, match="SHA-256"):
             refuse_other(known, config, altered)
@@ -106,7 +113,7 @@ def test_trials_that_differ_in_training_images_alone_are_measured_on_the_same(tm
 
 
 def test_decided_data_come_back_and_an_old_sweep_has_none(digits: Dataset, tmp_path: Path) -> None:
-    one = DataSet.of(DIGITS, digits)
+    one = data_set_of(DIGITS, digits)
     decided = Decided.of({"name": "x"}, [], {}, [one])
     assert Decided.read(decided.to_bytes()).data() == (one,)
     old = Decided({name: decided.members[name] for name in Decided.NAMES})
@@ -118,7 +125,7 @@ def test_decided_data_come_back_and_an_old_sweep_has_none(digits: Dataset, tmp_p
 
 def test_images_that_are_trained_and_tested_on_are_told(digits: Dataset, tmp_path: Path) -> None:
     both = replace(digits, test=torch.cat([digits.train[:5], digits.test[:10]]))
-    record = replace(Sweep(tmp_path).storage.record(), data=(DataSet.of(DIGITS, both),))
+    record = replace(Sweep(tmp_path).storage.record(), data=(data_set_of(DIGITS, both),))
     assert repeated_images(record) == [
         "5 of 15 test images of digits are also training images: the test NLL is lower than on new images."
     ]

@@ -14,6 +14,9 @@ from iwae.errors import DataError
 from iwae.model.weights import load
 from iwae.serving import ServedModel
 from tracking.errors import RecordError
+from tracking.files.folder import Folder
+from tracking.mlflow.models import LoggedModels
+from tracking.publish import log_best_model
 from tracking.records.records import SweepRecord
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -34,7 +37,7 @@ def test_the_best_model_is_loaded_and_called(
     record: SweepRecord, store: RunStore, trained: SweepStorage, tmp_path: Path
 ):
     trial = record.trials[3]
-    uri = store.log_best_model(record, trial)
+    uri = log_best_model(record, trial, trained, store)
     mlflow.set_tracking_uri(store.tracking_uri)
     model = mlflow.pyfunc.load_model(uri)
     x = images(7)
@@ -59,21 +62,25 @@ def test_the_best_model_is_loaded_and_called(
     np.testing.assert_allclose(means, vae.reconstruct(torch.from_numpy(x)).detach().numpy(), rtol=1e-6)
 
 
-def test_another_best_replaces_the_model_and_the_same_changes_nothing(record: SweepRecord, store: RunStore):
-    first = store.log_best_model(record, record.trials[0])
-    assert store.log_best_model(record, record.trials[0]) == first
-    second = store.log_best_model(record, record.trials[1])
+def test_another_best_replaces_the_model_and_the_same_changes_nothing(
+    record: SweepRecord, store: RunStore, trained: SweepStorage
+):
+    first = log_best_model(record, record.trials[0], trained, store)
+    assert log_best_model(record, record.trials[0], trained, store) == first
+    second = log_best_model(record, record.trials[1], trained, store)
     assert second != first
-    assert list(store.client.models.find({"sweeps.name": record.name})) == [second.removeprefix("models:/")]
+    assert list(LoggedModels(store.client).find({"sweeps.name": record.name})) == [
+        second.removeprefix("models:/")
+    ]
     parent = store.client.run(store.find_sweep(record.name) or "")
     assert parent.tags["sweeps.best_model"] == second
     assert parent.tags["sweeps.best_run_id"] == store.trial_run_id(record.name, record.trials[1].key)
 
 
 def test_the_model_loads_where_the_project_is_not_installed(
-    record: SweepRecord, store: RunStore, tmp_path: Path
+    record: SweepRecord, store: RunStore, trained: SweepStorage, tmp_path: Path
 ):
-    uri = store.log_best_model(record, record.trials[0])
+    uri = log_best_model(record, record.trials[0], trained, store)
     code = (
         "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
         "sys.path = [p for p in sys.path if 'editable' not in p]\n"
@@ -90,10 +97,8 @@ def test_the_model_loads_where_the_project_is_not_installed(
 
 
 def test_a_trial_without_weights_has_no_model(record: SweepRecord, store: RunStore, tmp_path: Path):
-    from dataclasses import replace
-
     with pytest.raises(RecordError, match="storage has no weights of K=1 D=4 s0"):
-        store.log_best_model(replace(record, storage=str(tmp_path)), record.trials[0])
+        log_best_model(record, record.trials[0], SweepStorage(Folder(tmp_path), record.name), store)
 
 
 def served(trained: SweepStorage, folder: Path) -> ServedModel:

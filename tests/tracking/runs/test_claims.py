@@ -117,9 +117,9 @@ def test_a_name_that_the_store_knows_is_told_with_the_place_of_its_sweep(
     sweeps: list[Sweep], store: RunStore
 ):
     mine, other = (sweep.storage.record() for sweep in sweeps[:2])
-    claims.refuse_recorded(store.client, "tiny", mine.storage)
+    claims.refuse_recorded(store.client, mine.source)
     store.claim(mine)
     with pytest.raises(RecordError, match=f"where it is the sweep in {mine.storage}: choose another --name"):
-        claims.refuse_recorded(store.client, "tiny", other.storage)
+        claims.refuse_recorded(store.client, other.source)
     with pytest.raises(RecordError, match=f"gone from {mine.storage}: `sweeps delete tiny` removes the runs"):
-        claims.refuse_recorded(store.client, "tiny", mine.storage)
+        claims.refuse_recorded(store.client, mine.source)

@@ -8,6 +8,7 @@ import pytest
 from support.hand_made import Sweep
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.publish import log_best_model
 from tracking.recorder import Recorder
 from tracking.records.records import SweepRecord
 from tracking.storage import turns
@@ -130,7 +131,7 @@ def test_a_model_that_another_process_logs_makes_no_cache_good_again(
     store.sync(storage.record())
     store.client.delete(store.trial_run_id("trained", trial.key))
     store.sync(storage.record(), afresh=True)
-    other.log_best_model(storage.record(), trial)
+    log_best_model(storage.record(), trial, storage, other)
     other.sync(storage.record())
     assert verify(storage, store) == []
 
