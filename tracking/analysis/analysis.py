@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains
-from tracking.analysis.importance import Importance, importance
+from tracking.analysis.importance.importance import Importance, importance
 from tracking.analysis.strata import Stratum, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
 from tracking.analysis.winner import Best, best_of

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tracking.analysis.configurations import tables
-from tracking.analysis.fanova import INTERACTIONS
-from tracking.analysis.importance import chance, chance_of_all, importance
+from tracking.analysis.importance.fanova import INTERACTIONS
+from tracking.analysis.importance.importance import chance, chance_of_all, importance
 from tracking.statistics.factorial import Factorial
 
 KS, DS = (1, 5, 20, 50), (5, 10, 20)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracking.analysis.configurations import Configuration, Table, text
-from tracking.analysis.fanova import INTERACTIONS, forest_shares
+from tracking.analysis.importance.fanova import INTERACTIONS, forest_shares
 from tracking.analysis.strata import short_path, telling
 from tracking.statistics.factorial import Factorial, Floats, Share
 from tracking.statistics.intervals import CONFIDENCE, pooled_variance
