@@ -169,7 +169,7 @@ def claims() -> Iterator[Claim]:
     yield Claim("slope of t = a + b K, 6 K's", "clocks 2 %", clock(0.02, KS), exact=True)
     yield Claim("slope of t = a + b K, 3 K's", "clocks 8 %", clock(0.08, KS[:3]), exact=True)
     yield Claim("ratios of seconds, 4 K's", "clocks 8 %", seconds_claim(0.08))
-    yield Claim("nats for each extra second", "1 × 5, 8 %", rate)
+    yield Claim("nats per extra second", "1 × 5, 8 %", rate)
     yield Claim("2 equal K's, looked at until 10 seeds", "equal", looks)
     yield Claim("a right reproduction diverged, 2 NLLs", "unlike", reproduction(alike=False))
     yield Claim("a right reproduction diverged, 2 NLLs", "alike", reproduction(alike=True))

@@ -8,7 +8,6 @@ from typing import Any
 
 from iwae.config.train import flatten
 from tracking.analysis.divergence import divergence
-from tracking.analysis.looks import looks_of
 from tracking.records.contents import measured_on
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.yardstick import Yardstick
@@ -93,7 +92,7 @@ class Configuration:
 
     @property
     def shared_timing(self) -> bool:
-        """Whether the seconds of any of its trials were measured beside other work."""
+        """Whether the seconds of any of its trials were measured on a shared machine."""
         return any(trial.timing.get("shared") for trial in self.trials)
 
     def values(self, column: str) -> tuple[float, ...]:
@@ -181,3 +180,21 @@ def tables(record: SweepRecord) -> list[Table]:
     looks = looks_of(record)
     found = [Table(yardstick, paths, tuple(rows), looks) for yardstick, rows in groups.items()]
     return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
+
+
+def looks_of(record: SweepRecord) -> int:
+    """How often the sweep had ended when a configuration was given more seeds, plus 1.
+
+    Each look is another chance to find a difference that is not there.
+    """
+    looks = 1
+    for session in record.sessions:
+        end = session.ended
+        if end is None or session.outcome != "finished":
+            continue
+        for trials in record.configurations.values():
+            ends = [trial.ended for trial in trials if trial.ended is not None]
+            if ends and min(ends) <= end < max(ends):
+                looks += 1
+                break
+    return looks

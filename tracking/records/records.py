@@ -140,7 +140,7 @@ class TrialRecord:
         final: the final numbers by MLflow name; None unless COMPLETE.
         error: the cause, for FAILED; the first line is readable on its own.
         attempts: oldest first; None where the file is torn.
-        timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured beside other work.
+        timing: ``{"shared": bool, "reason": str}``, whether the seconds were measured on a shared machine.
         ended: when it was complete, pruned, stopped or failed, seconds since 1970.
         seen: the last sign of life of a trial that has not ended, seconds since 1970.
         seals: the digests in the seals of its attempts and of its newest unit and outcome, by file name;

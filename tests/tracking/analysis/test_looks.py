@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tracking.analysis.analysis import analyse
-from tracking.analysis.configurations import tables
-from tracking.analysis.looks import looks_of
+from tracking.analysis.configurations import looks_of, tables
 from tracking.report.words.caveats import caveats
 
 

@@ -16,7 +16,7 @@ MOST_ROWS = 40
 
 
 def rates(analysis: Analysis) -> Chart | None:
-    """Nats gained for each extra second at each step up in K, within the stratum that answers for K."""
+    """Nats gained per extra second at each step up in K, within the stratum that answers for K."""
     chosen = analysis.chosen
     steps = [g for g in analysis.gains if not g.whole and chosen is not None and g.stratum == chosen.label]
     steps = [gain for gain in steps if gain.rated]
