@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps import changes
+from sweeps.deletion import delete
 from sweeps.opening import files_of, is_made
 from sweeps.results.trials import Trial, trial_of
+from sweeps.runner import resume_sweep, run_sweep
 from sweeps.screen.here import Screen, here
 from sweeps.spec.assignments import Assignments
 from sweeps.status import status_json
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from sweeps.results.report import StoredReport
     from sweeps.results.verification import Verification
     from sweeps.spec.spec import SweepSpec
-    from tracking.records.records import PlannedTrial
     from tracking.reproduction import Reproduction
 
 _log = logging.getLogger(__name__)
@@ -89,8 +90,6 @@ class Sweep:
     def name(self) -> str:
         """Unique in a tracking store."""
         return self.storage.name
-
-    # What there is
 
     def record(self) -> SweepRecord:
         """Everything that storage holds of the sweep, read afresh."""
@@ -154,19 +153,10 @@ class Sweep:
             UserError: the name is taken, data are missing, or resources are not there; nothing was started.
             Interrupted: it was stopped in order.
         """
-        from sweeps.runner import run_sweep
-
-        with self._screen() as display:
-            return self._ended(
-                run_sweep(spec, self.storage.files, self.store, address=address, display=display)
-            )
+        return self._ended(run_sweep, spec, self.storage.files, self.store, address=address)
 
     def resume(
-        self,
-        set: Assignments | None = None,
-        *,
-        retry_failed: bool = False,
-        address: str | None = None,
+        self, set: Assignments | None = None, *, retry_failed: bool = False, address: str | None = None
     ) -> "Sweep":
         """Go on: finished trials stay, the others continue from their newest checkpoint.
 
@@ -179,7 +169,9 @@ class Sweep:
             UserError: another driver runs it, or ``set`` changes what may not change; nothing was started.
             Interrupted: it was stopped in order.
         """
-        return self._go_on(changes.resumed_from(self.storage.spec(), set or ()), None, address, retry_failed)
+        spec = changes.resumed_from(self.storage.spec(), set or ())
+        options = {"retry_failed": retry_failed, "address": address}
+        return self._ended(resume_sweep, spec, self.storage, self.store, **options)
 
     def extend(self, set: Assignments, *, address: str | None = None) -> "Sweep":
         """Add seeds, grid values or trials and run them; what is done stays done.
@@ -194,7 +186,7 @@ class Sweep:
         """
         refuse_if_live(self.storage)
         spec, plan = changes.extended(self.storage, set)
-        return self._go_on(spec, plan, address)
+        return self._ended(resume_sweep, spec, self.storage, self.store, plan=plan, address=address)
 
     def fork(
         self,
@@ -216,7 +208,6 @@ class Sweep:
 
         Raises:
             UserError: the configuration is not allowed, or the name is taken; nothing was started.
-            Interrupted: it was stopped in order.
         """
         store = self.store.open()
         files = self.storage.files if storage is None else files_of(storage)
@@ -241,11 +232,7 @@ class Sweep:
 
     def delete(self) -> None:
         """Delete its runs in MLflow, their artifacts, and its files; what others put there stays."""
-        from sweeps.deletion import delete
-
         delete(self.storage, self.store.open() if is_made(self.store) else None, _log.info)
-
-    # What is made of it
 
     def report(self, output: Path | str | None = None) -> "StoredReport":
         """Write the trade-off report to storage and attach it to the parent run; a notebook shows it.
@@ -302,30 +289,10 @@ class Sweep:
         with self._screen():
             return reproduce(self.storage, store, trial, on_epoch=on_epoch)
 
-    def _go_on(
-        self,
-        spec: "SweepSpec",
-        plan: "list[PlannedTrial] | None",
-        address: str | None,
-        retry_failed: bool = False,
-    ) -> "Sweep":
-        from sweeps.runner import resume_sweep
-
+    def _ended(self, work: "Callable[..., SweepResult]", *arguments: Any, **options: Any) -> "Sweep":
+        """Do the work to its end, shown; the sweep itself, unless it was stopped."""
         with self._screen() as display:
-            return self._ended(
-                resume_sweep(
-                    spec,
-                    self.storage,
-                    self.store,
-                    address=address,
-                    plan=plan,
-                    retry_failed=retry_failed,
-                    display=display,
-                )
-            )
-
-    def _ended(self, result: "SweepResult") -> "Sweep":
-        self.result = result
-        if result.outcome == "interrupted":
+            self.result = work(*arguments, **options, display=display)
+        if self.result.outcome == "interrupted":
             raise Interrupted(self)
         return self

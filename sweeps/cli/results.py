@@ -46,7 +46,7 @@ def delete(
 @app.command(rich_help_panel=CHANGE)
 def verify(
     name: Name,
-    repair: Annotated[bool, typer.Option(help="Bring MLflow to what storage holds first.")] = False,
+    repair: Annotated[bool, typer.Option(help="First bring MLflow up to date with storage.")] = False,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     json: Json = False,
@@ -72,7 +72,7 @@ def verify(
 @app.command(rich_help_panel=LOOK)
 def report(
     name: Name,
-    output: Annotated[Path | None, typer.Option(help="Write it here as well.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write it to this folder.")] = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
 ) -> None:

@@ -43,6 +43,8 @@ def run_trials(
                 name="tune",
                 storage_path=scratch,
                 verbose=0,
+                # The one that it chooses in a notebook clears what the cell has shown.
+                progress_reporter=tune.CLIReporter(),
                 failure_config=tune.FailureConfig(max_failures=spec.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from iwae.errors import ConfigError
@@ -90,3 +91,21 @@ def test_a_wrong_assignment_gets_one_line(assignment: str, line: str) -> None:
     with pytest.raises(ConfigError, match=line) as caught:
         assign({"seeds": [0]}, [assignment])
     assert "\n" not in str(caught.value)
+
+
+def test_values_by_path_are_put_in_as_text_is() -> None:
+    as_text = ["search.seeds=[0, 1, 2]", "search.space.optimizer.lr.grid=[0.1, 0.01]", "base.num_epochs=7"]
+    values = {
+        "search.seeds": range(3),
+        "search.space.optimizer.lr.grid": np.array([0.1, 0.01]),
+        "base.num_epochs": np.int64(7),
+    }
+    document = {"name": "small", "base": {}, "search": {"space": {}}}
+    assert assign(document, values) == assign(document, as_text)
+    assert type(assign(document, values)["base"]["num_epochs"]) is int
+    assert document == {"name": "small", "base": {}, "search": {"space": {}}}
+
+
+def test_a_path_in_python_is_checked_as_one_in_text() -> None:
+    with pytest.raises(ConfigError, match=r"'search\.\.seeds' is not allowed: must be a path"):
+        assign({}, {"search..seeds": [0]})
