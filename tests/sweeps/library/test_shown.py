@@ -16,6 +16,7 @@ from sweeps.spec.spec import load_spec
 from sweeps.sweep import Interrupted, Sweep
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -25,7 +26,7 @@ def sweep(tmp_path: Path) -> Sweep:
     (tmp_path / "spec.yaml").write_text(SPEC)
     spec = load_spec(tmp_path / "spec.yaml")
     storage = SweepStorage(Folder(tmp_path / "storage"), spec.name)
-    storage.create(spec.to_dict(), draw_plan(spec), {"packages": {}})
+    storage.create(Decided.of(spec.to_dict(), draw_plan(spec), {"packages": {}}, ()))
     return Sweep(storage, lambda: RunStore(f"sqlite:///{tmp_path}/mlflow.db"), nowhere)
 
 
