@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -17,6 +19,7 @@ def python(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.service
 def test_a_script_does_all_that_the_library_offers(tmp_path: Path) -> None:
     done = python(str(Path(__file__).with_name("everything.py")), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -24,6 +27,7 @@ def test_a_script_does_all_that_the_library_offers(tmp_path: Path) -> None:
     assert "sweep small: 2 trials" in done.stderr
 
 
+@pytest.mark.service
 def test_the_readmes_lines_run_as_they_stand(tmp_path: Path) -> None:
     section = README.split("## As a library, in a notebook", 1)[1].split("\n## ", 1)[0]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)

@@ -10,6 +10,8 @@ from nbclient import NotebookClient
 
 from support.workplace import SPEC
 
+pytestmark = pytest.mark.service
+
 RUN = f"""
 import yaml, sweeps
 sweep = sweeps.run(yaml.safe_load('''{SPEC}'''), set={{"search.seeds": [0]}})
