@@ -112,7 +112,9 @@ def test_of_two_submissions_at_once_one_is_taken_and_a_job_that_made_no_sweep_le
     errors = [process.communicate(timeout=900)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     assert "sweeps resume bad --cluster" in next(e for e in errors if e.startswith("error: "))
-    place.sweeps("logs", "bad", "--follow", code=1)
+    shown = place.sweeps("logs", "bad", "--follow", code=1).stdout
+    assert "error: " in shown
+    assert "sweeps_job" not in shown  # the job's answer, which is for us
     assert str(missing) in place.json("status", "bad")["job"]["message"]
     spec.write_text(text)
     assert place.json("submit", spec)["submission_id"] == "sweeps-bad-0002"
