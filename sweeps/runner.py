@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iwae.errors import SweepError
-from sweeps.display import Display, NoDisplay
 from sweeps.execution.data_sets import prepare_data
+from sweeps.execution.display import Display, NoDisplay
 from sweeps.execution.progress import Board
 from sweeps.execution.recording import prove, published, record_in
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals

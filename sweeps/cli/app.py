@@ -12,7 +12,7 @@ from rich.console import Console
 from sweeps.process import signals
 
 if TYPE_CHECKING:
-    from sweeps.display import Display
+    from sweeps.execution.display import Display
     from sweeps.sweep import Sweep
 
 app = typer.Typer(

@@ -1,8 +1,9 @@
-"""Proves that Ray can start workers on this machine: Ray itself waits for one forever, without a word."""
+"""Proves that Ray can start workers, here or on a cluster: Ray itself waits for ever, without a word."""
 
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from iwae.errors import SweepError
@@ -10,7 +11,7 @@ from sweeps.spec.resources import Resources
 
 # Raylets tell of each worker that they start, in their log.
 _STARTED = re.compile(r"Started worker process with pid (\d+)")
-_MOST_SECONDS = 600.0
+MOST_SECONDS = 600.0
 _LOOK_SECONDS = 1.0
 
 
@@ -32,15 +33,50 @@ def await_first_worker(resources: Resources, cpus: int) -> None:
     answer = ray.remote(num_cpus=min(cpus, resources.cpus))(lambda: None)
     answers = [answer.remote() for _ in range(number)]
     logs = Path(_global_node.get_logs_dir_path())  # type: ignore[attr-defined]
-    deadline, ended = time.monotonic() + _MOST_SECONDS, False
+    deadline, ended = time.monotonic() + MOST_SECONDS, False
     while not ray.wait(answers, num_returns=1, timeout=_LOOK_SECONDS)[0]:
         if ended:
             raise SweepError(f"Ray cannot start a worker on this machine: {last_words(logs)}")
         ended = all_ended(logs)  # one that ended just after its answer has another look's time to be heard
         if time.monotonic() > deadline:
             raise SweepError(
-                f"Ray started no worker on this machine in {_MOST_SECONDS:g} s: {last_words(logs)}"
+                f"Ray started no worker on this machine in {MOST_SECONDS:g} s: {last_words(logs)}"
             )
+
+
+def await_cluster_worker(resources: Resources, waits: Callable[[], str | None]) -> str | None:
+    """Wait for a worker of the cluster that this process is connected to.
+
+    Args:
+        resources: what a trial needs.
+        waits: why a trial cannot start at once, because others use the cluster; None when it can.
+
+    Returns:
+        Why none has started, where others use the cluster.
+
+    Raises:
+        SweepError: none started although there is room for it, or its code could not be brought there.
+    """
+    import ray
+
+    probe = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(lambda: None).remote()
+    deadline = time.monotonic() + MOST_SECONDS
+    while not ray.wait([probe], timeout=_LOOK_SECONDS)[0]:
+        if time.monotonic() < deadline:
+            continue
+        ray.cancel(probe, force=True)
+        if (why := waits()) is not None:
+            return why
+        raise SweepError(
+            f"the Ray cluster started no worker in {MOST_SECONDS:g} s although a trial fits: see raylet.err in"
+            " the logs of its nodes (/tmp/ray/session_latest/logs)"
+        )
+    try:
+        ray.get(probe)
+    except ray.exceptions.RayError as error:
+        why = " ".join(str(error).split())[:300]
+        raise SweepError(f"the Ray cluster cannot start a worker: {why}") from None
+    return None
 
 
 def all_ended(logs: Path) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iwae.errors import ConfigError, SweepError
-from sweeps.display import Display
+from sweeps.execution.display import Display
 from sweeps.machines import machine
 from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
-from sweeps.machines.first_worker import await_first_worker
+from sweeps.machines.first_worker import await_cluster_worker, await_first_worker
 from sweeps.process import signals
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
@@ -125,14 +125,27 @@ def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Itera
             nodes = [Node(number, machine.gpus())]
             if address is not None:
                 nodes = _nodes()
-                check_fits(spec.resources, nodes)
-                if (why := waiting(spec.resources, nodes)) is not None:
-                    said.append(f"waiting for resources: {why}")
+                said = _cluster_remarks(spec, nodes, display)
             for line in [*said, *unused_gpus(spec.resources, nodes)]:
                 _log.info(f"sweep {spec.name}: {line}")
             yield
         finally:
             ray.shutdown()
+
+
+def _cluster_remarks(spec: SweepSpec, nodes: list[Node], display: Display) -> list[str]:
+    """What is to be said of a cluster, once it started a worker or is in use by others.
+
+    Raises:
+        ConfigError: a trial asks for more than a node has.
+        SweepError: there is room for a worker, and none starts.
+    """
+    check_fits(spec.resources, nodes)
+    why = waiting(spec.resources, nodes)
+    if why is None:
+        with display.waiting(f"sweep {spec.name}: starting a worker"):
+            why = await_cluster_worker(spec.resources, lambda: waiting(spec.resources, _nodes()))
+    return [] if why is None else [f"waiting for resources: {why}"]
 
 
 def _set_environment(address: str | None) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from rich.console import Console
 
-from sweeps.display import Display, NoDisplay
+from sweeps.execution.display import Display, NoDisplay
 from sweeps.screen.say import log_on
 from sweeps.screen.terminal import Terminal
 

@@ -15,7 +15,7 @@ SILENT_SECONDS = 2.0
 
 
 class Terminal:
-    """A `sweeps.display.Display` on a console.
+    """A `sweeps.execution.display.Display` on a console.
 
     Args:
         console: where; what it shows on a terminal goes away again, what it prints in a pipe stays.

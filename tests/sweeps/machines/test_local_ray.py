@@ -45,7 +45,7 @@ def test_sigterm_stays_the_commands_own_beside_ray(tmp_path: Path) -> None:
     """Between a sweep's trials and its report nobody else takes care of it; Ray would exit with 15."""
     code = (
         "import os, signal, time\n"
-        "from sweeps.display import NoDisplay\nfrom sweeps.machines.local_ray import ray_cluster\n"
+        "from sweeps.execution.display import NoDisplay\nfrom sweeps.machines.local_ray import ray_cluster\n"
         "from sweeps.spec.spec import load_spec\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         "try:\n"
