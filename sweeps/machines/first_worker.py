@@ -68,8 +68,8 @@ def await_cluster_worker(resources: Resources, waits: Callable[[], str | None]) 
         if (why := waits()) is not None:
             return why
         raise SweepError(
-            f"the Ray cluster started no worker in {MOST_SECONDS:g} s although a trial fits: see raylet.err in"
-            " the logs of its nodes (/tmp/ray/session_latest/logs)"
+            f"the Ray cluster started no worker in {MOST_SECONDS:g} s although a trial fits: see raylet.err"
+            " in the logs of its nodes (/tmp/ray/session_latest/logs)"
         )
     try:
         ray.get(probe)
