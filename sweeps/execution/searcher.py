@@ -40,9 +40,10 @@ class PlanSearcher(Searcher):
             driver has taken the sweep over nothing is handed out or written any more.
         pending: planned trials that are to be run, in order.
         source: the model-based sampler, or None when the plan was drawn before the start.
-        options: what every trial gets beside its line of the plan (see `sweeps.execution.trial.IwaeTrial`).
-        max_concurrent: how many trials may run at once, or None.
         board: what the display shows.
+        options: what every trial gets beside its line of the plan (see `sweeps.execution.options`).
+        retries: how often a trial is begun again whose worker died.
+        max_concurrent: how many trials may run at once; None sets no limit.
 
     Attributes:
         trouble: why no more trials are begun: storage did not take what one wrote, or a worker's code or
@@ -54,9 +55,11 @@ class PlanSearcher(Searcher):
         session: Session,
         pending: list[PlannedTrial],
         source: Source | None,
-        options: dict[str, Any],
-        max_concurrent: int | None,
         board: Board,
+        *,
+        options: dict[str, Any],
+        retries: int,
+        max_concurrent: int | None = None,
     ) -> None:
         super().__init__(metric="val/nll", mode="min")
         self._session = session
@@ -64,6 +67,7 @@ class PlanSearcher(Searcher):
         self._pending = pending[::-1]
         self._source = source
         self._options = options
+        self._retries = retries
         self._max_concurrent = max_concurrent
         self._board = board
         self._live: dict[str, PlannedTrial] = {}
@@ -101,7 +105,7 @@ class PlanSearcher(Searcher):
         planned = self._pending.pop()
         self._live[trial_id] = planned
         self._board.begin(planned.key)
-        return {**self._options, "planned": planned.to_json()}
+        return {"options": self._options, "planned": planned.to_json()}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -136,7 +140,7 @@ class PlanSearcher(Searcher):
             if ended.state is TrialState.STOPPED and died:
                 return ended
             # Ray counts what it could not even begin, on a machine that is gone, as a failure too.
-            if died <= self._options["retries"] and self._returned[planned.key] < MOST_RETURNS:
+            if died <= self._retries and self._returned[planned.key] < MOST_RETURNS:
                 self._returned[planned.key] += 1
                 self._pending.append(planned)
                 return ended

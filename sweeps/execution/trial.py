@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from iwae.config.data import DataConfig
-from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
 from iwae.errors import Stopped
@@ -24,13 +23,13 @@ from iwae.evaluation.pictures import pictures
 from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
+from sweeps.execution.options import TrialOptions
 from sweeps.execution.outcomes import NO_NLL_YET, UNSTORED
 from sweeps.execution.trial_files import Desk
 from sweeps.execution.watcher import Watcher
 from tracking.errors import OtherDataError, StorageError
 from tracking.provenance.machine import environment
 from tracking.records.contents import refuse_other
-from tracking.records.data_set import DataSet
 from tracking.records.records import EpochRecord, PlannedTrial, TrialState
 from tracking.storage.checkpoint import Checkpoint
 
@@ -39,27 +38,24 @@ class IwaeTrial:
     """One trial: `step()` trains one epoch, and the last `step()` also makes the final evaluation.
 
     Args:
-        options: ``planned``: the line of the plan. ``storage``, ``sweep``, ``session``: where it is and whose
-            trial it is. ``code``: SHA-256 of the sources. ``data``: what its data sets must hold. ``device``,
-            ``threads``, ``cpus``, ``gpus``: what the trial got. ``checkpoint_every``: seconds between
-            checkpoints. ``keep``: how many of them. ``figures``: store pictures too. ``shrink_retries``:
-            attempts with half the chunk after one ran out of memory.
+        options: what holds for every trial of the driver.
+        planned: the first trial.
     """
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: TrialOptions, planned: PlannedTrial) -> None:
         self._watcher = Watcher()
-        limit_gpu_memory(options["gpus"])
-        self._begin(options)
+        self._options = options
+        limit_gpu_memory(options.gpus)
+        self._begin(planned)
 
-    def begin_next(self, options: dict[str, Any]) -> None:
+    def begin_next(self, planned: PlannedTrial) -> None:
         """Begin the next trial in the same process; a pruned one is kept first, Tune does not clean up."""
         self.cleanup()
-        self._begin(options)
+        self._begin(planned)
 
-    def _begin(self, options: dict[str, Any]) -> None:
-        self._options = options
-        self._planned = PlannedTrial.from_json(options["planned"])
-        self._desk = Desk(options, self._planned)
+    def _begin(self, planned: PlannedTrial) -> None:
+        self._planned = planned
+        self._desk = Desk(self._options, planned)
         self._chunk_size = self._planned.config.chunk_size
         self._trainer: Trainer | None = None
         self._epochs: Iterator[EpochRecord] = iter(())
@@ -108,14 +104,11 @@ class IwaeTrial:
         if unit is not None and unit.final is not None:
             return False
         options = self._options
-        runtime = {
-            "device": options["device"],
-            "threads": options["threads"],
-            "chunk_size": self._chunk_size,
-        }
-        config = TrainConfig.parse({**self._planned.config.to_dict(), **runtime})
+        # Where it runs is no part of what was checked and planned.
+        runtime = {"device": options.device, "threads": options.threads, "chunk_size": self._chunk_size}
+        config = self._planned.config.model_copy(update=runtime)
         dataset = cached_dataset(config.data)
-        refuse_other([DataSet.from_dict(one) for one in options.get("data", ())], config.data, dataset)
+        refuse_other(options.data, config.data, dataset)
         trainer = Trainer(config, dataset)
         provenance = environment(
             device=str(trainer.device),
@@ -123,7 +116,7 @@ class IwaeTrial:
             dataset_hash=dataset.content_hash,
             seed=config.seed,
             chunk_size=self._chunk_size,
-            code=options["code"],
+            code=options.code,
         )
         self._desk.begin(started, len(self._history), provenance)
         if unit is not None:
@@ -146,7 +139,7 @@ class IwaeTrial:
             self._unsaved = True
         if len(self._history) == trainer.config.num_epochs:
             return self._complete()
-        if time.monotonic() - self._saved_at >= self._options["checkpoint_every"]:
+        if time.monotonic() - self._saved_at >= self._options.checkpoint_every:
             self._save()
         return self._result(over=False, outcome=None)
 
@@ -154,13 +147,13 @@ class IwaeTrial:
         trainer = self._trainer
         assert trainer is not None
         # The final evaluation may take longer than the training did: what it needs is made durable first.
-        if time.monotonic() - self._saved_at >= self._options["checkpoint_every"]:
+        if time.monotonic() - self._saved_at >= self._options.checkpoint_every:
             self._save()
         try:
             final = trainer.final_evaluation()
         except Stopped:
             return self._stopped()
-        images = pictures(trainer.model, trainer.dataset) if self._options["figures"] else None
+        images = pictures(trainer.model, trainer.dataset) if self._options.figures else None
         unit = Checkpoint(
             trainer.steps,
             tuple(self._history),
@@ -184,7 +177,7 @@ class IwaeTrial:
         """Half as many images in memory at once from now on, if that can be; the trial is begun again."""
         config = self._planned.config
         size = self._chunk_size or config.batch_size
-        fewest = -(-config.batch_size // 2 ** self._options["shrink_retries"])
+        fewest = -(-config.batch_size // 2**self._options.shrink_retries)
         if config.objective.free_bits > 0 or size <= fewest:
             return False
         self._chunk_size = -(-size // 2)
@@ -211,7 +204,7 @@ class IwaeTrial:
     def _timing(self) -> dict[str, Any]:
         """Whether the seconds were measured beside other work, and how that is known."""
         assert self._trainer is not None
-        if 0 < self._options["gpus"] < 1:
+        if 0 < self._options.gpus < 1:
             return {"shared": True, "reason": "the trial had a share of a GPU"}
         if self._trainer.timing_shared:
             return {

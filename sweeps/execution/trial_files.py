@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sweeps.errors import Superseded
+from sweeps.execution.options import TrialOptions
 from tracking.errors import StorageError
 from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial, TrialState
@@ -26,7 +27,7 @@ class Desk:
     Every method waits up to a minute for storage that is away or full.
 
     Args:
-        options: ``storage``, ``sweep``, ``session``, ``cpus``, ``gpus`` and ``keep`` of the trial's config.
+        options: where the sweep is, whose trial it is, and what it holds.
         planned: the trial.
 
     Raises:
@@ -34,8 +35,8 @@ class Desk:
         Superseded: from methods that write, when a later driver has taken the sweep over.
     """
 
-    def __init__(self, options: Mapping[str, Any], planned: PlannedTrial) -> None:
-        self.storage = SweepStorage(open_storage(options["storage"]), options["sweep"])
+    def __init__(self, options: TrialOptions, planned: PlannedTrial) -> None:
+        self.storage = SweepStorage(open_storage(options.storage), options.sweep)
         self._options = options
         self._planned = planned
         self._trial = self.storage.trial(planned.key)
@@ -54,10 +55,10 @@ class Desk:
                     started=started,
                     hostname=socket.gethostname(),
                     pid=os.getpid(),
-                    session=self._options["session"],
+                    session=self._options.session,
                     from_epoch=from_epoch,
-                    cpus=self._options["cpus"],
-                    gpus=self._options["gpus"],
+                    cpus=self._options.cpus,
+                    gpus=self._options.gpus,
                     earlier=Held(cpu_seconds=before.cpu_seconds, gpu_seconds=before.gpu_seconds),
                     provenance=dict(provenance),
                 ),
@@ -67,7 +68,7 @@ class Desk:
 
     def write(self, unit: Checkpoint) -> None:
         """Make a unit durable."""
-        self._write(lambda: self._trial.write_checkpoint(unit, self._options["keep"]))
+        self._write(lambda: self._trial.write_checkpoint(unit, self._options.keep))
 
     def close(self, state: TrialState, error: str | None = None) -> None:
         """Say how the attempt ended."""
@@ -84,7 +85,7 @@ class Desk:
     @property
     def superseded(self) -> bool:
         """Whether a later driver works on the sweep."""
-        return self.storage.session_numbers()[-1:] > [self._options["session"]]
+        return self.storage.session_numbers()[-1:] > [self._options.session]
 
     def _write(self, write: Callable[[], None]) -> None:
         def unless_superseded() -> None:

@@ -1,9 +1,9 @@
 """Gives a plan's pending trials to Ray Tune and waits for them."""
 
 import tempfile
-from typing import Any
 
 from iwae.errors import SweepError
+from sweeps.execution.options import TrialOptions
 from sweeps.execution.progress import Board
 from sweeps.spec.spec import SweepSpec
 from tracking.records.records import PlannedTrial, SweepRecord
@@ -24,8 +24,16 @@ def run_trials(
 
     resources = spec.resources
     source = source_for(spec, record) if spec.is_model_based else None
-    options = _options(spec, session, record)
-    searcher = PlanSearcher(session, pending, source, options, resources.max_concurrent, board)
+    options = _options(spec, session, record).to_dict()
+    searcher = PlanSearcher(
+        session,
+        pending,
+        source,
+        board,
+        options=options,
+        retries=spec.retries,
+        max_concurrent=resources.max_concurrent,
+    )
     with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(trainable(), {"CPU": resources.cpus, "GPU": resources.gpus}),
@@ -59,22 +67,20 @@ def run_trials(
     return searcher.trouble
 
 
-def _options(spec: SweepSpec, session: Session, record: SweepRecord) -> dict[str, Any]:
-    """What every trial is told beside its line of the plan (`sweeps.execution.trial`)."""
+def _options(spec: SweepSpec, session: Session, record: SweepRecord) -> TrialOptions:
     resources, storage = spec.resources, session.storage
-    return {
-        "storage": storage.files.uri,
-        "sweep": storage.name,
-        "session": session.number,
-        "cpus": resources.cpus,
-        "gpus": resources.gpus,
-        "device": "cuda" if resources.gpus else "cpu",
-        "threads": max(1, int(resources.cpus)),
+    return TrialOptions(
+        storage=storage.files.uri,
+        sweep=storage.name,
+        session=session.number,
+        cpus=resources.cpus,
+        gpus=resources.gpus,
+        device="cuda" if resources.gpus else "cpu",
+        threads=max(1, int(resources.cpus)),
         # A scheduler may end a trial at any report: what it was judged by is made durable before.
-        "checkpoint_every": 0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
-        "keep": spec.keep_checkpoints,
-        "data": [one.to_dict() for one in record.data],
-        "figures": spec.tracking.figures,
-        "retries": spec.retries,
-        "shrink_retries": spec.shrink_retries,
-    }
+        checkpoint_every=0.0 if spec.scheduler.name != "none" else spec.checkpoint_every,
+        keep=spec.keep_checkpoints,
+        figures=spec.tracking.figures,
+        shrink_retries=spec.shrink_retries,
+        data=tuple(record.data),
+    )

@@ -45,14 +45,16 @@ class ProvenTrial(tune.Trainable):
         self._trial: Any = None
         self._refused = refusal(self.driver)
         if self._refused is None:
+            from sweeps.execution.options import TrialOptions
             from sweeps.execution.trial import IwaeTrial
 
-            self._trial = IwaeTrial({**config, "code": digest(self.driver)})
+            options = TrialOptions.from_dict(config["options"], digest(self.driver))
+            self._trial = IwaeTrial(options, _planned(config))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin the next trial in the same process."""
         if self._trial is not None:
-            self._trial.begin_next({**new_config, "code": digest(self.driver)})
+            self._trial.begin_next(_planned(new_config))
         return True
 
     def step(self) -> dict[str, Any]:
@@ -79,6 +81,13 @@ class ProvenTrial(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing: `step` takes up the newest unit in storage."""
+
+
+def _planned(config: Mapping[str, Any]) -> Any:
+    """The trial in Tune's configuration; its class is imported once the code is proven."""
+    from tracking.records.records import PlannedTrial
+
+    return PlannedTrial.from_json(config["planned"])
 
 
 def refusal(driver: Mapping[str, str]) -> str | None:

@@ -87,6 +87,7 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
     from iwae.trainer.trainer import Trainer
+    from sweeps.execution.options import TrialOptions
     from sweeps.execution.trial import IwaeTrial
 
     spec = load_spec("quickstart")
@@ -113,34 +114,32 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
 
         finish = timed(Trainer.finish)
 
-    import sweeps.trial
+    import sweeps.execution.trial
 
     sweeps.execution.trial.Trainer = TimedTrainer  # type: ignore[misc]
-    options = {
-        "storage": storage.files.uri,
-        "sweep": storage.name,
-        "session": 0,
-        "device": "cpu",
-        "threads": 1,
-        "cpus": 1,
-        "gpus": 0,
-        "checkpoint_every": spec.checkpoint_every,
-        "keep": spec.keep_checkpoints,
-        "figures": True,
-        "retries": 0,
-        "shrink_retries": 0,
-        "code": "ab" * 32,
-    }
+    options = TrialOptions(
+        storage=storage.files.uri,
+        sweep=storage.name,
+        session=0,
+        device="cpu",
+        threads=1,
+        cpus=1,
+        gpus=0,
+        checkpoint_every=spec.checkpoint_every,
+        keep=spec.keep_checkpoints,
+        figures=True,
+        shrink_retries=0,
+        code="ab" * 32,
+    )
     seconds: list[tuple[float, float]] = []
     trial = None
     # Every other trial, one of them the first of its process: as in a sweep with two workers.
     for planned in plan[::2]:
-        config = {**options, "planned": planned.to_json()}
         inside[0], begin = 0.0, time.perf_counter()
         if trial is None:
-            trial = IwaeTrial(config)
+            trial = IwaeTrial(options, planned)
         else:
-            trial.begin_next(config)
+            trial.begin_next(planned)
         while not trial.step()["done"]:
             pass
         total = time.perf_counter() - begin

@@ -40,7 +40,7 @@ def session(storage: SweepStorage) -> Iterator[Session]:
 @pytest.fixture
 def searcher(session: Session, storage: SweepStorage, planned: PlannedTrial) -> PlanSearcher:
     board = Board(storage, storage.record().trials)
-    return PlanSearcher(session, [planned], None, {"retries": 2}, None, board)
+    return PlanSearcher(session, [planned], None, board, options={}, retries=2)
 
 
 def attempt(pid: int, session: int = 1) -> Attempt:
@@ -120,7 +120,7 @@ def test_a_plan_that_another_driver_goes_on_with_is_not_written_over(
     session: Session, storage: SweepStorage, planned: PlannedTrial, small_config: Any
 ) -> None:
     more = [PlannedTrial(1, {}, small_config(seed=5))]
-    searcher = PlanSearcher(session, [], Suggests(more), {"retries": 2}, None, Board(storage, ()))
+    searcher = PlanSearcher(session, [], Suggests(more), Board(storage, ()), options={}, retries=2)
     storage.create_session(2, storage.sessions()[0].model_copy(update={"hostname": "elsewhere"}))
     assert searcher.suggest("a") == Searcher.FINISHED
     assert [trial.key for trial in storage.plan()] == [planned.key]
@@ -131,7 +131,7 @@ def test_storage_that_does_not_take_the_plan_ends_the_handing_out(
 ) -> None:
     monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.1)
     more = [PlannedTrial(1, {}, small_config(seed=5))]
-    searcher = PlanSearcher(session, [], Suggests(more), {"retries": 2}, None, Board(storage, ()))
+    searcher = PlanSearcher(session, [], Suggests(more), Board(storage, ()), options={}, retries=2)
     path = Path(storage.uri, "sweep.zip")
     path.unlink()
     path.mkdir()

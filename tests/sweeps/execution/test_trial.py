@@ -13,6 +13,7 @@ import pytest
 
 from iwae.data.dataset import Dataset
 from sweeps.execution import trial_files as desk
+from sweeps.execution.options import TrialOptions
 from sweeps.execution.outcomes import UNSTORED
 from sweeps.execution.trial import IwaeTrial
 from tracking.files.folder import Folder
@@ -35,12 +36,11 @@ def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
     return storage
 
 
-def options(storage: SweepStorage, planned: PlannedTrial, **others: Any) -> dict[str, Any]:
-    return {
+def options(storage: SweepStorage, **others: Any) -> TrialOptions:
+    values: dict[str, Any] = {
         "storage": storage.files.uri,
         "sweep": storage.name,
         "session": 1,
-        "planned": planned.to_json(),
         "cpus": 2,
         "gpus": 0,
         "device": "cpu",
@@ -48,11 +48,10 @@ def options(storage: SweepStorage, planned: PlannedTrial, **others: Any) -> dict
         "checkpoint_every": 0.0,
         "keep": 2,
         "figures": False,
-        "retries": 0,
         "shrink_retries": 0,
         "code": "ab" * 32,
-        **others,
     }
+    return TrialOptions(**{**values, **others})
 
 
 def run(trial: IwaeTrial) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def run(trial: IwaeTrial) -> dict[str, Any]:
 
 
 def test_every_epoch_is_durable_before_it_is_reported(storage: SweepStorage, planned: PlannedTrial) -> None:
-    trial = IwaeTrial(options(storage, planned))
+    trial = IwaeTrial(options(storage), planned)
     for epoch in range(1, planned.config.num_epochs):
         assert trial.step()["epoch"] == epoch
         assert len(storage.trial(planned.key).record(planned).history) == epoch
@@ -74,9 +73,9 @@ def test_a_complete_trial_that_is_begun_again_stays_as_it_is(
     storage: SweepStorage, planned: PlannedTrial
 ) -> None:
     """Its worker died after the last write and before Tune heard of it."""
-    run(IwaeTrial(options(storage, planned)))
+    run(IwaeTrial(options(storage), planned))
     before = storage.trial(planned.key).newest()
-    again = IwaeTrial(options(storage, planned)).step()
+    again = IwaeTrial(options(storage), planned).step()
     assert (again["outcome"], again["epoch"], again["over"]) == ("COMPLETE", planned.config.num_epochs, True)
     assert storage.trial(planned.key).newest() == before
     assert len(storage.trial(planned.key).record(planned).attempts) == 1
@@ -88,11 +87,11 @@ def test_a_request_to_stop_that_cannot_be_read_at_once_is_waited_for(
     request = tmp_path / "storage" / "one" / "stop.json"
     request.symlink_to(request)
     threading.Timer(0.5, request.unlink).start()
-    assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
+    assert run(IwaeTrial(options(storage), planned))["outcome"] == "COMPLETE"
 
 
 def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial) -> None:
-    trial = IwaeTrial(options(storage, planned))
+    trial = IwaeTrial(options(storage), planned)
     trial.step()
     storage.request_stop("test")
     trial._trainer.stop()  # type: ignore[union-attr]
@@ -102,7 +101,7 @@ def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial
     assert first.ended is not None
     assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt.started))
     storage.clear_stop()
-    run(IwaeTrial(options(storage, planned, cpus=1, gpus=0.5)))
+    run(IwaeTrial(options(storage, cpus=1, gpus=0.5), planned))
     second = storage.trial(planned.key).record(planned)
     assert second.ended is not None
     held = second.ended - second.attempts[1].started
@@ -116,7 +115,7 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
 ) -> None:
     with Session(storage, "first") as session:
         session.close("interrupted")
-    trial = IwaeTrial(options(storage, planned))
+    trial = IwaeTrial(options(storage), planned)
     trial.step()
     with Session(storage, "second"):
         before = storage.trial(planned.key).names()
@@ -134,7 +133,7 @@ def test_storage_that_fails_is_not_the_trials_failure(
     storage: SweepStorage, planned: PlannedTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.5)
-    trial = IwaeTrial(options(storage, planned))
+    trial = IwaeTrial(options(storage), planned)
     trial.step()
     folder = tmp_path / "storage" / "one" / "trials" / planned.key
     folder.rename(tmp_path / "away")
@@ -145,19 +144,21 @@ def test_storage_that_fails_is_not_the_trials_failure(
     folder.unlink()
     (tmp_path / "away").rename(folder)
     assert storage.trial(planned.key).record(planned).state is TrialState.RUNNING
-    assert run(IwaeTrial(options(storage, planned)))["outcome"] == "COMPLETE"
+    assert run(IwaeTrial(options(storage), planned))["outcome"] == "COMPLETE"
 
 
 # The limit leaves room for half of a minibatch's activations, not for all of them.
 LIMITED = """
 import json, resource, sys
+from sweeps.execution.options import TrialOptions
 from sweeps.execution.trial import IwaeTrial
-options = json.loads(sys.argv[1])
-trial = IwaeTrial({**options, "planned": json.dumps(options["planned"])})
+from tracking.records.records import PlannedTrial
+options, planned, room = json.loads(sys.argv[1])
+trial = IwaeTrial(TrialOptions.from_dict(options, "ab" * 32), PlannedTrial.from_json(planned))
 import torch
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # what it imports takes memory as well
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + options["room"], size + options["room"]))
+resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
 while not (result := trial.step())["done"]:
     pass
 print(json.dumps(result))
@@ -165,7 +166,7 @@ print(json.dumps(result))
 
 
 def run_with_room(storage: SweepStorage, planned: PlannedTrial, room: int, **others: Any) -> dict[str, Any]:
-    values = {**options(storage, planned, **others), "planned": json.loads(planned.to_json()), "room": room}
+    values = [options(storage, **others).to_dict(), planned.to_json(), room]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, json.dumps(values)], env=environment, capture_output=True, text=True
@@ -221,7 +222,7 @@ def test_worker_that_reads_other_data_ends_the_sweep_and_fails_no_trial(
     storage: SweepStorage, planned: PlannedTrial, digits: Dataset
 ) -> None:
     decided = replace(data_set_of(planned.config.data, digits), sha256="ab" * 32)
-    result = run(IwaeTrial(options(storage, planned, data=[decided.to_dict()])))
+    result = run(IwaeTrial(options(storage, data=(decided,)), planned))
     assert result["outcome"] == UNSTORED
     assert f"its SHA-256 is {digits.content_hash[:12]}… and was abababababab…" in result["error"]
     assert storage.trial(planned.key).record(planned).state is TrialState.WAITING
