@@ -41,7 +41,7 @@ class InPlace:
 
 
 class Notebook(Terminal):
-    """A `sweeps.execution.display.Display` in a notebook: lines for what is said, one table for the trials."""
+    """A `Display` in a notebook: lines for what is said, one table for the trials."""
 
     def trials(self, board: Board, name: str) -> AbstractContextManager[object]:
         """Show the trials in one table that changes in place."""
