@@ -1,9 +1,12 @@
 """Proves that Ray can start workers, here or on a cluster: Ray itself waits for ever, without a word."""
 
+import contextlib
+import logging
 import os
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from iwae.errors import SweepError
@@ -12,6 +15,8 @@ from sweeps.spec.resources import Resources
 # Raylets tell of each worker that they start, in their log.
 _STARTED = re.compile(r"Started worker process with pid (\d+)")
 MOST_SECONDS = 600.0
+SILENT_SECONDS = 60.0
+_log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 
 
@@ -42,6 +47,25 @@ def await_first_worker(resources: Resources, cpus: int) -> None:
             raise SweepError(
                 f"Ray started no worker on this machine in {MOST_SECONDS:g} s: {last_words(logs)}"
             )
+
+
+@contextlib.contextmanager
+def told_if_silent() -> Iterator[None]:
+    """Say what may be wrong with a cluster that keeps a driver waiting: Ray itself says nothing."""
+    timer = threading.Timer(
+        SILENT_SECONDS,
+        _log.warning,
+        (
+            f"the Ray cluster has kept this driver waiting for {SILENT_SECONDS:g} s: it may be unable to start"
+            " a worker: see raylet.err in the logs of its nodes (/tmp/ray/session_latest/logs)",
+        ),
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def await_cluster_worker(resources: Resources, waits: Callable[[], str | None]) -> str | None:

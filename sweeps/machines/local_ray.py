@@ -15,7 +15,7 @@ from iwae.errors import ConfigError, SweepError
 from sweeps.execution.display import Display
 from sweeps.machines import machine
 from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
-from sweeps.machines.first_worker import await_cluster_worker, await_first_worker
+from sweeps.machines.first_worker import await_cluster_worker, await_first_worker, told_if_silent
 from sweeps.process import signals
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
@@ -116,7 +116,8 @@ def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Itera
     # A lost worker is tried again and told by the trial's attempts: no traceback of Tune's own.
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     with stdout_to_stderr():
-        with display.waiting(f"sweep {spec.name}: starting Ray"):
+        hint = contextlib.nullcontext() if address is None else told_if_silent()
+        with display.waiting(f"sweep {spec.name}: starting Ray"), hint:
             _start(options)
         try:
             if address is None:

@@ -190,7 +190,7 @@ def large(tmp_path: Path, small_config: Any) -> tuple[SweepStorage, PlannedTrial
     return storage, planned
 
 
-ROOM = 240_000_000
+ROOM = 310_000_000
 
 
 def test_a_trial_out_of_memory_is_begun_again_with_smaller_chunks(

@@ -1,12 +1,14 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from support.servers.ray_cluster import RayCluster
 from support.workplace import Workplace
+from sweeps.machines import first_worker
 from sweeps.machines.first_worker import all_ended, last_words
 
 
@@ -81,7 +83,8 @@ def test_a_cluster_that_starts_no_worker_ends_the_sweep_and_says_so(tmp_path: Pa
         "    raise SystemExit('no worker here')\n"
     )
     place = Workplace(tmp_path)
-    cluster = RayCluster(tmp_path / "ray", (1,))
+    # With the first worker started before it, Ray would not even let a driver connect.
+    cluster = RayCluster(tmp_path / "ray", (1,), RAY_prestart_worker_first_driver="0")
     cluster.environment["PYTHONPATH"] = str(tmp_path / "path")
     try:
         cluster.start()
@@ -100,3 +103,17 @@ def test_a_cluster_that_starts_no_worker_ends_the_sweep_and_says_so(tmp_path: Pa
         "error: the Ray cluster started no worker in 20 s although"
     )
     assert not (tmp_path / "sweeps-storage").exists()
+
+
+def test_a_cluster_that_keeps_a_driver_waiting_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with first_worker.told_if_silent():
+        pass
+    assert caplog.messages == []
+    monkeypatch.setattr(first_worker, "SILENT_SECONDS", 0.01)
+    with first_worker.told_if_silent():
+        while not caplog.messages:
+            time.sleep(0.01)
+    (line,) = caplog.messages
+    assert "it may be unable to start a worker" in line
