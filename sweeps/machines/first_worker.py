@@ -56,7 +56,7 @@ def told_if_silent() -> Iterator[None]:
         SILENT_SECONDS,
         _log.warning,
         (
-            f"the Ray cluster has kept this driver waiting for {SILENT_SECONDS:g} s: it may be unable to start"
+            f"the Ray cluster keeps this driver waiting for {SILENT_SECONDS:g} s: it may be unable to start"
             " a worker: see raylet.err in the logs of its nodes (/tmp/ray/session_latest/logs)",
         ),
     )
