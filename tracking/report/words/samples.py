@@ -4,7 +4,7 @@ import math
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.order import flips
-from tracking.records.ranking import fewest_final_samples
+from tracking.records.yardstick import fewest_final_samples
 from tracking.statistics.numbers import nats, plural
 
 
