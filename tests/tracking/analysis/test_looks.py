@@ -4,11 +4,13 @@ import pytest
 
 from tracking.analysis.analysis import analyse
 from tracking.analysis.configurations import looks_of, tables
+from tracking.records.shapes import SessionEntry
 from tracking.report.words.caveats import caveats
 
 
 def session(ended, outcome="finished"):
-    return {"started": 0.0, "ended": ended, "outcome": outcome}
+    outcome = None if ended is None else outcome
+    return SessionEntry(started=0.0, heartbeat=0.0, ended=ended, outcome=outcome, hostname="node-a", pid=1)
 
 
 @pytest.mark.parametrize(
