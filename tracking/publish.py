@@ -28,7 +28,7 @@ def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Rep
 
     Args:
         record: the sweep.
-        storage: where its pictures lie.
+        storage: where its pictures are.
         folder: where the report goes.
     """
     return write_report(record, folder, StoredPictures(storage, [trial.key for trial in record.complete]))

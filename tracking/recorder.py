@@ -80,7 +80,7 @@ class Recorder:
             self._thread.join(self._patience + HURRIED_SECONDS)
 
     def hurry(self) -> None:
-        """Somebody waits for the end: do not wait long for a store that is away."""
+        """The user waits for the end: wait only briefly for a store that is away."""
         self._patience = min(self._patience, HURRIED_SECONDS)
 
     def _work(self) -> None:

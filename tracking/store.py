@@ -27,7 +27,7 @@ _STORAGE = "sweeps.storage"
 class RunStore:
     """The runs of sweeps in one MLflow tracking store.
 
-    A store that was not opened opens itself for reading at first use. Methods may be called from several
+    A store that was not opened opens itself at first use. Methods may be called from several
     threads; they take turns.
 
     Args:
@@ -78,7 +78,7 @@ class RunStore:
         return uris.sqlite_path(self.connection_uri) if self.connection_uri.startswith("sqlite") else None
 
     def probe(self) -> None:
-        """Raise RecordError in seconds when nobody listens at its address; MLflow is not loaded for it."""
+        """Raise RecordError within seconds when no server answers at its address, without loading MLflow."""
         reach.require_store(self.connection_uri)
 
     @property

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import torch
 
 from iwae.config.train import TrainConfig
 from iwae.trainer.metrics import redefined, trained_otherwise
-from iwae.trainer.trainer import Trainer
 from support.trained import plan
 from tracking.errors import RecordError
 from tracking.files.places import open_storage
-from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.shapes import Attempt
 from tracking.reproduction import judge, reproduce
 from tracking.runs.reproduction_run import log as log_reproduction
@@ -83,13 +81,6 @@ def test_bits_of_a_gaussian_were_redefined():
     assert "test/bits_per_dim" in redefined(1, TrainConfig.parse(gaussian))
     assert "test/bits_per_dim" not in redefined(1, TrainConfig.parse({"data": {"name": "digits"}}))
     assert redefined(2, TrainConfig.parse(gaussian)) == frozenset()
-
-
-def again(trial: TrialRecord, **parts: Mapping[str, object]) -> tuple[EpochRecord, ...]:
-    """The epochs of a training with other settings than the trial's."""
-    values = trial.config.to_dict()
-    values.update({name: {**values[name], **part} for name, part in parts.items()})
-    return tuple(Trainer(TrainConfig.parse(values)).epochs())
 
 
 def test_other_data_are_refused_before_training(record: SweepRecord):

@@ -32,7 +32,7 @@ def connect(uri: str, create: bool = False, *, reading: bool = False) -> Client:
 
 
 def _moved(uri: str, reading: bool) -> Move:
-    """Where the addresses in the store lie now; those of a local database follow it."""
+    """Where the files that the store names are now; the addresses in a local database are changed with it."""
     if not uri.startswith("sqlite"):
         return Move()
     database, root = uris.sqlite_path(uri), uris.artifact_root(uri)

@@ -102,7 +102,7 @@ def _make(path: Path) -> None:
     with file_lock(path.with_name(f".{path.name}.lock")):
         if _is_file(path):
             return
-        # Its tables take seconds to make. Whoever is killed meanwhile leaves no half database behind.
+        # Its tables take seconds to make. A process that is killed meanwhile leaves no half-made database.
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             Client(uris.sqlite_uri(temporary)).experiments()

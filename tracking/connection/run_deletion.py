@@ -13,7 +13,7 @@ from tracking.mlflow.models import LoggedModels
 def delete_runs(client: Client, name: str) -> tuple[int, str | None]:
     """Move every run and logged model of a sweep to MLflow's trash, the parent last, and free their files.
 
-    Files are removed only where this service makes them: beside a local database. What lies elsewhere is
+    Files are removed only where this service makes them: beside a local database. What is elsewhere is
     MLflow's to remove.
 
     Returns:
@@ -34,7 +34,7 @@ def delete_runs(client: Client, name: str) -> tuple[int, str | None]:
 
 
 def _free(client: Client, address: str) -> bool:
-    """Remove the files at an artifact address, if it lies in the folder that this service makes."""
+    """Remove the files at an artifact address, if it is in the folder that this service makes."""
     parts = urlsplit(address)
     if parts.scheme not in ("", "file") or uris.is_server(client.connection_uri):
         return False

@@ -17,7 +17,7 @@ class Artifacts:
 
     Args:
         calls: of the store.
-        root: where a run's files lie, by its id; asked once a run.
+        root: the address of a run's files, by its id; asked once a run.
     """
 
     def __init__(self, calls: Calls, root: Callable[[str], str]) -> None:
@@ -30,7 +30,7 @@ class Artifacts:
         return self._root(run_id)
 
     def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
-        """Store files under their paths among the run's artifacts, over what lies there."""
+        """Store files under their paths among the run's artifacts, replacing those that are there."""
         with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
             for name, content in files.items():
                 path = Path(folder, name)

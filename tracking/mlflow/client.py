@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment; ``root`` is where the files of its runs lie."""
+    """An experiment; ``root`` is the address of the files of its runs."""
 
     id: str
     name: str
@@ -57,12 +57,12 @@ class Client(Calls):
 
     Args:
         uri: the tracking store.
-        move: where files lie now, of a store that was copied or moved.
+        move: where the files of a store that was copied or moved are now.
 
     Attributes:
         artifacts: the files of runs.
         histories: every value of metrics.
-        move: where files lie now, of a store that was copied or moved.
+        move: as given; by default nothing moved.
 
     Raises:
         RecordError: from every method, when the store does not answer or refuses.

@@ -1,4 +1,4 @@
-"""Lets a secret's holders through to a web application, and nobody else. No MLflow."""
+"""Lets a secret's holders through to a web application, and no others. It imports no MLflow."""
 
 import hmac
 from urllib.parse import urlsplit

@@ -200,7 +200,7 @@ def trial_files(trial: TrialRecord) -> dict[str, bytes]:
 
 
 def unit_files(unit: Unit) -> dict[str, bytes]:
-    """Artifacts of a complete trial's run that lie ready in its last unit."""
+    """Artifacts of a complete trial's run that its last unit holds."""
     files = {WEIGHTS: unit.weights, LIKELIHOODS: unit.likelihoods}
     return {path: content for path, content in files.items() if content is not None}
 

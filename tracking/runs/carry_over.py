@@ -47,7 +47,7 @@ def carry_over(client: Client, old: Run, new_id: str, trial: TrialRecord, ours: 
 
 
 def _is_ours(path: str, run: Run) -> bool:
-    """Whether the service wrote a file of a trial's run; people's may lie beside it."""
+    """Whether the service wrote a file of a trial's run; people's own may be beside it."""
     figures = json.loads(run.tags.get(view.FIGURES) or "{}")
     return path in _OUR_FILES or path in figures or _ATTEMPT.fullmatch(path) is not None
 

@@ -12,7 +12,7 @@ from tracking.storage.trial import TrialStorage
 
 
 def mend(storage: SweepStorage) -> list[str]:
-    """Replace or remove every file that is torn; nobody may work on the sweep but the caller.
+    """Replace or remove every file that is torn; no other process may work on the sweep meanwhile.
 
     A torn checkpoint leaves the one before it; a torn final unit or outcome leaves a trial that is not
     complete and is run again from what it has; a torn attempt keeps its number and its time. A result that

@@ -1,4 +1,4 @@
-"""Takes back runs of a sweep that somebody threw away or took for something else."""
+"""Takes back runs of a sweep that were deleted by hand or lost their kind."""
 
 from collections.abc import Container
 from typing import TYPE_CHECKING
