@@ -122,7 +122,12 @@ class SweepSpec(Part):
         Raises:
             ConfigError: together they are not a valid configuration.
         """
-        return TrainConfig.parse(merge(self._base, overrides))
+        renamed = {path.removesuffix(".name") for path in overrides if path.endswith(".name")}
+        # Another kind of part takes over what the base says of it, but none of the first kind's defaults.
+        said = {
+            name: getattr(self.base, name).model_dump(mode="json", exclude_defaults=True) for name in renamed
+        }
+        return TrainConfig.parse(merge({**self._base, **said}, overrides))
 
     def to_dict(self) -> dict[str, Any]:
         """The complete spec as plain data; ``SweepSpec.parse`` gives the same spec again."""

@@ -173,7 +173,9 @@ def tables(record: SweepRecord) -> list[Table]:
         ]
         for content in dict.fromkeys(contents[trial.key] for trial in done):
             same = tuple(trial for trial in done if contents[trial.key] == content)
-            flat = same[0].config.flat()
+            config = same[0].config
+            # The default family's name is not among what is recorded, but may be among what is varied.
+            flat = {"model.name": config.model.name, **config.flat()}
             parameters = {path: flat[path] for path in paths if path in flat}
             row = Configuration(same, len(trials), parameters, divergence(trials))
             groups.setdefault(Yardstick.of(same[0], content), []).append(row)
