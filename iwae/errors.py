@@ -46,7 +46,7 @@ class Stopped(SweepError):  # noqa: N818 (not an error)
 
 
 class TrainingError(SweepError):
-    """Training failed for a reason that lies in the trial itself."""
+    """Training failed for a reason in the trial itself."""
 
 
 class NonFiniteError(TrainingError, ArithmeticError):

@@ -1,6 +1,6 @@
 """Data sets as bytes: three splits, their shape and their hash.
 
-The whole set lies on the device as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
+The whole set is on the device as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
 """
 
 import os
