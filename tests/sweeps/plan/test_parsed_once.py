@@ -12,6 +12,7 @@ from sweeps.spec.checks import PROBES
 from sweeps.spec.spec import load_spec
 from tracking.files.folder import Folder
 from tracking.records.spec_hash import spec_sha256
+from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 RANDOM = ("search.sampler.name=random", "search.num_trials=4")
@@ -66,7 +67,7 @@ def test_a_plan_that_is_read_again_from_storage_is_not_parsed_again(
     spec = load_spec("quickstart")
     plan = draw_plan(spec)
     storage = SweepStorage(Folder(tmp_path), spec.name)
-    storage.create(spec.to_dict(), plan, {})
+    storage.create(Decided.of(spec.to_dict(), plan, {}))
     storage.plan()
     parsed.clear()
     assert storage.plan() == plan
