@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
-from sweeps.execution.outcomes import OTHER_CODE, UNSTORED
 from sweeps.execution.progress import Board
-from sweeps.execution.trial_files import patient
+from sweeps.worker.outcomes import OTHER_CODE, UNSTORED
+from sweeps.worker.trial_files import patient
 from tracking.errors import StorageError
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import Session
@@ -41,7 +41,7 @@ class PlanSearcher(Searcher):
         pending: planned trials that are to be run, in order.
         source: the model-based sampler, or None when the plan was drawn before the start.
         board: what the display shows.
-        options: what every trial gets beside its line of the plan (see `sweeps.execution.options`).
+        options: what every trial gets beside its line of the plan (see `sweeps.worker.options`).
         retries: how often a trial is begun again whose worker died.
         max_concurrent: how many trials may run at once; None sets no limit.
 

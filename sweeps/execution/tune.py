@@ -3,9 +3,9 @@
 import tempfile
 
 from iwae.errors import SweepError
-from sweeps.execution.options import TrialOptions
 from sweeps.execution.progress import Board
 from sweeps.spec.spec import SweepSpec
+from sweeps.worker.options import TrialOptions
 from tracking.records.records import PlannedTrial, SweepRecord
 from tracking.storage.sessions import Session
 
@@ -18,9 +18,9 @@ def run_trials(
     from ray.exceptions import RayError
 
     from sweeps.execution.searcher import PlanSearcher
-    from sweeps.execution.worker import trainable
     from sweeps.plan.samplers import source_for
     from sweeps.plan.schedulers import ray_scheduler
+    from sweeps.worker.proven import trainable
 
     resources = spec.resources
     source = source_for(spec, record) if spec.is_model_based else None

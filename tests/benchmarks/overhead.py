@@ -87,8 +87,8 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
     from iwae.trainer.trainer import Trainer
-    from sweeps.execution.options import TrialOptions
-    from sweeps.execution.trial import IwaeTrial
+    from sweeps.worker.options import TrialOptions
+    from sweeps.worker.trial import IwaeTrial
 
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(folder / "storage"), spec.name)
@@ -114,9 +114,9 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
 
         finish = timed(Trainer.finish)
 
-    import sweeps.execution.trial
+    import sweeps.worker.trial
 
-    sweeps.execution.trial.Trainer = TimedTrainer  # type: ignore[misc]
+    sweeps.worker.trial.Trainer = TimedTrainer  # type: ignore[misc]
     options = TrialOptions(
         storage=storage.files.uri,
         sweep=storage.name,

@@ -196,6 +196,6 @@ def test_fork_starts_a_one_trial_sweep_and_delete_removes_it(
 
 def test_a_worker_imports_neither_mlflow_nor_plotting() -> None:
     heavy = "('mlflow', 'matplotlib', 'plotly')"
-    code = f"import sweeps.execution.trial, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sweeps.worker.trial, sys; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

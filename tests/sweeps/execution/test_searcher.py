@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
-from sweeps.execution import trial_files as desk
-from sweeps.execution.outcomes import UNSTORED
 from sweeps.execution.progress import Board
 from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
+from sweeps.worker import trial_files as desk
+from sweeps.worker.outcomes import UNSTORED
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.records.shapes import Attempt

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from iwae.data.dataset import Dataset
-from sweeps.execution import trial_files as desk
-from sweeps.execution.options import TrialOptions
-from sweeps.execution.outcomes import UNSTORED
-from sweeps.execution.trial import IwaeTrial
+from sweeps.worker import trial_files as desk
+from sweeps.worker.options import TrialOptions
+from sweeps.worker.outcomes import UNSTORED
+from sweeps.worker.trial import IwaeTrial
 from tracking.files.folder import Folder
 from tracking.records.contents import data_set_of
 from tracking.records.records import PlannedTrial, TrialState
@@ -150,8 +150,8 @@ def test_storage_that_fails_is_not_the_trials_failure(
 # The limit leaves room for half of a minibatch's activations, not for all of them.
 LIMITED = """
 import json, resource, sys
-from sweeps.execution.options import TrialOptions
-from sweeps.execution.trial import IwaeTrial
+from sweeps.worker.options import TrialOptions
+from sweeps.worker.trial import IwaeTrial
 from tracking.records.records import PlannedTrial
 options, planned, room = json.loads(sys.argv[1])
 trial = IwaeTrial(TrialOptions.from_dict(options, "ab" * 32), PlannedTrial.from_json(planned))

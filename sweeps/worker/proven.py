@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from ray import cloudpickle, tune
 
-from sweeps.execution.outcomes import NO_NLL_YET, OTHER_CODE
 from sweeps.process import imports
 from sweeps.process.imports import take
+from sweeps.worker.outcomes import NO_NLL_YET, OTHER_CODE
 from tracking.provenance import sources
 from tracking.provenance.sources import PACKAGES, changed, digest, listed, manifest
 
@@ -45,8 +45,8 @@ class ProvenTrial(tune.Trainable):
         self._trial: Any = None
         self._refused = refusal(self.driver)
         if self._refused is None:
-            from sweeps.execution.options import TrialOptions
-            from sweeps.execution.trial import IwaeTrial
+            from sweeps.worker.options import TrialOptions
+            from sweeps.worker.trial import IwaeTrial
 
             options = TrialOptions.from_dict(config["options"], digest(self.driver))
             self._trial = IwaeTrial(options, _planned(config))
@@ -104,7 +104,7 @@ def refusal(driver: Mapping[str, str]) -> str | None:
         return f"{where} has other code than the driver: {differs} in {copies[0]}"
     try:
         take(PACKAGES, copies[found.index(driver)])
-        importlib.import_module("sweeps.execution.trial")
+        importlib.import_module("sweeps.worker.trial")
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return f"{where} cannot import the driver's code: {why}"

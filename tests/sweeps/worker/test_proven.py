@@ -10,9 +10,9 @@ import pytest
 from ray import cloudpickle
 
 from support.workplace import Workplace, deterministic
-from sweeps.execution.worker import trainable
 from sweeps.machines.package import pack
 from sweeps.process.imports import take
+from sweeps.worker.proven import trainable
 from tracking.provenance import sources
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -86,11 +86,11 @@ def test_a_worker_without_the_drivers_code_says_so(sent: Path, tmp_path: Path) -
 
 def test_what_a_package_raises_at_import_is_the_workers_message(tmp_path: Path) -> None:
     pack(tmp_path)
-    (tmp_path / "sweeps" / "execution" / "trial_files.py").write_text(
+    (tmp_path / "sweeps" / "worker" / "trial_files.py").write_text(
         "raise OSError('libnvidia.so: no such file')"
     )
     code = (
-        "import sys; from pathlib import Path; from sweeps.execution.worker import refusal\n"
+        "import sys; from pathlib import Path; from sweeps.worker.proven import refusal\n"
         "from tracking.provenance.sources import manifest\n"
         "print(refusal(manifest(Path(sys.argv[1]))))"
     )

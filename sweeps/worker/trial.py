@@ -23,10 +23,10 @@ from iwae.evaluation.pictures import pictures
 from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
-from sweeps.execution.options import TrialOptions
-from sweeps.execution.outcomes import NO_NLL_YET, UNSTORED
-from sweeps.execution.trial_files import Desk
-from sweeps.execution.watcher import Watcher
+from sweeps.worker.options import TrialOptions
+from sweeps.worker.outcomes import NO_NLL_YET, UNSTORED
+from sweeps.worker.trial_files import Desk
+from sweeps.worker.watcher import Watcher
 from tracking.errors import OtherDataError, StorageError
 from tracking.provenance.machine import environment
 from tracking.records.contents import refuse_other

@@ -5,7 +5,7 @@ import threading
 import time
 
 from iwae.trainer.trainer import Trainer
-from sweeps.execution.trial_files import Desk
+from sweeps.worker.trial_files import Desk
 from tracking.errors import StorageError
 from tracking.records.records import EpochRecord
 from tracking.records.shapes import TrialProgress

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sweeps.errors import Superseded
-from sweeps.execution.options import TrialOptions
+from sweeps.worker.options import TrialOptions
 from tracking.errors import StorageError
 from tracking.files.places import open_storage
 from tracking.records.records import PlannedTrial, TrialState
