@@ -76,10 +76,10 @@ def await_cluster_worker(resources: Resources, waits: Callable[[], str | None]) 
         waits: why a trial cannot start at once, because others use the cluster; None when it can.
 
     Returns:
-        Why none has started, where others use the cluster.
+        Why none has started, where others have workers on the cluster.
 
     Raises:
-        SweepError: none started although there is room for it, or its code could not be brought there.
+        SweepError: the cluster has no worker at all, or this one's code could not be brought there.
     """
     import ray
 
@@ -89,8 +89,9 @@ def await_cluster_worker(resources: Resources, waits: Callable[[], str | None]) 
         if time.monotonic() < deadline:
             continue
         ray.cancel(probe, force=True)
-        if (why := waits()) is not None:
-            return why
+        # The probe itself holds the room of a trial, so what is free says nothing.
+        if ray._private.state.state.workers():  # type: ignore[no-untyped-call]
+            return waits() or "other work"
         raise SweepError(
             f"the Ray cluster started no worker in {MOST_SECONDS:g} s although a trial fits: see raylet.err"
             " in the logs of its nodes (/tmp/ray/session_latest/logs)"

@@ -92,6 +92,7 @@ def test_a_sweep_with_runs_cannot_change_its_experiment(recorded: Recorded):
 
 def test_a_sweep_without_runs_takes_its_new_experiment_at_once(recorded: Recorded):
     delete_runs(recorded.store.client, "small")
+    recorded.store.forget("small")
     record_in(recorded.spec("other"), recorded.storage, recorded.store)
     recorded.store.sync(recorded.storage.record())
     assert recorded.store.experiment_of("small").name == "other"

@@ -176,6 +176,7 @@ def test_an_old_sweep_that_is_finished_has_nothing_to_resume(storage: SweepStora
     assert verify(storage, store) == []
 
 
+@pytest.mark.service
 @only_sealed
 def test_an_old_trial_that_was_stopped_goes_on_in_the_middle_of_its_epoch(
     project: Path, storage: SweepStorage, store: RunStore

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from support.servers.ray_cluster import RayCluster
 from support.workplace import Workplace
 from sweeps.machines import first_worker
 from sweeps.machines.first_worker import all_ended, last_words
+
+BREAKS_WORKERS = (
+    "import sys\n"
+    "if any(word.endswith('default_worker.py') for word in sys.orig_argv):\n"
+    "    raise SystemExit('no worker here')\n"
+)
 
 
 def ended_process() -> int:
@@ -52,17 +59,44 @@ def test_a_machine_that_starts_no_worker_ends_the_sweep_with_the_workers_words(
 ) -> None:
     """Ray alone would start it again and again, without a word."""
     (tmp_path / "path").mkdir()
-    (tmp_path / "path" / "sitecustomize.py").write_text(
-        "import sys\n"
-        "if any(word.endswith('default_worker.py') for word in sys.orig_argv):\n"
-        "    raise SystemExit('no worker here')\n"
-    )
+    (tmp_path / "path" / "sitecustomize.py").write_text(BREAKS_WORKERS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     place = Workplace(tmp_path)
     done = place.sweeps("run", place.spec, code=1)
     said = "error: Ray cannot start a worker on this machine: SystemExit: no worker here (see "
     assert said in done.stderr
     assert not (tmp_path / "sweeps-storage").exists()
+
+
+@pytest.mark.service
+def test_a_cluster_that_starts_no_worker_ends_the_sweep(tmp_path: Path) -> None:
+    cluster = RayCluster(tmp_path / "ray", (1,), RAY_prestart_worker_first_driver="0")
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(BREAKS_WORKERS)
+    cluster.environment["PYTHONPATH"] = str(tmp_path / "path")
+    (tmp_path / "user").mkdir()
+    place = Workplace(tmp_path / "user")
+    code = (
+        "import sys\nfrom sweeps.machines import first_worker\nfirst_worker.MOST_SECONDS = 20.0\n"
+        f"sys.argv = ['sweeps', 'run', '{place.spec}', '--address', '{cluster.address}']\n"
+        "from sweeps.cli.entry import main\nmain()\n"
+    )
+    try:
+        cluster.start()
+        environment = {**cluster.environment, "RAY_prestart_worker_first_driver": "0"}
+        environment.pop("PYTHONPATH")
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=place.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+    finally:
+        cluster.stop()
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: the Ray cluster started no worker in 20 s")
 
 
 def test_a_cluster_that_keeps_a_driver_waiting_is_told_once(
