@@ -17,7 +17,7 @@ def read_digits() -> RawSplits:
     """
     intensities = _intensities()
     images = np.rint(intensities * (255 / 16)).astype(np.uint8)
-    # They lie in the order in which they were collected.
+    # The file has them in the order in which they were collected.
     mixed = images[permutation(len(images), "digits")]
     num_test = CATALOGUE["digits"].num_test
     return RawSplits(mixed[:-num_test], None, mixed[-num_test:])

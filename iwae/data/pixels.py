@@ -21,7 +21,7 @@ def bernoulli_bytes(images: Tensor, source: torch.Generator) -> Tensor:
 
 
 def resident(images: Tensor, binarization: Binarization, split: str) -> Tensor:
-    """Training bytes as they lie on the device: binarized once where that is what ``binarization`` says."""
+    """Training bytes on the device: binarized once where that is what ``binarization`` says."""
     return images if binarization == "dynamic" else evaluation_pixels(images, binarization, split)
 
 

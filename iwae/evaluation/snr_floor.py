@@ -12,7 +12,7 @@ from torch import Tensor
 
 from iwae.randomness import generator
 
-# Share of numbers without a signal that lie below the floor.
+# Share of numbers without a signal that are below the floor.
 CONFIDENCE = 0.95
 # Parameters whose correlations are looked at, and pairs of draws that say what they are.
 MAX_PARAMETERS = 2048

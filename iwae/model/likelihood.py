@@ -47,7 +47,7 @@ def _log_likelihood(logits: Tensor, sign: Tensor, magnitude: Tensor, linear: Ten
     """Of a block ``[k, B, X]``, with ``sign`` = x − ½ and two buffers of the block's shape: ``[k, B]``.
 
     x ℓ − softplus(ℓ) = (x − ½) ℓ − ½ |ℓ| + log σ(|ℓ|). The first two cancel exactly where x is the likelier
-    value. σ(|ℓ|) lies in [½, 1], so up to 64 of them are multiplied before one logarithm is taken.
+    value. σ(|ℓ|) is in [½, 1], so up to 64 of them are multiplied before one logarithm is taken.
     """
     torch.abs(logits, out=magnitude)
     torch.mul(logits, sign, out=linear).sub_(magnitude, alpha=0.5)

@@ -55,7 +55,7 @@ class Trainer:
         dataset: the data set, where the caller has it already; None loads the one that ``config`` names.
 
     Attributes:
-        device: where the model and the data lie.
+        device: of the model and the data.
         model: what is trained.
         dataset: its bytes on the device.
 

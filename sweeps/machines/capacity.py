@@ -10,7 +10,7 @@ from sweeps.spec.resources import Resources
 
 @dataclass(frozen=True)
 class Node:
-    """CPUs and GPUs of one node, and how many of them nobody uses now (None when that is not known)."""
+    """CPUs and GPUs of one node, and how many of them are free now (None when that is not known)."""
 
     cpus: float
     gpus: float

@@ -155,7 +155,7 @@ def _set_environment(address: str | None) -> None:
         os.environ.setdefault(name, value)
     make_environment_absolute()
     if address is None:
-        # Ray's servers then listen on 127.0.0.1; else on every address, for whoever comes by.
+        # Ray's servers then listen on 127.0.0.1; else on every address, open to other machines.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         _shorten_socket_paths()
         # Ray would make a token itself, in a file in the home folder that others can read (0644) and that
@@ -165,7 +165,7 @@ def _set_environment(address: str | None) -> None:
 
 
 def _shorten_socket_paths() -> None:
-    """Let Ray's sockets lie in /tmp where the path of the temporary folder is too long for them.
+    """Put Ray's sockets in /tmp where the path of the temporary folder is too long for them.
 
     Raises:
         RecordError: no folder that is short enough may be written in.

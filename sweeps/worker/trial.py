@@ -1,6 +1,6 @@
 """A trial in a worker: the trainer's epochs, and what of them is made durable.
 
-Storage, not Tune, holds a trial's checkpoints: whoever starts a trial finds its newest intact unit there, so
+Storage, not Tune, holds a trial's checkpoints. Every start of a trial reads its newest intact unit there, so
 a retry after a lost worker and a `resume` a month later are the same thing. An actor serves many trials.
 """
 

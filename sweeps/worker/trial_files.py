@@ -89,7 +89,7 @@ class Desk:
 
     def _write(self, write: Callable[[], None]) -> None:
         def unless_superseded() -> None:
-            # At each try: what waited for storage is as late as whoever took over is long at work.
+            # At each try: after a wait for storage another driver may long be at work.
             if self.superseded:
                 raise Superseded
             write()

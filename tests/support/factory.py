@@ -64,7 +64,7 @@ class Factory:
                 numbers[name] = value
         timing = {"shared": shared, "reason": "4 trials on 2 cores" if shared else ""}
         attempt = Attempt(started=0.0, hostname="node-a", pid=1, from_epoch=0, provenance={})
-        error = "loss is NaN at epoch 5" if state is TrialState.FAILED else None
+        error = "NonFiniteError: loss became nan in epoch 5" if state is TrialState.FAILED else None
         done = numbers if state is TrialState.COMPLETE else None
         return TrialRecord(plan, state, history, done, error, (attempt,), timing, 100.0)
 

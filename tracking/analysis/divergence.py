@@ -1,14 +1,11 @@
 """Configurations that diverged: shown and named, but no measure of how much seeds differ."""
 
 import math
-import re
 from collections.abc import Sequence
 
+from iwae.errors import NonFiniteError
 from tracking.records.records import TrialRecord, TrialState
 from tracking.statistics.numbers import nats
-
-# What the trainer says of a trial that it gave up: "loss is nan", "log-weight is inf".
-NOT_FINITE = re.compile(r"\b(nan|[+-]?inf(inity)?|not finite|infinite)\b", re.IGNORECASE)
 
 
 def coin(trial: TrialRecord) -> float | None:
@@ -27,7 +24,7 @@ def divergence(trials: Sequence[TrialRecord]) -> str:
     """
     for trial in trials:
         seed = f"seed {trial.config.seed}"
-        if trial.state is TrialState.FAILED and NOT_FINITE.search(trial.cause):
+        if trial.error_kind == NonFiniteError.__name__:
             return f"{seed} failed: {trial.cause}"
         nll = (trial.final or {}).get("val/nll_final")
         if trial.state is not TrialState.COMPLETE or nll is None:

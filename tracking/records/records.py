@@ -174,6 +174,12 @@ class TrialRecord:
         return (self.error or "").partition("\n")[0]
 
     @property
+    def error_kind(self) -> str:
+        """The class of the error that failed the trial, which its cause begins with; else empty."""
+        kind, colon, _ = self.cause.partition(": ")
+        return kind if colon and self.state is TrialState.FAILED else ""
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """The environment of the newest attempt; empty before the first."""
         last = self.attempts[-1] if self.attempts else None

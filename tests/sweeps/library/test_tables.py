@@ -23,7 +23,7 @@ def test_a_row_a_trial_with_what_is_varied_and_its_final_metrics() -> None:
     assert list(table["epochs"]) == [10, 10, 10, 5, 0, 10]
     for row, trial in zip(table["val/nll_final"], record.trials, strict=True):
         assert row == (trial.final or {}).get("val/nll_final") or (math.isnan(row) and trial.final is None)
-    assert table["error"][3] == "loss is NaN at epoch 5"
+    assert table["error"][3] == "NonFiniteError: loss became nan in epoch 5"
     assert "num_epochs" not in table
     assert set(table_of(record, all_params=True)["num_epochs"]) == {10}
 

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from iwae.errors import NonFiniteError
 from tracking.analysis.configurations import tables
 from tracking.analysis.divergence import coin, divergence
 from tracking.records.records import TrialState
@@ -33,10 +34,23 @@ def test_a_density_knows_no_coin(make):
 def test_a_seed_whose_loss_was_not_finite_counts_for_its_configuration(make):
     record = make.sweep(make.ks(1, 5), states={1: TrialState.FAILED})
     first, second = tables(record)[0].configurations
-    assert (first.diverged, second.diverged) == ("seed 1 failed: loss is NaN at epoch 5", "")
+    assert (first.diverged, second.diverged) == (
+        "seed 1 failed: NonFiniteError: loss became nan in epoch 5",
+        "",
+    )
 
 
-def test_a_trial_that_failed_for_want_of_memory_has_not_diverged(make):
+@pytest.mark.parametrize(
+    "error",
+    ["out of memory with a batch of 1: RuntimeError: x", "DataError: /data/nan.npz is not there", "nan"],
+)
+def test_a_trial_that_failed_of_something_else_has_not_diverged(make, error):
     failed = make.trial({}, state=TrialState.FAILED)
-    object.__setattr__(failed, "error", "out of memory with a batch of 1")
+    object.__setattr__(failed, "error", error)
     assert divergence([failed]) == ""
+
+
+def test_the_trainers_own_error_is_known_whatever_it_says(make):
+    failed = make.trial({}, state=TrialState.FAILED)
+    object.__setattr__(failed, "error", f"{NonFiniteError.__name__}: in other words\n\ntraceback")
+    assert divergence([failed]) == "seed 0 failed: NonFiniteError: in other words"

@@ -214,4 +214,4 @@ def test_a_configuration_is_not_the_best_for_the_seeds_that_did_not_diverge(make
     failed = make.trial({"objective.num_samples": 5}, 2, TrialState.FAILED)
     (analysis,) = map(analyse, tables(make.record([*trials[:5], failed])))
     assert (analysis.best_row.num_samples, len(analysis.front)) == (1, 1)
-    assert "failed: loss is NaN" in " ".join(headline(analysis))
+    assert "failed: NonFiniteError: loss became nan" in " ".join(headline(analysis))
