@@ -182,8 +182,8 @@ def _shorten_socket_paths() -> None:
     os.environ["RAY_TMPDIR"] = "/tmp"
 
 
-def _start(options: dict[str, Any]) -> None:
-    """Start Ray or connect to it; SIGTERM stays what it was."""
+def _start(options: dict[str, Any], *, last: bool = False) -> None:
+    """Start Ray, at the second try if need be, or connect to it; SIGTERM stays what it was."""
     import ray
 
     try:
@@ -199,7 +199,13 @@ def _start(options: dict[str, Any]) -> None:
         reason = without_secrets_of(address, str(error))
         raise RecordError(f"no Ray cluster answers at {shown(address)}: {reason}") from None
     except Exception as error:  # Ray has no exception of its own for this
-        raise SweepError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
+        why = f"Ray did not start: {' '.join(str(error).split())[:300]}"
+        if last or options["address"] != "local":
+            raise SweepError(why) from None
+        # Ray gives a node 30 s to start, which a busy machine may exceed.
+        _log.warning(f"{why}; trying once more")
+        ray.shutdown()
+        _start(options, last=True)
 
 
 def _probe(address: str) -> None:

@@ -59,6 +59,30 @@ def test_sigterm_stays_the_commands_own_beside_ray(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
+@pytest.mark.parametrize(("failures", "code"), [(1, 0), (2, 1)])
+def test_a_ray_that_did_not_start_in_time_is_started_once_more(
+    tmp_path: Path, failures: int, code: int
+) -> None:
+    program = (
+        "import ray, sys\n"
+        "started, left = ray.init, [1] * int(sys.argv.pop(1))\n"
+        "def init(**options):\n"
+        "    if left:\n"
+        "        left.pop()\n"
+        "        raise Exception('The current node timed out during startup.')\n"
+        "    return started(**options)\n"
+        "ray.init = init\n"
+        "from sweeps.cli.entry import main\n"
+        "main()\n"
+    )
+    place = Workplace(tmp_path)
+    command = [sys.executable, "-c", program, str(failures), "run", str(place.spec)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("The current node timed out during startup.; trying once more") == 1
+    assert ("error: Ray did not start: The current node timed out" in done.stderr) == bool(code)
+
+
 def addresses(pid: int) -> dict[str, str]:
     """Every address that a process and its children listen on, and whose it is."""
     found = {}
