@@ -141,7 +141,7 @@ def test_likelihood_of_the_toy_model_is_its_closed_form(swept: Copy) -> None:
 def test_the_report_has_a_row_for_each_model_and_estimator(swept: Copy) -> None:
     swept.python("-m", "sweeps", "report", "toys")
     table = swept.folder / "sweeps-storage" / "toys" / "report" / "tradeoff.csv"
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     final = {(t["model"], t["objective"]): t["final"]["val/nll_final"] for t in trials(swept).values()}
     shown = {(r["model.name"], r["objective.name"]): float(r["val_nll_final_mean"]) for r in rows}
     assert shown == pytest.approx(final)
