@@ -86,7 +86,7 @@ def prepare(folder: Path) -> None:
         "--name",
         "small",
         "--set",
-        "base.num_epochs=2",
+        "base.num_epochs=10",
         "--set",
         "search.seeds=[0]",
     ]
