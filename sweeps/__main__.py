@@ -22,8 +22,12 @@ def main() -> NoReturn:
         print(f"error: {error}: reinstall iwae-sweeps", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     from sweeps.cli.entry import main as run
+    from sweeps.process.ending import leave
 
-    run()
+    try:
+        run()
+    except SystemExit as ended:
+        leave(ended.code if isinstance(ended.code, int) else 1)
 
 
 if __name__ == "__main__":
