@@ -16,9 +16,7 @@ def leave(code: int) -> NoReturn:
     What the interpreter's end would do for others is done: threads that count are waited for, exit functions
     run, streams flushed.
     """
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            thread.join()
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: it also tells idle pools to end
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -166,3 +166,15 @@ def test_a_thread_that_draws_while_a_command_ends_does_not_abort_it() -> None:
     done = subprocess.run([sys.executable, "-c", DRAWS_TO_THE_END], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "quickstart" in done.stdout
+
+
+def test_an_idle_pool_of_threads_does_not_keep_a_command_from_ending() -> None:
+    """As MLflow leaves one; its threads are no daemons, and end when the interpreter asks them to."""
+    code = (
+        "import concurrent.futures, sys\nfrom sweeps.__main__ import main\n"
+        "pool = concurrent.futures.ThreadPoolExecutor(1)\n"
+        "pool.submit(int).result()\n"
+        "sys.argv[1:] = ['specs']\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
