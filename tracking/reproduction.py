@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -42,9 +42,9 @@ class Reproduction:
     first_different_epoch: int | None
     differences: tuple[Difference, ...]
     changed: Mapping[str, list[Any]]
-    history: tuple[EpochRecord, ...]
+    history: tuple[EpochRecord, ...] = field(repr=False)
     final: Mapping[str, float] | None
-    environment: Mapping[str, Any]
+    environment: Mapping[str, Any] = field(repr=False)
     run_id: str | None = None
     original_run_id: str | None = None
 

@@ -1,7 +1,7 @@
 """The report in storage, in a folder of the user's, and at the parent run."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class StoredReport:
     """
 
     folder: str
-    page: str
+    page: str = field(repr=False)
     missing: str | None
 
     @property

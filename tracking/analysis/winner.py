@@ -1,6 +1,6 @@
 """The best configuration and the run that represents it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tracking.analysis.configurations import Table, tables
 from tracking.records.records import SweepRecord, TrialRecord
@@ -18,7 +18,7 @@ class Best:
         interval: 95 % t-interval of ``val_nll_final`` over seeds; None with one seed.
     """
 
-    configuration: tuple[TrialRecord, ...]
+    configuration: tuple[TrialRecord, ...] = field(repr=False)
     trial: TrialRecord
     val_nll_final: float
     test_nll: float | None

@@ -56,6 +56,9 @@ class PlannedTrial:
     overrides: Mapping[str, Any]
     config: TrainConfig
 
+    def __repr__(self) -> str:
+        return f"PlannedTrial({self.name!r})"
+
     @cached_property
     def key(self) -> str:
         """The trial's identity: the configuration's key."""
@@ -149,14 +152,14 @@ class TrialRecord:
 
     plan: PlannedTrial
     state: TrialState
-    history: tuple[EpochRecord, ...] = ()
+    history: tuple[EpochRecord, ...] = field(default=(), repr=False)
     final: Mapping[str, float] | None = None
     error: str | None = None
-    attempts: tuple[Attempt | None, ...] = ()
+    attempts: tuple[Attempt | None, ...] = field(default=(), repr=False)
     timing: Mapping[str, Any] = field(default_factory=lambda: {"shared": False, "reason": ""})
     ended: float | None = None
     seen: float | None = None
-    seals: Mapping[str, str] = field(default_factory=dict)
+    seals: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
+from support.factory import Factory
 from support.workplace import SPEC
 from sweeps.plan.plan import draw_plan
 from sweeps.results.report import StoredReport
@@ -14,11 +15,17 @@ from sweeps.screen.here import in_notebook, nowhere
 from sweeps.screen.notebook import html_of
 from sweeps.spec.spec import load_spec
 from sweeps.sweep import Interrupted, Sweep
+from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+
+
+@pytest.fixture
+def make() -> Factory:
+    return Factory()
 
 
 @pytest.fixture
@@ -36,6 +43,18 @@ def test_a_reports_page_stands_whole_in_a_frame_of_its_own() -> None:
     assert unescape(re.findall('srcdoc="([^"]*)"', shown)[0]) == page
     assert shown.count("<iframe") == shown.count("</iframe>") == 1
     assert "s3://bucket/small/report/index.html" in shown
+
+
+def test_what_a_person_sees_of_a_value_at_a_prompt_is_short(make: Factory) -> None:
+    """Not the page's five megabytes, nor every epoch of a trial."""
+    trial = make.trial({"objective.num_samples": 5})
+    choice = best(make.sweep(make.ks(1, 5)))
+    assert choice is not None
+    assert repr(trial.plan) == f"PlannedTrial({trial.plan.name!r})"
+    assert "EpochRecord" not in repr(trial)
+    assert "page of megabytes" not in repr(StoredReport("/a", "page of megabytes", None))
+    for value in (trial, choice):
+        assert len(repr(value)) < 3000
 
 
 def test_a_report_that_mlflow_lacks_says_why() -> None:
