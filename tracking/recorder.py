@@ -9,6 +9,8 @@ from typing import Self
 from iwae.errors import SweepError
 from tracking.errors import RefusedError
 from tracking.figures import trial_figures
+from tracking.records.records import TrialRecord
+from tracking.records.source import Unit
 from tracking.storage.incremental import SweepReader
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -19,6 +21,7 @@ INTERVAL_SECONDS = 3.0
 # How long the end waits: a server that is restarted is back sooner, a sync may be drawing figures.
 LAST_SYNC_SECONDS = 120.0
 HURRIED_SECONDS = 15.0
+DRAWING_SECONDS = 10.0  # of a trial's figures on a busy machine
 _REFUSALS = 2
 
 
@@ -59,6 +62,8 @@ class Recorder:
         self._reader = SweepReader(storage)
         self._refusals = 0
         self._end = threading.Event()
+        self._left = threading.Event()
+        self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
     def __enter__(self) -> Self:
@@ -69,6 +74,16 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end.set()
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            # A process that ends while Matplotlib draws in a thread is aborted: no further picture is begun.
+            self._left.set()
+            # Not `join`: Python 3.11 takes a thread for ended whose join was interrupted.
+            self._done.wait(DRAWING_SECONDS)
+            raise
+
+    def _wait(self) -> None:
         self._thread.join(self._patience + HURRIED_SECONDS)
         # A store that answers is waited for, however much there is left to tell it.
         while self._thread.is_alive() and self.trouble is None:
@@ -89,7 +104,7 @@ class Recorder:
             self._try()
         deadline = time.monotonic() + self._patience
         self.complete = self._try()
-        if not self.complete and not self._is_refused():
+        if not self.complete and not self._is_refused() and not self._left.is_set():
             _log.warning(
                 "waiting up to %.0f s for %s (Ctrl-C leaves it to `sweeps verify %s --repair`)",
                 self._patience,
@@ -97,20 +112,29 @@ class Recorder:
                 self._storage.name,
             )
         while not self.complete and not self._is_refused() and time.monotonic() < deadline:
-            time.sleep(min(self._interval, 1.0))
+            if self._left.wait(min(self._interval, 1.0)):
+                break
             self.complete = self._try()
         self.cpu_seconds = time.thread_time()
+        self._done.set()
+
+    def _draw(self, trial: TrialRecord, unit: Unit) -> dict[str, bytes]:
+        if self._left.is_set():
+            raise SweepError("recording was ended at once")
+        return trial_figures(trial, unit)
 
     def _try(self) -> bool:
         """One sync; whether it succeeded."""
         try:
             record = self._reader.record()
             if self._reader.changed:
-                self._store.sync(record, trial_figures, reread=self._reader.record)
+                self._store.sync(record, self._draw, reread=self._reader.record)
                 newest = self._reader.newest
                 self._reader.done()
                 self.lag = max(self.lag, time.time() - newest if newest else 0.0)
         except Exception as error:
+            if self._left.is_set():
+                return False
             expected = isinstance(error, SweepError)
             refused = isinstance(error, RefusedError)
             if self.trouble is None or refused != (self._refusals > 0):

@@ -15,8 +15,11 @@ import pytest
 
 from support.hand_made import EPOCHS, Sweep
 from support.waiting import wait_until
+from tracking import recorder as recorder_module
 from tracking.mlflow import mapping as view
 from tracking.recorder import Recorder
+from tracking.records.records import TrialRecord
+from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.incremental import SweepReader
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -234,3 +237,26 @@ def test_a_server_answers_for_many_runs_at_once_and_its_faults_are_found(finishe
     assert len(faults) == 2
     assert f"run {damaged} lacks val/nll" in faults[0]
     assert f"run {other} lacks the artifact config.yaml" in faults[1]
+
+
+def test_after_a_second_signal_no_further_picture_is_begun(
+    finished: Sweep, store: RunStore, monkeypatch: pytest.MonkeyPatch
+):
+    """The process ends next, and is aborted where a thread is inside Matplotlib."""
+    begun: list[str] = []
+    ended: list[str] = []
+
+    def slow(trial: TrialRecord, unit: Checkpoint) -> dict[str, bytes]:
+        begun.append(trial.key)
+        if len(begun) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        ended.append(trial.key)
+        return {}
+
+    monkeypatch.setattr(recorder_module, "trial_figures", slow)
+    finished.storage.write_spec({**finished.storage.spec(), "tracking": {"figures": True}})
+    with pytest.raises(KeyboardInterrupt), Recorder(finished.storage, store):
+        pass
+    assert ended == begun
+    assert len(begun) == 1 < len(finished.storage.record().complete)
