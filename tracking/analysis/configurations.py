@@ -1,6 +1,7 @@
 """Which trials share a table, and the table: one row per configuration, its seeds as replicates."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from tracking.analysis.divergence import divergence
 from tracking.records.contents import measured_on
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.yardstick import Yardstick
-from tracking.statistics.intervals import Estimate, t_interval
+from tracking.statistics.intervals import Estimate, positive_interval, t_interval
 
 K_PATH = "objective.num_samples"
 
@@ -59,6 +60,9 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
 }
 
 
+NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")  # may be negative: densities
+
+
 @dataclass(frozen=True)
 class Configuration:
     """A row: what one configuration's complete trials measured.
@@ -100,7 +104,11 @@ class Configuration:
         return self._values[column]
 
     def estimate(self, column: str) -> Estimate | None:
-        """A column's mean over seeds with its 95 % t-interval; None if no seed has it."""
+        """A column's mean over seeds with its 95 % interval; None if no seed has it.
+
+        A t-interval for NLLs; for seconds, counts, ratios and bytes that of the logarithm, within what the
+        column can be.
+        """
         return self._estimates[column]
 
     # Once a row: every figure, table and comparison asks every row again.
@@ -113,7 +121,20 @@ class Configuration:
 
     @cached_property
     def _estimates(self) -> Mapping[str, Estimate | None]:
-        return {column: t_interval(values) for column, values in self._values.items()}
+        return {column: self._estimated(column, values) for column, values in self._values.items()}
+
+    def _estimated(self, column: str, values: tuple[float, ...]) -> Estimate | None:
+        if column in NATS:
+            return t_interval(values)
+        return positive_interval(values, *self.possible(column))
+
+    def possible(self, column: str) -> tuple[float, float]:
+        """The smallest and the largest value that a column can have at all."""
+        if column in NATS:
+            return -math.inf, math.inf
+        config = self.trials[0].config
+        most = {"active_units": config.model.latent_dim, "ess": config.evaluation.final_num_samples}
+        return float(column == "ess"), float(most.get(column, math.inf))
 
     def mean(self, column: str) -> float | None:
         """A column's mean over seeds."""

@@ -43,6 +43,7 @@ class SessionEntry(_Shape):
         machine: what processes that see each other's ids have in common; see
             ``tracking.storage.sessions.machine``.
         command: what it ran, for readers of the record.
+        user: the account that ran it; None in entries from before that was noted.
         torn: whether the entry was written anew by ``verify --repair`` in the place of one that was torn.
     """
 
@@ -55,6 +56,7 @@ class SessionEntry(_Shape):
     process_started: float = 0.0
     machine: str | None = None
     command: str | None = None
+    user: str | None = None
     torn: bool = False
 
 

@@ -64,6 +64,28 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Estim
     return Estimate(mean, mean - half, mean + half, len(values))
 
 
+def positive_interval(
+    values: Sequence[float], least: float = 0.0, most: float = math.inf, confidence: float = CONFIDENCE
+) -> Estimate | None:
+    """Mean and interval of a quantity that cannot be negative; None without a value.
+
+    The t-interval of the logarithm of the mean, whose standard error is that of the mean over the mean (delta
+    method): mean · exp(± t · SE / mean). It cannot reach below zero, and always holds the mean.
+
+    Args:
+        values: one per seed, none negative.
+        least: the smallest value that the quantity can take; ends beyond it say nothing.
+        most: the largest.
+        confidence: of the interval.
+    """
+    found = t_interval(values, confidence)
+    if found is None or found.high is None or found.mean <= 0:
+        return found
+    spread = math.exp(min(700.0, (found.high - found.mean) / found.mean))
+    low, high = max(least, found.mean / spread), min(most, found.mean * spread)
+    return Estimate(found.mean, min(low, found.mean), max(high, found.mean), found.count)
+
+
 def pooled_variance(groups: Iterable[Sequence[float]]) -> Pooled | None:
     """The variance between seeds over all groups; None if no group has two."""
     replicated = [values for values in groups if len(values) > 1]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import getpass
 import os
 import socket
 import threading
@@ -80,6 +81,14 @@ def machine() -> str:
         return ""
 
 
+def _user() -> str:
+    """The account that runs this process; its number where the machine has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def stop_leftovers(storage: SweepStorage, why: str) -> None:
     """Note that trials without a worker stopped, at their last sign of life."""
     for trial in storage.record().trials:
@@ -107,6 +116,7 @@ class Session:
         self._lock = threading.Lock()
         self._entry = SessionEntry(
             command=command,
+            user=_user(),
             hostname=socket.gethostname(),
             machine=machine(),
             pid=os.getpid(),

@@ -37,6 +37,7 @@ def test_an_open_session_is_live_and_a_second_one_is_refused(storage: SweepStora
         live = live_session(storage)
         assert live is not None
         assert live.pid == psutil.Process().pid
+        assert live.user == psutil.Process().username()
         with pytest.raises(RecordError, match="is being run by process"):
             Session(storage, "sweeps resume")
         session.close("finished")

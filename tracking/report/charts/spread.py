@@ -7,13 +7,12 @@ one degree of freedom and reaches 12.7 standard errors to either side, which wou
 import math
 from collections.abc import Iterable, Sequence
 
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import NATS, Configuration
 from tracking.statistics.intervals import Estimate
 from tracking.statistics.numbers import Ends, ends
 
 FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown
-NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")
 BARS = "Bars are 95 % t-intervals over seeds, cut off at the edge of the axis."
 DIVERGED = " Configurations that diverged may be beyond the axis: see the table."
 DOTS = "Small dots are single seeds, for configurations that have two."
@@ -23,22 +22,12 @@ WHY = (
 )
 
 
-def possible(row: Configuration, column: str) -> tuple[float, float]:
-    """The values that a column can take at all."""
-    config = row.trials[0].config
-    if column in NATS:
-        return -math.inf, math.inf
-    most = {"active_units": config.model.latent_dim, "ess": config.evaluation.final_num_samples}
-    return 0.0, float(most.get(column, math.inf))
-
-
 def bar(row: Configuration, column: str, estimate: Estimate | None) -> Ends:
-    """The column's interval within what is possible; None with fewer than three seeds."""
+    """The column's interval; None with fewer than three seeds."""
     interval = ends(estimate)
     if interval is None or estimate is None or estimate.count < FEWEST_FOR_A_BAR:
         return None
-    least, most = possible(row, column)
-    return max(least, interval[0]), min(most, interval[1])
+    return interval
 
 
 def dots(row: Configuration, column: str) -> tuple[float, ...]:
@@ -64,7 +53,7 @@ def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = Fal
         for row in steady if column in NATS else drawn:
             estimate = row.estimate(column)
             shown += [*row.values(column), *(bar(row, column, estimate) or ())]
-            low, high = possible(row, column)
+            low, high = row.possible(column)
             least, most = min(least, low), max(most, high)
     if not shown:
         return 0.0, 1.0
