@@ -1,3 +1,4 @@
+from .launch import compare as compare
 from .launch import draw_plan as draw_plan
 from .launch import open as open
 from .launch import open_run as open_run

@@ -1,4 +1,4 @@
-"""What `import sweeps` offers: start a sweep here or on a cluster, open one, draw a plan."""
+"""What `import sweeps` offers: start a sweep here or on a cluster, open one, compare two, draw a plan."""
 
 import os
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
     from sweeps.cluster.submit import Submitted
+    from tracking.analysis.two_sweeps.comparison import TwoSweeps
 
 Spec = str | Path | Mapping[str, Any] | SweepSpec
 
@@ -157,6 +158,28 @@ def draw_plan(spec: Spec, *, set: Assignments | None = None, name: str | None = 
         ConfigError: the spec is not allowed.
     """
     return plan_of(_checked(spec, set, name))
+
+
+def compare(first: Sweep | str, second: Sweep | str, *, storage: str | Path | None = None) -> "TwoSweeps":
+    """The second sweep against the first, configuration by configuration, from storage alone.
+
+    Args:
+        first: a sweep, or its name.
+        second: a sweep, or its name; `open` gives one of another storage.
+        storage: where sweeps that are given by name are: see `run`.
+
+    Returns:
+        ``rows`` with the differences of validation NLL and training seconds, what else ``differs``, and
+        ``to_dict()``.
+
+    Raises:
+        RecordError: there is no such sweep, the two were not measured with the same yardstick, or they have
+            no configuration in common.
+    """
+    from tracking.analysis.two_sweeps.comparison import compare_sweeps  # loads SciPy
+
+    both = (one if isinstance(one, Sweep) else open(one, storage=storage) for one in (first, second))
+    return compare_sweeps(*(sweep.record() for sweep in both))
 
 
 def _checked(spec: Spec, set: Assignments | None, name: str | None, *, here: bool = True) -> SweepSpec:

@@ -41,7 +41,8 @@ def checked_name(parameter: typer.CallbackParam, value: str | None) -> str | Non
     """A sweep's name from the command line, before anything else is looked at."""
     from tracking.records.names import check_name
 
-    where = parameter.opts[0] if parameter.param_type_name == "option" else "NAME"
+    where = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or "NAME"
+    where = where.strip("[]")
     return None if value is None else check_name(value, where)
 
 

@@ -1,4 +1,4 @@
-"""The commands that read results: verify, report, best, reproduce, ui; and delete."""
+"""The commands that read results: verify, report, best, compare, reproduce, ui; and delete."""
 
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +43,7 @@ def delete(
     err.print(f"deleted {name}", highlight=False)
 
 
-@app.command(rich_help_panel=CHANGE)
+@app.command(rich_help_panel=LOOK)
 def verify(
     name: Name,
     repair: Annotated[bool, typer.Option(help="First bring MLflow up to date with storage.")] = False,
@@ -101,6 +101,26 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
         print_json(values)
     else:
         show_best(found.choice, values, out)
+
+
+@app.command(rich_help_panel=LOOK)
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A sweep's name.", callback=checked_name)],
+    second: Annotated[
+        str, typer.Argument(metavar="B", help="The one to compare with it.", callback=checked_name)
+    ],
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Compare sweep B with sweep A, configuration by configuration: `sweeps compare before after`."""
+    from sweeps.launch import compare as compare_sweeps
+    from sweeps.screen.compared import show_compared
+
+    found = compare_sweeps(first, second, storage=storage)
+    if json:
+        print_json(found.to_dict())
+    else:
+        show_compared(found, out)
 
 
 @app.command(rich_help_panel=REPRODUCE)

@@ -103,6 +103,7 @@ def compare(
     chosen: bool = False,
     apart: Collection[int] = (),
     looks: int = 1,
+    size: int | None = None,
 ) -> list[Difference]:
     """Second mean minus first mean of every pair, as one family.
 
@@ -113,6 +114,7 @@ def compare(
         apart: positions of configurations that diverged: no interval, and no part in the common spread.
         looks: how often the sweep has been looked at and given more seeds, this time included; the error
             rate of each look is divided by it.
+        size: statements that share the error rate; None counts the pairs (`tracking.statistics.step_down`).
     """
     values = [fmean(groups[second]) - fmean(groups[first]) for first, second in pairs]
     usable = {index for index, group in enumerate(groups) if len(group) > 1 and index not in apart}
@@ -120,10 +122,13 @@ def compare(
     judged = {pair for pair in pairs if usable.issuperset(pair)}
     if spread is None or not judged:
         return [Difference(value) for value in values]
-    size = len(usable) * (len(usable) - 1) // 2 if chosen else len(judged)
+    family = len(usable) * (len(usable) - 1) // 2 if chosen else len(judged)
+    alone = family == 1
     alpha = (1 - CONFIDENCE) / looks
-    own = 1 - alpha * (1.0 if size == 1 else OWN_SHARE / spread.unsteady)
-    pooled = 0.0 if size == 1 else _pooled_quantile(len(usable), spread, alpha * POOLED_SHARE, size, chosen)
+    own = 1 - alpha * (1.0 if alone else OWN_SHARE / spread.unsteady)
+    pooled = (
+        0.0 if alone else _pooled_quantile(len(usable), spread, alpha * POOLED_SHARE, size or family, chosen)
+    )
     found = []
     for value, (first, second) in zip(values, pairs, strict=True):
         if (first, second) not in judged:

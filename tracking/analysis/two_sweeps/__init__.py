@@ -1,0 +1,1 @@
+"""Two sweeps against each other, configuration by configuration."""
