@@ -66,7 +66,7 @@ def _own_runs(
         if not is_here:
             raise RecordError(
                 f"no sweep {storage.name} in {storage.files.uri}: {store.tracking_uri} has it in {other};"
-                f" nothing was deleted (--storage {other} means that one)"
+                " nothing was deleted"
             )
         tell(
             f"the runs of {storage.name} in {store.tracking_uri} are those of the sweep in {other}, and stay"
@@ -76,7 +76,6 @@ def _own_runs(
     if running and not is_here:
         raise RecordError(
             f"{storage.name} is running, says {store.tracking_uri}, and its files are not in {storage.uri}:"
-            " it may run on another machine: delete it there; if it is gone for good, first"
-            f" `mlflow runs delete --run-id {running[0].id}`"
+            " it may run on another machine: nothing was deleted"
         )
     return True

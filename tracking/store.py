@@ -115,7 +115,7 @@ class RunStore:
         """
         source = record.source
         assert source is not None
-        with self._one, turns.turn(source, self._mark) as turn:
+        with self._one, turns.turn(source, self._mark, self.tracking_uri) as turn:
             try:
                 if afresh or not turn.again:
                     self.forget(record.name)

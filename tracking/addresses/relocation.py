@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tracking.errors import RecordError
+
 _ROOT = "mlartifacts"
 _MLFLOW_ROOT = "mlruns"  # where MLflow itself puts an experiment's files: ``mlruns/<id>``
 _ADDRESSES = (
@@ -104,6 +106,9 @@ def bring_home(database: Path, move: Move) -> None:
     Args:
         database: an SQLite database of MLflow's.
         move: where its artifacts were, and where they are.
+
+    Raises:
+        RecordError: another program keeps it from being written.
     """
     if not move.roots:
         return
@@ -115,8 +120,10 @@ def bring_home(database: Path, move: Move) -> None:
                 _replace(connection, table, column, old, new)
         _replace_storage(connection, move)
         connection.execute("COMMIT")
-    except sqlite3.Error:
-        pass  # an archive that may only be read
+    except sqlite3.Error as error:
+        if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_READONLY:  # an archive is only looked at
+            what = f"tracking store {database}: it was moved, and its addresses cannot be changed"
+            raise RecordError(f"{what}: {error}") from None
     finally:
         connection.close()
 

@@ -67,5 +67,5 @@ class Source(Protocol[Record]):
     def is_at(self, root: str) -> bool:
         """Whether another address means the same storage."""
 
-    def is_also_in(self, root: str) -> bool:
-        """Whether the storage at another address has a sweep of this name."""
+    def namesake(self, root: str) -> "Source[Record] | None":
+        """The sweep of this name in the storage at another address; None where that has none."""

@@ -87,8 +87,8 @@ def refuse_recorded(client: "Client", source: Source[object]) -> None:
     if not source.is_at(_storage(run)):
         raise taken(client, name, _storage(run))
     raise RecordError(
-        f"name: {name} is not allowed: must be new in {client.uri}, which has its runs; its files are gone"
-        f" from {source.root}: `sweeps delete {name}` removes the runs, or choose another --name"
+        f"name: {name} is not allowed: must be new in {client.uri}, which has the runs of a sweep whose files"
+        f" are not, or no longer, in {source.root}: bring them back, or choose another --name"
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from tracking.addresses import uris
 from tracking.errors import RecordError
 from tracking.mlflow import mapping as view
 from tracking.mlflow.client import Client, Run
@@ -12,6 +13,7 @@ from tracking.records.records import SweepRecord
 from tracking.records.source import Source
 from tracking.runs.carry_over import NOTE, their_note
 from tracking.runs.claims import claim, is_open, parent_runs
+from tracking.storage import turns
 
 _FILES = "sweeps.synced_files"
 _TRIALS = "sweeps.synced_trials"
@@ -25,16 +27,31 @@ def parent_run(client: Client, name: str) -> Run | None:
 def refuse_elsewhere(client: Client, parent: Run, source: Source[object]) -> None:
     """Check that a run is that of the sweep in this storage, not of another, nor of a copy's original.
 
+    A sweep that was copied with its tracking store is not refused: the original has a store of its own.
+
     Raises:
         RecordError: the sweep in another storage has it.
     """
     other = parent.tags.get("sweeps.storage", source.root)
-    if other != source.root and source.is_also_in(other):
+    if other == source.root or client.move.roots:
+        return
+    namesake = source.namesake(other)
+    if namesake is not None and _may_write(namesake, client.uri):
         raise RecordError(
             f"the runs of {source.name} in {client.uri} are those of the sweep in {other}, not in"
             f" {source.root}:"
             f" --storage {other} goes on with it, another --tracking-uri records this one"
         )
+
+
+def _may_write(source: Source[object], store: str) -> bool:
+    """Whether a sweep is recorded in this tracking store, as far as its storage notes that."""
+    last = turns.last_store(source)
+    if last is None or last == store:
+        return True
+    if store.startswith("sqlite"):  # what was copied with it, and not recorded since
+        return Path(source.root).is_relative_to(uris.sqlite_path(store).parent)
+    return uris.is_server(last) and uris.is_server(store)  # which may be one, under two names
 
 
 def attach_report(

@@ -32,7 +32,7 @@ def begin_deletion(storage: SweepStorage) -> None:
     if isinstance(storage.files, Folder) and (folder := Path(storage.uri)).is_symlink():
         raise RecordError(
             f"{folder} is a link to {folder.resolve()}: what is outside the storage is not deleted:"
-            f" `sweeps delete {storage.name} --storage {folder.resolve().parent}`, then remove the link"
+            " remove the link"
         )
     storage.files.write(storage.path(DELETING), to_json({"time": time.time()}))
 

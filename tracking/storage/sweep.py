@@ -79,9 +79,10 @@ class SweepStorage(SweepFiles):
         """Whether another address means the same storage, as far as this machine can tell."""
         return same_place(root, self.root)
 
-    def is_also_in(self, root: str) -> bool:
-        """Whether the storage at another address has a sweep of this name."""
-        return SweepStorage(open_storage(root), self.name).exists
+    def namesake(self, root: str) -> "SweepStorage | None":
+        """The sweep of this name in the storage at another address; None where that has none."""
+        other = SweepStorage(open_storage(root), self.name)
+        return other if other.exists else None
 
     # Trials
 

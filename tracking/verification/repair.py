@@ -33,7 +33,7 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
         What was mended, in a line each.
 
     Raises:
-        RecordError: no such sweep, or a driver works on it.
+        RecordError: no such sweep, a driver works on it, or the runs are those of a sweep in another storage.
         IncompleteError: the tracking store went away when something was mended already.
     """
     storage.spec()
@@ -44,12 +44,20 @@ def repair_sweep(storage: SweepStorage, store: RunStore) -> list[str]:
         )
     mended = mend(storage)
     try:
+        _refuse_elsewhere(storage, store)
         return [*mended, *_bring_back(storage, store)]
     except AwayError as error:
         raise IncompleteError(
             f"{error}: {storage.name} is not repaired to the end: see to it, then"
             f" `sweeps verify {storage.name} --repair`"
         ) from error
+
+
+def _refuse_elsewhere(storage: SweepStorage, store: RunStore) -> None:
+    from tracking.runs.sweep_run import refuse_elsewhere  # loads MLflow
+
+    if (parent := store.find_parent(storage.name)) is not None:
+        refuse_elsewhere(store.client, parent, storage)
 
 
 def _bring_back(storage: SweepStorage, store: RunStore) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tracking.errors import RecordError
 from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import publication_faults
@@ -69,6 +70,9 @@ def run_faults(
         elif kind != "reproduction":
             what = f"MLflow: run {run.id} bears the sweep's name and is none of its runs"
             yield Fault(None, what, FaultKind.EXTRA)
+    if (fault := _foreign(storage, store, parents)) is not None:
+        yield fault
+        return
     yield from _parent_faults(storage, store, record, parents, live)
     parent = parents[0].id if parents else ""
     check = TrialCheck(storage, store, record, parent, live, frozenset(view.metric_names(record)))
@@ -85,6 +89,18 @@ def run_faults(
             if is_lost(run, None):
                 what += ": --repair leaves its result alone; delete the run in MLflow if the plan is right"
             yield Fault(key or None, f"MLflow: run {run.id} {what}", FaultKind.EXTRA)
+
+
+def _foreign(storage: SweepStorage, store: RunStore, parents: "list[Run]") -> Fault | None:
+    """That the runs are those of the sweep in another storage: what they hold says nothing about this one."""
+    from tracking.runs.sweep_run import refuse_elsewhere  # loads MLflow
+
+    try:
+        for parent in parents[:1]:
+            refuse_elsewhere(store.client, parent, storage)
+    except RecordError as error:
+        return Fault(None, f"MLflow: {error}", FaultKind.DIFFERENT)
+    return None
 
 
 def _parent_faults(

@@ -48,11 +48,14 @@ def project(finished_project: Path, tmp_path: Path) -> Path:
     return project
 
 
-def content(folder: Path) -> Mapping[str, str]:
+def content(folder: Path) -> Mapping[str, tuple[int, str]]:
+    """Of every file when it was written and what it holds; of every folder when something in it changed."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in (folder, *folder.rglob("*"))
     }
 
 
@@ -183,3 +186,35 @@ def test_reading_a_copy_looks_in_the_copy_and_writes_nothing(project: Path, tmp_
     assert run_id is not None
     assert store.find_trial(run_id)[2] == str(copy / "sweeps-storage")
     assert content(copy) == before
+
+
+def test_storage_and_database_that_were_copied_to_two_places_work_together(
+    project: Path, tmp_path: Path
+) -> None:
+    store_of(project).sync(storage_of(project).record())  # which notes where it is recorded
+    shutil.copytree(project / "sweeps-storage", tmp_path / "files")
+    (tmp_path / "records").mkdir()
+    shutil.copy(project / "mlflow.db", tmp_path / "records")
+    before = content(project)
+    storage = SweepStorage(Folder(tmp_path / "files"), "trained")
+    store_of(tmp_path / "records")  # another command, which does not name the storage
+    store = store_of(tmp_path / "records")
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
+    assert content(project) == before
+
+
+def test_a_repair_with_a_copy_of_storage_leaves_the_runs_of_the_original(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project / "sweeps-storage", tmp_path / "other")
+    copy = SweepStorage(Folder(tmp_path / "other"), "trained")
+    trial = copy.trial(copy.plan()[0].key)
+    for name in trial.names():  # not begun in the copy, so that its run would be one too many
+        copy.files.delete(trial.path(name))
+    store = store_of(project)
+    with pytest.raises(RecordError, match="are those of the sweep in"):
+        repair_sweep(copy, store)
+    (fault,) = [fault for fault in verify(copy, store) if "MLflow" in fault.what]
+    assert "are those of the sweep in" in fault.what
+    assert verify(storage_of(project), store) == []

@@ -121,5 +121,5 @@ def test_a_name_that_the_store_knows_is_told_with_the_place_of_its_sweep(
     store.claim(mine)
     with pytest.raises(RecordError, match=f"where it is the sweep in {mine.storage}: choose another --name"):
         claims.refuse_recorded(store.client, other.source)
-    with pytest.raises(RecordError, match=f"gone from {mine.storage}: `sweeps delete tiny` removes the runs"):
+    with pytest.raises(RecordError, match=f"no longer, in {mine.storage}: bring them back"):
         claims.refuse_recorded(store.client, mine.source)
