@@ -50,8 +50,14 @@ def extended(storage: SweepStorage, assignments: Assignments) -> tuple[SweepSpec
         )
     spec = storage.spec()
     new = SweepSpec.parse(with_data_found(assign(spec, assignments), begun=True))
-    if SweepSpec.parse(spec).extent.ranks:
+    old = SweepSpec.parse(spec)
+    if old.extent.ranks:
         new.extent.refuse_few_samples()
+    if new.search.equal_seconds != old.search.equal_seconds:
+        raise ConfigError(
+            "search.equal_seconds",
+            "cannot change: must be as the sweep began (another --name starts a new sweep)",
+        )
     if new.name != storage.name:
         raise ConfigError("name", f"{new.name} is not allowed: must be {storage.name}, as the sweep began")
     return new, extend_plan(storage.plan(), new)

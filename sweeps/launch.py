@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.execution.pacing import forecast
 from sweeps.opening import files_of, make_usable, named_cluster, store_of
 from sweeps.plan.plan import draw_plan as plan_of
 from sweeps.screen.here import Screen, here, nowhere
@@ -149,6 +150,8 @@ def submit(
 def draw_plan(spec: Spec, *, set: Assignments | None = None, name: str | None = None) -> list[PlannedTrial]:
     """The trials of a spec in their order, without starting anything; none yet for a model-based sampler.
 
+    At equal seconds their epochs, and so their keys, are estimates: `run` measures what an epoch takes.
+
     Args:
         spec: as of `run`.
         set: values of the spec by path.
@@ -157,7 +160,7 @@ def draw_plan(spec: Spec, *, set: Assignments | None = None, name: str | None = 
     Raises:
         ConfigError: the spec is not allowed.
     """
-    return plan_of(_checked(spec, set, name))
+    return plan_of(forecast(_checked(spec, set, name)))
 
 
 def compare(first: Sweep | str, second: Sweep | str, *, storage: str | Path | None = None) -> "TwoSweeps":

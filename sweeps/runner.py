@@ -15,6 +15,7 @@ from typing import Any
 from iwae.errors import SweepError
 from sweeps.execution.data_sets import prepare_data
 from sweeps.execution.display import Display, NoDisplay
+from sweeps.execution.pacing import paced
 from sweeps.execution.progress import Board
 from sweeps.execution.recording import prove, published, record_in
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
@@ -78,6 +79,8 @@ def run_sweep(
         code = provenance.code()
     _announce(spec, storage, len(plan), 0)
     with how_to_go_on(storage), ray_cluster(spec, address, display):
+        if (measured := paced(spec, display)) is not spec:
+            spec, plan = measured, draw_plan(measured)
         try:
             storage.create(Decided.of(spec.to_dict(), plan, code, data))
         except StorageError as error:

@@ -108,6 +108,13 @@ SetConfig = Annotated[
         "--set objective.num_samples=50 --set num_epochs=20",
     ),
 ]
+EqualSeconds = Annotated[
+    bool,
+    typer.Option(
+        "--equal-seconds",
+        help="Train every configuration for the same time, with epochs and schedules to fit.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Address = Annotated[
     str | None,
@@ -137,6 +144,11 @@ def sweeps(
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def paced(assignments: list[str] | None, equal_seconds: bool) -> list[str]:
+    """What is set in a spec, with `--equal-seconds` as one of its keys."""
+    return [*(["search.equal_seconds=true"] if equal_seconds else []), *(assignments or [])]
 
 
 def on_terminal() -> "AbstractContextManager[Display]":

@@ -7,6 +7,7 @@ import typer
 from sweeps.cli.app import (
     LAUNCH,
     Address,
+    EqualSeconds,
     Json,
     Name,
     NewName,
@@ -20,6 +21,7 @@ from sweeps.cli.app import (
     finish,
     on_terminal,
     out,
+    paced,
     print_json,
 )
 
@@ -29,6 +31,7 @@ def run(
     spec: Spec,
     name: NewName = None,
     assignments: Set = None,
+    equal_seconds: EqualSeconds = False,
     address: Address = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
@@ -40,7 +43,7 @@ def run(
     finish(
         lambda: run_sweep(
             spec,
-            set=assignments,
+            set=paced(assignments, equal_seconds),
             name=name,
             storage=storage,
             tracking_uri=tracking_uri,
@@ -53,16 +56,22 @@ def run(
 
 @app.command(rich_help_panel=LAUNCH)
 def plan(
-    spec: Spec, name: NewName = None, assignments: Set = None, storage: Storage = None, json: Json = False
+    spec: Spec,
+    name: NewName = None,
+    assignments: Set = None,
+    equal_seconds: EqualSeconds = False,
+    storage: Storage = None,
+    json: Json = False,
 ) -> None:
     """Show the trials of a spec and what they will cost, without starting anything."""
+    from sweeps.execution.pacing import forecast
     from sweeps.opening import files_of
     from sweeps.plan.plan import draw_plan
     from sweeps.screen.plans import plan_json, show_plan
     from sweeps.spec.spec import load_spec
 
-    parsed = load_spec(spec, assignments or (), name)
-    trials = draw_plan(parsed)
+    parsed = load_spec(spec, paced(assignments, equal_seconds), name)
+    trials = draw_plan(forecast(parsed))
     if json:
         print_json(plan_json(parsed, trials))
     else:

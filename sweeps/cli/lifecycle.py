@@ -13,6 +13,7 @@ from sweeps.cli.app import (
     LOOK,
     Address,
     ClusterUrl,
+    EqualSeconds,
     Json,
     Name,
     NewName,
@@ -27,6 +28,7 @@ from sweeps.cli.app import (
     interrupted_in_order,
     on_terminal,
     out,
+    paced,
     print_json,
 )
 from tracking.errors import RecordError
@@ -44,6 +46,7 @@ def submit(
     cluster: ClusterUrl = None,
     name: NewName = None,
     assignments: Set = None,
+    equal_seconds: EqualSeconds = False,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     json: Json = False,
@@ -52,7 +55,12 @@ def submit(
     from sweeps.launch import submit as submit_sweep
 
     submitted = submit_sweep(
-        spec, cluster=cluster, set=assignments, name=name, storage=storage, tracking_uri=tracking_uri
+        spec,
+        cluster=cluster,
+        set=paced(assignments, equal_seconds),
+        name=name,
+        storage=storage,
+        tracking_uri=tracking_uri,
     )
     _show_submitted(submitted, as_json=json)
 

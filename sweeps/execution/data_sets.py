@@ -6,7 +6,7 @@ from pathlib import Path
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
 from tracking.records.contents import data_set_of, known_data, refuse_changed
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
 from tracking.records.records import PlannedTrial, SweepRecord
 
 

@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING
 from iwae.config.catalogue import CATALOGUE
 from iwae.config.train import TrainConfig
 from iwae.errors import SweepError
+from sweeps.pace.work import ROW_WORK, epoch_work, image_operations, split_sizes, step_work
 from tracking.files.files import Files
 from tracking.storage.sweep import SweepStorage
 from tracking.storage.sweep_files import sweeps_in
 
 if TYPE_CHECKING:
     from sweeps.spec.spec import SweepSpec
-
-# What takes seconds beside the dense layers, in operations of theirs: fitted to one CPU thread's seconds on
-# digits and MNIST at K = 1 to 50 (`python tests/benchmarks/forecast.py`).
-STEP_WORK = 1.0e8  # an optimizer step, whatever it holds: PyTorch's calls
-ROW_WORK = 5.6e4  # an image's importance sample: its noise, activations and densities
 
 
 @dataclass(frozen=True)
@@ -45,12 +41,10 @@ class Cost:
 
 @functools.lru_cache(maxsize=4096)  # the live table asks once a second
 def cost_of(config: TrainConfig) -> Cost:
-    """The cost of one trial: two operations a multiply-add, backward twice the forward, one encoder pass."""
-    facts = CATALOGUE[config.data.name]
-    validation = config.data.num_validation or facts.held_out(facts.num_train)
-    train = min(config.data.num_train or facts.num_train, facts.num_train - validation)
-    encode, decode = config.model.flops(facts.num_pixels)
-    settings, num_samples = config.evaluation, config.objective.num_samples
+    """The cost of one trial."""
+    facts, (train, validation) = CATALOGUE[config.data.name], split_sizes(config)
+    _, decode = config.model.flops(facts.num_pixels)
+    settings = config.evaluation
     curve_rows = (
         -(-config.num_epochs // settings.every)
         * min(settings.num_images or validation, validation)
@@ -60,18 +54,11 @@ def cost_of(config: TrainConfig) -> Cost:
         sum(min(settings.final_num_images or n, n) for n in (validation, facts.num_test))
         * settings.final_num_samples
     )
-    per_image = 3 * (encode + num_samples * decode)
-    image_work = per_image + num_samples * ROW_WORK
-    steps = config.num_epochs * -(-train // config.batch_size)
-    snr_work = settings.snr_num_draws * (config.batch_size * image_work + STEP_WORK)
-    final_work = final_rows * (decode + ROW_WORK) + snr_work
+    final_work = final_rows * (decode + ROW_WORK) + settings.snr_num_draws * step_work(config)
     return Cost(
-        training=config.num_epochs * train * per_image,
+        training=config.num_epochs * train * image_operations(config),
         evaluation=(curve_rows + final_rows) * decode,
-        work=config.num_epochs * train * image_work
-        + steps * STEP_WORK
-        + curve_rows * (decode + ROW_WORK)
-        + final_work,
+        work=config.num_epochs * epoch_work(config) + curve_rows * (decode + ROW_WORK) + final_work,
         final_work=final_work,
     )
 

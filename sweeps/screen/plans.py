@@ -22,8 +22,18 @@ def plan_json(spec: "SweepSpec", trials: list[PlannedTrial]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "num_trials": _num_trials(spec, trials),
-        "trials": [{"key": trial.key, "overrides": dict(trial.overrides)} for trial in trials],
+        "trials": [_trial_json(spec, trial) for trial in trials],
     }
+
+
+def _trial_json(spec: "SweepSpec", trial: PlannedTrial) -> dict[str, Any]:
+    """A trial; at equal seconds its key is known once its epochs were measured."""
+    return {"key": None if _estimated(spec) else trial.key, "overrides": dict(trial.overrides)}
+
+
+def _estimated(spec: "SweepSpec") -> bool:
+    """Whether the epochs of its trials are still to be measured."""
+    return spec.search.equal_seconds is not None and not spec.search.equal_seconds.measured
 
 
 def _num_trials(spec: "SweepSpec", trials: list[PlannedTrial]) -> int:
@@ -45,9 +55,11 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
         console,
         f"{spec.name}: {configurations} configurations × {seeds} seeds = {len(trials)} trials",
     )
+    if estimated := _estimated(spec):
+        say(console, "equal seconds: `sweeps run` measures an epoch and plans the epochs that fill the time")
     rate = seconds_per_work(files, spec)
     table = Table(box=None, pad_edge=False)
-    for heading in ("#", "trial", "key"):
+    for heading in ("#", "trial", "epochs, about" if estimated else "key"):
         table.add_column(heading, no_wrap=True)
     for heading in ("training", "evaluation", "one thread's time" if rate else ""):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -56,7 +68,7 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
         table.add_row(
             str(trial.index),
             trial.name,
-            trial.key[:12],
+            _epochs(spec, trial) if estimated else trial.key[:12],
             _flops(cost.training),
             _flops(cost.evaluation),
             duration(cost.work * rate) if rate else "",
@@ -65,6 +77,12 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
     if len(trials) > SHOWN_TRIALS:
         say(console, f"… and {len(trials) - SHOWN_TRIALS} more (--json lists all)")
     _show_total(costs, rate, console)
+
+
+def _epochs(spec: "SweepSpec", trial: PlannedTrial) -> str:
+    """By the forecast, which knows how long epochs take in proportion and not in seconds."""
+    assert spec.search.equal_seconds is not None
+    return str(trial.config.num_epochs) if spec.search.equal_seconds.seconds is None else "to be measured"
 
 
 def _show_total(costs: list[Cost], rate: float | None, console: Console) -> None:

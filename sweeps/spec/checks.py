@@ -46,6 +46,8 @@ def check_search(
         ConfigError: with the path of what must change.
     """
     _check_sampler(search, space)
+    if search.equal_seconds:
+        _check_equal_seconds(space, scheduler)
     points = _checked_points(search, space, configuration)
     configs = [config for _, config in points]
     measured = {_measured_on(config) for config in configs}
@@ -157,6 +159,20 @@ def grace_epochs(
         return scheduler.grace_epochs
     every = base.evaluation.every
     return max(1, math.ceil(longest_warm_up(space, base) / every)) * every
+
+
+def _check_equal_seconds(space: Space, scheduler: NoScheduler | AshaScheduler | MedianScheduler) -> None:
+    if "num_epochs" in space.entries:
+        raise ConfigError(
+            f"{_WHERE}.num_epochs",
+            "not allowed with search.equal_seconds, which decides the epochs: must be set in base.num_epochs",
+        )
+    if not isinstance(scheduler, NoScheduler):
+        raise ConfigError(
+            "search.equal_seconds",
+            f"not allowed with scheduler {scheduler.name}, which compares trials at the same epoch:"
+            " must be scheduler.name none",
+        )
 
 
 def _check_early_stopping(

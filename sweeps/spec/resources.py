@@ -1,38 +1,12 @@
 """The sections budget, resources and tracking of a spec."""
 
-import re
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from iwae.config.part import Part, PartError
+from sweeps.pace.seconds import Seconds
 from sweeps.spec.search import MAX_TRIALS
-
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str):
-        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", value.strip())
-        if match is None or not any(match.groups()):
-            raise ValueError("seconds, or text such as 45s, 90m, 2h or 1h30m")
-        return sum(float(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
-    return value
-
-
-Seconds = Annotated[
-    float,
-    Field(gt=0),
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
-            ]
-        }
-    ),
-]
 
 
 class Budget(Part):

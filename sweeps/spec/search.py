@@ -1,10 +1,12 @@
 """What a sweep tries: the space, the sampler and the seeds."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from iwae.config.part import Part, PartError
+from sweeps.pace.equal_seconds import EqualSeconds
 
 MAX_TRIALS = 10_000
 METRIC = "val/nll_final"
@@ -95,6 +97,21 @@ Sampler = Annotated[
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
+def _rule(value: Any) -> Any:
+    if isinstance(value, bool):
+        return {} if value else None
+    if value is not None and not isinstance(value, Mapping | EqualSeconds):
+        raise ValueError("true or false, or a mapping as in {seconds: 10m}")
+    return value
+
+
+def _or_true(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"type": "boolean"})
+
+
+EqualTimes = Annotated[EqualSeconds | None, BeforeValidator(_rule), Field(json_schema_extra=_or_true)]
+
+
 class SearchSpec(Part):
     """What is varied and how configurations are drawn.
 
@@ -104,6 +121,9 @@ class SearchSpec(Part):
             ``{uniform: [low, high]}``, ``{loguniform: [low, high]}`` or ``{int: [low, high]}``.
         num_trials: number of configurations (not counting seeds); needed by every sampler but grid.
         seeds: replicates: every configuration is trained once with each.
+        equal_seconds: true trains every configuration for the time that ``base.num_epochs`` epochs of the
+            slowest one take, ``{seconds: 10m}`` for another time; warm-up, learning rate and the distance
+            between evaluations keep their shares of the training.
     """
 
     metric: Annotated[str, WithJsonSchema({"const": METRIC})] = METRIC
@@ -111,6 +131,7 @@ class SearchSpec(Part):
     sampler: Sampler = GridSampler(name="grid")
     num_trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
     seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)] = (0,)
+    equal_seconds: EqualTimes = None
 
     @model_validator(mode="after")
     def _ranks_models(self) -> Self:

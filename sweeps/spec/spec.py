@@ -12,13 +12,15 @@ from iwae.config.evaluation import EvaluationConfig
 from iwae.config.part import Part, PartError, parse
 from iwae.config.train import TrainConfig, flatten
 from iwae.errors import ConfigError
+from sweeps.pace.equal_seconds import EqualSeconds
+from sweeps.pace.seconds import Seconds
 from sweeps.space.space import Space, merge, parse_space
 from sweeps.spec.assignments import Assignments, plain
 from sweeps.spec.assignments import assign as assign
 from sweeps.spec.checks import CheckedSearch, check_search, grace_epochs
 from sweeps.spec.early_stopping import NoScheduler, Scheduler
 from sweeps.spec.extent import Extent
-from sweeps.spec.resources import Budget, Resources, Seconds, Tracking
+from sweeps.spec.resources import Budget, Resources, Tracking
 from sweeps.spec.schema import for_editors
 from sweeps.spec.search import MODEL_BASED, SearchSpec
 from sweeps.spec.surroundings import with_data_found
@@ -117,7 +119,7 @@ class SweepSpec(Part):
         return grace_epochs(self.space, self.scheduler, self.base)
 
     def configuration(self, overrides: Mapping[str, Any]) -> TrainConfig:
-        """The base with a point of the space put in, and seed 0.
+        """The base with a point of the space put in, and seed 0; at equal seconds with the epochs that fit.
 
         Raises:
             ConfigError: together they are not a valid configuration.
@@ -127,7 +129,13 @@ class SweepSpec(Part):
         said = {
             name: getattr(self.base, name).model_dump(mode="json", exclude_defaults=True) for name in renamed
         }
-        return TrainConfig.parse(merge({**self._base, **said}, overrides))
+        config = TrainConfig.parse(merge({**self._base, **said}, overrides))
+        return self.search.equal_seconds.fitted(config) if self.search.equal_seconds else config
+
+    def paced(self, pace: EqualSeconds) -> "SweepSpec":
+        """The spec with what was measured for equal seconds."""
+        values = self.to_dict()
+        return self.parse({**values, "search": {**values["search"], "equal_seconds": pace.model_dump()}})
 
     def to_dict(self) -> dict[str, Any]:
         """The complete spec as plain data; ``SweepSpec.parse`` gives the same spec again."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ in for them.
 """
 
 import importlib
+import json
 import socket
 import sys
 from collections.abc import Mapping
@@ -26,9 +27,39 @@ def trainable() -> type[tune.Trainable]:
     Raises:
         RecordError: this process's packages do not come from one folder.
     """
+    return type("IwaeWorker", (ProvenTrial,), {"driver": sources_by_value()})
+
+
+def sources_by_value() -> dict[str, str]:
+    """The manifest of this process's sources; Ray sends these modules by value from now on.
+
+    Raises:
+        RecordError: this process's packages do not come from one folder.
+    """
     for module in (sys.modules[__name__], imports, sources):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-    return type("IwaeWorker", (ProvenTrial,), {"driver": dict(sources.of_this_process())})
+    return dict(sources.of_this_process())
+
+
+def probed(driver: Mapping[str, str], configs: str, device: str, threads: int) -> list[float] | str:
+    """Seconds of an epoch, measured in a worker, or why it cannot measure them.
+
+    Args:
+        driver: the manifest of the driver's sources.
+        configs: a list of configurations as JSON.
+        device: see `sweeps.worker.probe.epoch_seconds`.
+        threads: see there.
+    """
+    if (why := refusal(driver)) is not None:
+        return why
+    from iwae.config.train import TrainConfig
+    from iwae.errors import SweepError
+    from sweeps.worker.probe import epoch_seconds
+
+    try:
+        return epoch_seconds([TrainConfig.parse(one) for one in json.loads(configs)], device, threads)
+    except SweepError as error:
+        return str(error)
 
 
 class ProvenTrial(tune.Trainable):

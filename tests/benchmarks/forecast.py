@@ -20,7 +20,8 @@ from scipy.optimize import least_squares
 from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
 from iwae.trainer.trainer import Trainer
-from sweeps.plan.forecast import ROW_WORK, STEP_WORK, cost_of
+from sweeps.pace.work import ROW_WORK, STEP_WORK
+from sweeps.plan.forecast import cost_of
 
 BASES: dict[str, tuple[dict[str, Any], int]] = {
     "quickstart": (
@@ -51,7 +52,7 @@ class Point:
     seconds: float
 
     def work(self, row_work: float, step_work: float) -> float:
-        """As `sweeps.plan.forecast` counts it."""
+        """As `sweeps.pace.work` counts it."""
         return self.flops + row_work * self.rows + step_work * self.steps
 
 

@@ -151,12 +151,14 @@ class Table:
         paths: their varied leaves.
         configurations: in plan order.
         looks: how often the sweep ended and was then given more seeds of a configuration, plus 1.
+        equal_seconds: training seconds that every configuration was planned for; None at equal epochs.
     """
 
     yardstick: Yardstick
     paths: tuple[str, ...]
     configurations: tuple[Configuration, ...]
     looks: int = 1
+    equal_seconds: float | None = None
 
     @cached_property
     def steady(self) -> tuple[Configuration, ...]:
@@ -196,12 +198,15 @@ def tables(record: SweepRecord) -> list[Table]:
             same = tuple(trial for trial in done if contents[trial.key] == content)
             config = same[0].config
             # The default family's name is not among what is recorded, but may be among what is varied.
-            flat = {"model.name": config.model.name, **config.flat()}
+            flat = {"model.name": config.model.name, **config.flat(), **same[0].plan.varied}
             parameters = {path: flat[path] for path in paths if path in flat}
             row = Configuration(same, len(trials), parameters, divergence(trials))
             groups.setdefault(Yardstick.of(same[0], content), []).append(row)
     looks = looks_of(record)
-    found = [Table(yardstick, paths, tuple(rows), looks) for yardstick, rows in groups.items()]
+    found = [
+        Table(yardstick, paths, tuple(rows), looks, record.equal_seconds)
+        for yardstick, rows in groups.items()
+    ]
     return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
 
 

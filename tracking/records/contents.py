@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from iwae.config.data import DataConfig
 from tracking.errors import OtherDataError
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
 from tracking.records.records import SweepRecord, TrialRecord
 
 if TYPE_CHECKING:  # which loads PyTorch

@@ -4,18 +4,16 @@ A sweep is a plan (what was decided before a trial ran) and, for each trial of t
 storage. Everything that is shown, compared or reproduced is a function of these records.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, lru_cache
-from operator import attrgetter
+from functools import cached_property
 from typing import Any
 
-from iwae.config.part import Part
-from iwae.config.train import TrainConfig, flatten
+from iwae.config.train import TrainConfig
 from iwae.epoch import EpochRecord as EpochRecord
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
+from tracking.records.planned import PlannedTrial as PlannedTrial
 from tracking.records.shapes import Attempt, SessionEntry
 from tracking.records.source import Source
 
@@ -39,99 +37,6 @@ class TrialState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more happens to the trial unless it is asked for."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """One line of the plan.
-
-    Attributes:
-        index: position in the plan, from 0.
-        overrides: what the search space set, by path: ``{"objective.num_samples": 50, ...}``; a whole part
-            such as ``annealing`` is one entry with a mapping as its value. The seed is not among them.
-        config: the complete configuration, seed included.
-    """
-
-    index: int
-    overrides: Mapping[str, Any]
-    config: TrainConfig
-
-    def __repr__(self) -> str:
-        return f"PlannedTrial({self.name!r})"
-
-    @cached_property
-    def key(self) -> str:
-        """The trial's identity: the configuration's key."""
-        return self.config.key
-
-    @cached_property
-    def configuration_key(self) -> str:
-        """Identity of the configuration that seeds are replicates of."""
-        return self.config.configuration_key
-
-    @cached_property
-    def name(self) -> str:
-        """A name that a person can read: ``K=50 D=20 linear s0``."""
-        return f"{self.configuration_name} s{self.config.seed}"
-
-    @cached_property
-    def configuration_name(self) -> str:
-        """The name without the seed; what else is varied stands behind K, D and the annealing."""
-        config = self.config
-        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_dim}"]
-        if config.model.name != "vae":
-            words.insert(0, config.model.name)
-        if config.objective.name != "iwae":
-            words.append(config.objective.name)
-        if config.annealing.name != "none" or "annealing" in self.overrides:
-            words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
-        named = {
-            "objective.num_samples",
-            "objective.name",
-            "model.latent_dim",
-            "model.name",
-            "annealing.name",
-        }
-        for path, value in self.overrides.items():
-            part = attrgetter(path)(config)
-            # Of a whole part only what differs from the part's own defaults: `linear`, or `linear start=0.1`.
-            chosen = part.model_dump(exclude_defaults=True) if isinstance(part, Part) else value
-            for leaf, shown in flatten({path: chosen}).items():
-                if leaf not in named:
-                    words.append(f"{leaf.rpartition('.')[2]}={_short(shown)}")
-        return " ".join(words)
-
-    def to_json(self) -> str:
-        """One line of ``plan.jsonl``."""
-        return json.dumps(
-            {
-                "index": self.index,
-                "key": self.key,
-                "overrides": dict(self.overrides),
-                "config": self.config.to_dict(),
-            }
-        )
-
-    @classmethod
-    def from_json(cls, line: str) -> "PlannedTrial":
-        """The trial in one line of ``plan.jsonl``; a line that was read before is not parsed again."""
-        return _planned(line)
-
-
-# Storage is read afresh many times in a sweep, and its plan only grows.
-@lru_cache(maxsize=10_000)
-def _planned(line: str) -> PlannedTrial:
-    values = json.loads(line)
-    planned = PlannedTrial(values["index"], values["overrides"], TrainConfig.parse(values["config"]))
-    # Computing it again costs as much as reading the line; `verify` compares the two.
-    planned.__dict__["key"] = values["key"]
-    return planned
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "×".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @dataclass(frozen=True)
@@ -266,6 +171,12 @@ class SweepRecord:
         for trial in self.trials:
             groups.setdefault(trial.plan.configuration_key, []).append(trial)
         return {key: tuple(trials) for key, trials in groups.items()}
+
+    @property
+    def equal_seconds(self) -> float | None:
+        """Training seconds that every configuration was planned for; None at equal epochs."""
+        rule = self.spec.get("search", {}).get("equal_seconds")
+        return rule.get("seconds") if isinstance(rule, Mapping) else None
 
     @cached_property
     def varied(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from iwae.errors import ConfigError
 from tracking.errors import AlteredError, RecordError
 from tracking.files.files import to_json
 from tracking.files.zips import open_zip
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
 from tracking.records.records import PlannedTrial
 from tracking.records.seals import member_digests
 

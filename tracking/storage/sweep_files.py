@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from tracking.errors import AlteredError, RecordError, StorageError
 from tracking.files.files import Files
 from tracking.files.zips import open_zip
-from tracking.records.data_set import DataSet
 from tracking.records.names import check_name, is_name
+from tracking.records.planned import DataSet
 from tracking.records.records import PlannedTrial
 from tracking.records.seals import SEAL, Origin, sealed_json, unsealed_json
 from tracking.records.shapes import fits

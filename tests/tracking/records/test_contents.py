@@ -20,7 +20,7 @@ from tracking.records.contents import (
     refuse_other,
     repeated_images,
 )
-from tracking.records.data_set import DataSet
+from tracking.records.planned import DataSet
 from tracking.records.shapes import Attempt
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided

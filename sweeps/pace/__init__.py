@@ -1,0 +1,1 @@
+"""How long an epoch takes, and the epochs that fill a given time."""
