@@ -63,7 +63,7 @@ def with_best(
     means = [math.inf if i in apart else sum(group) / len(group) for i, group in enumerate(groups)]
     best = min(range(len(groups)), key=means.__getitem__)
     pairs = [(best, other) for other in range(len(groups)) if other != best]
-    return dict(zip(pairs, compare(groups, pairs, chosen=True, apart=apart), strict=True))
+    return dict(zip(pairs, compare(groups, pairs, apart=apart), strict=True))
 
 
 def in_steps(groups: Groups, looks: int = 1) -> Found:
@@ -193,7 +193,7 @@ def power(seeds: int, count: int, sweeps: int, rng: np.random.Generator) -> floa
     half = []
     for _ in range(sweeps):
         groups = sweep(np.zeros(count), np.ones(count), seeds, rng)
-        (found,) = compare(groups, [(0, 1)], chosen=True) if count > 2 else compare(groups, [(0, 1)])
+        (found,) = compare(groups, [(0, 1)])
         assert found.half is not None
         half.append(found.half - found.value)
     return float(np.median(half))

@@ -1,11 +1,13 @@
 """Everything that the report says about one table, computed once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains
 from tracking.analysis.importance.importance import Importance, importance
+from tracking.analysis.recommendation import Recommendation, recommend
 from tracking.analysis.strata import Stratum, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
 from tracking.analysis.winner import Best, best_of
@@ -42,6 +44,11 @@ class Analysis:
     front: tuple[Configuration, ...]
     budgets: tuple[Budget, ...]
     importance: Importance
+
+    @cached_property
+    def recommendation(self) -> Recommendation | None:
+        """Which K to take of ``chosen``; None where no two K's can be compared."""
+        return None if self.chosen is None else recommend(self.table, self.chosen)
 
     @property
     def chosen(self) -> Stratum | None:

@@ -81,14 +81,14 @@ def lowest_of(found: Budget) -> BudgetRow | None:
 
 
 def against_lowest(found: Budget, looks: int = 1) -> list[tuple[BudgetRow, Difference]]:
-    """Every other configuration against the lowest at the common time, which was chosen for being it."""
+    """Every other configuration against the lowest at the common time."""
     rows = [row for row in found.rows if row.at_seconds is not None]
     lowest = lowest_of(found)
     place = next((index for index, row in enumerate(rows) if row is lowest), 0)
     pairs = [(place, index) for index in range(len(rows)) if index != place]
     apart = [index for index, row in enumerate(rows) if row.configuration.diverged]
     groups = [row.seeds_at_seconds for row in rows]
-    differences = compare(groups, pairs, chosen=True, apart=apart, looks=looks)
+    differences = compare(groups, pairs, apart=apart, looks=looks)
     return [(rows[index], one) for (_, index), one in zip(pairs, differences, strict=True)]
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, log
+from math import exp
 
 from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.differences import differences
 from tracking.analysis.strata import Stratum
-from tracking.statistics.comparisons import Difference, compare
+from tracking.statistics.comparisons import Difference
 from tracking.statistics.intervals import ratio_interval
 
 
@@ -53,26 +54,20 @@ class Gain:
         return self.rate_interval is not None or self.validation.low is None
 
 
-Pair = tuple[str, Configuration, Configuration, bool]
-
-
 def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
-    """Successive K's of every stratum, and its smallest against its largest.
-
-    A quantity's differences are one family: their intervals hold together. Validation NLL, test NLL and
-    training seconds are three families.
-    """
-    pairs: list[Pair] = []
+    """Successive K's of every stratum, and its smallest against its largest."""
+    steps: list[tuple[str, Configuration, Configuration, bool]] = []
     for stratum in groups:
         rows = stratum.configurations
-        pairs += [(stratum.label, a, b, False) for a, b in pairwise(rows)]
+        steps += [(stratum.label, a, b, False) for a, b in pairwise(rows)]
         if len(rows) > 2:
-            pairs.append((stratum.label, rows[0], rows[-1], True))
-    validation, test = _family(table, pairs, "val_nll_final"), _family(table, pairs, "test_nll")
-    slower = _family(table, pairs, "train_seconds", logarithmic=True)
+            steps.append((stratum.label, rows[0], rows[-1], True))
+    pairs = [(first, second) for _, first, second, _ in steps]
+    validation, test = differences(table, pairs), differences(table, pairs, "test_nll")
+    slower = differences(table, pairs, "train_seconds", logarithmic=True)
     found = []
     for (label, first, second, whole), nats, on_test, ratio in zip(
-        pairs, validation, test, slower, strict=True
+        steps, validation, test, slower, strict=True
     ):
         assert nats is not None  # every configuration of a table has it
         before, after = first.mean("train_seconds"), second.mean("train_seconds")
@@ -84,36 +79,11 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
 
 
 def against_best(table: Table, best: Configuration) -> tuple[tuple[Configuration, Difference], ...]:
-    """Every other configuration against the best one, by final validation NLL, ascending.
-
-    The best was chosen for the number that is compared, so the family is that of all pairs.
-    """
-    rows = table.configurations
-    place = next(index for index, row in enumerate(rows) if row is best)
-    pairs = [(place, index) for index in range(len(rows)) if index != place]
-    groups = [row.values("val_nll_final") for row in rows]
-    found = compare(groups, pairs, chosen=True, apart=_apart(rows), looks=table.looks)
-    others = [(rows[index], one) for (_, index), one in zip(pairs, found, strict=True)]
-    return tuple(sorted(others, key=lambda pair: pair[1].value))
-
-
-def _apart(rows: Sequence[Configuration]) -> list[int]:
-    return [index for index, row in enumerate(rows) if row.diverged]
-
-
-def _family(
-    table: Table, pairs: Sequence[Pair], column: str, *, logarithmic: bool = False
-) -> list[Difference | None]:
-    """The differences of one column over all pairs; None where one of a pair has no value in it."""
-    groups = [row.values(column) for row in table.configurations]
-    if logarithmic:
-        groups = [tuple(log(value) for value in values if value > 0) for values in groups]
-    places = {id(row): index for index, row in enumerate(table.configurations)}
-    compared = [(places[id(first)], places[id(second)]) for _, first, second, _ in pairs]
-    present = [pair for pair in compared if groups[pair[0]] and groups[pair[1]]]
-    apart = _apart(table.configurations)
-    found = dict(zip(present, compare(groups, present, apart=apart, looks=table.looks), strict=True))
-    return [found.get(pair) for pair in compared]
+    """Every other configuration against the best one, by final validation NLL, ascending."""
+    others = [row for row in table.configurations if row is not best]
+    found = differences(table, [(best, row) for row in others])
+    pairs = [(row, one) for row, one in zip(others, found, strict=True) if one is not None]
+    return tuple(sorted(pairs, key=lambda pair: pair[1].value))
 
 
 def _rate_interval(nats: Difference, extra: float, slower: Difference | None) -> tuple[float, float] | None:

@@ -1,13 +1,13 @@
 """Differences of configurations, several at once: which of them seeds can tell apart.
 
-An interval of a difference is the wider of two, and *separable* means that it excludes zero.
+The family is one: all pairs of the configurations that are compared. So a pair has the same interval wherever
+it stands, and a best, a step in K and a recommended K, all chosen for their values, need no correction of
+their own. An interval of a difference is the wider of two, and *separable* means that it excludes zero.
 
 - From the two configurations' own spreads, each with the t-quantile of its own seeds (Banerjee 1961). It
   holds whatever their spreads are. Satterthwaite's degrees of freedom do not with two or three seeds: at a
   ratio of ten they err in 6.1 % of cases instead of 5 %.
-- From a pooled spread, corrected for every statement of the family: Tukey's and Kramer's where one of each
-  pair was chosen for its value (the best), Bonferroni's where the pairs were fixed before the data (steps
-  in K).
+- From a pooled spread, by the studentized range (Tukey 1953, Kramer 1956).
 
 Neither suffices alone. Two seeds cannot show that a spread is ten times that of the others: it looks like
 theirs in one case of ten, so pooling, even after a test, calls one unsteady configuration separable far too
@@ -22,30 +22,29 @@ the simulations.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import fmean, median
 
-from scipy import special, stats
+from scipy import special
 
+from tracking.statistics import studentized_range
 from tracking.statistics.intervals import CONFIDENCE, t_quantile, variance
 
 # How the two intervals share the error rate; the own one, which seldom errs where spreads agree, has more.
 OWN_SHARE, POOLED_SHARE = 0.6, 0.4
 CLEARLY_WIDER = 0.001  # level at which a spread is left out of the pooled one, so rarely that it is unbiased
 WIDER = 0.05  # level at which a spread stands out and the own intervals are corrected for it
-MOST_FOR_TUKEY = 100  # beyond it scipy's integral is slow, and Bonferroni's is hardly wider
 
 Values = Sequence[float]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of the second minus mean of the first, one of a family of comparisons.
+    """Mean of the second minus mean of the first, one of the family of all pairs.
 
     Attributes:
         value: the difference.
-        low: lower end of its interval; all intervals of a family hold simultaneously in 95 % of sweeps. None
-            where one of the two has a single seed or diverged.
+        low: lower end of its interval; all intervals of a family hold simultaneously in 95 % of sweeps.
+            None where one of the two has a single seed or diverged.
         high: upper end.
     """
 
@@ -96,21 +95,54 @@ def common_spread(groups: Sequence[Values]) -> Spread | None:
     return Spread(_pooled(kept), _degrees(kept), min(max(1, wider), max(1, len(found) - 1)))
 
 
+def stands_out(values: Values, spread: Spread) -> bool:
+    """Whether the spread of two seeds or more is wider than the common one."""
+    return _tail((variance(values), len(values) - 1), spread.variance, spread.degrees) < WIDER
+
+
+@dataclass(frozen=True)
+class Critical:
+    """How wide the intervals of a family are.
+
+    Attributes:
+        own: confidence of an interval from two configurations' own spreads.
+        pooled: by what the pooled standard deviation times the root of the sum of 1 / n is multiplied.
+    """
+
+    own: float
+    pooled: float
+
+    @classmethod
+    def of(
+        cls, count: int, degrees: int, unsteady: int = 1, looks: int = 1, size: int | None = None
+    ) -> "Critical":
+        """Of ``count`` configurations whose pooled spread has ``degrees`` degrees of freedom.
+
+        The family is that of all pairs, or of ``size`` pairs fixed before the data (Bonferroni).
+        """
+        alpha = (1 - CONFIDENCE) / looks
+        if count == 2:
+            return cls(1 - alpha, 0.0)
+        if size is None:
+            pooled = studentized_range.quantile(count, degrees, alpha * POOLED_SHARE) / math.sqrt(2)
+        else:
+            pooled = t_quantile(degrees, 1 - alpha * POOLED_SHARE / size)
+        return cls(1 - alpha * OWN_SHARE / unsteady, pooled)
+
+
 def compare(
     groups: Sequence[Values],
     pairs: Sequence[tuple[int, int]],
     *,
-    chosen: bool = False,
     apart: Collection[int] = (),
     looks: int = 1,
     size: int | None = None,
 ) -> list[Difference]:
-    """Second mean minus first mean of every pair, as one family.
+    """Second mean minus first mean of some pairs, as part of the family of all pairs.
 
     Args:
         groups: the seeds' values of every configuration; those of a pair are not empty.
         pairs: positions of the two configurations of each comparison.
-        chosen: whether one of each pair was chosen for its mean, which makes a family of all pairs.
         apart: positions of configurations that diverged: no interval, and no part in the common spread.
         looks: how often the sweep has been looked at and given more seeds, this time included; the error
             rate of each look is divided by it.
@@ -119,23 +151,17 @@ def compare(
     values = [fmean(groups[second]) - fmean(groups[first]) for first, second in pairs]
     usable = {index for index, group in enumerate(groups) if len(group) > 1 and index not in apart}
     spread = common_spread([groups[index] for index in sorted(usable)])
-    judged = {pair for pair in pairs if usable.issuperset(pair)}
-    if spread is None or not judged:
+    if spread is None or len(usable) < 2:
         return [Difference(value) for value in values]
-    family = len(usable) * (len(usable) - 1) // 2 if chosen else len(judged)
-    alone = family == 1
-    alpha = (1 - CONFIDENCE) / looks
-    own = 1 - alpha * (1.0 if alone else OWN_SHARE / spread.unsteady)
-    pooled = (
-        0.0 if alone else _pooled_quantile(len(usable), spread, alpha * POOLED_SHARE, size or family, chosen)
-    )
+    critical = Critical.of(len(usable), spread.degrees, spread.unsteady, looks, size)
+    pooled = critical.pooled * math.sqrt(spread.variance)
     found = []
-    for value, (first, second) in zip(values, pairs, strict=True):
-        if (first, second) not in judged:
+    for value, pair in zip(values, pairs, strict=True):
+        if not usable.issuperset(pair):
             found.append(Difference(value))
             continue
-        both = groups[first], groups[second]
-        half = max(_own_half(both, own), pooled * math.sqrt(sum(1 / len(one) for one in both)))
+        both = [groups[index] for index in pair]
+        half = max(_own_half(both, critical.own), pooled * math.sqrt(sum(1 / len(one) for one in both)))
         half = max(half, 1e-12 * max(abs(one) for group in both for one in group))  # rounding
         found.append(Difference(value, value - half, value + half))
     return found
@@ -143,18 +169,6 @@ def compare(
 
 def _own_half(both: Sequence[Values], confidence: float) -> float:
     return math.sqrt(sum(t_quantile(len(g) - 1, confidence) ** 2 * variance(g) / len(g) for g in both))
-
-
-def _pooled_quantile(count: int, spread: Spread, alpha: float, size: int, chosen: bool) -> float:
-    """What the root of the sum of 1 / n is multiplied with, for all statements of the family at once."""
-    if chosen and count <= MOST_FOR_TUKEY:
-        return _tukey(count, spread.degrees, alpha) * math.sqrt(spread.variance)
-    return t_quantile(spread.degrees, 1 - alpha / size) * math.sqrt(spread.variance)
-
-
-@cache
-def _tukey(count: int, degrees: int, alpha: float) -> float:
-    return float(stats.studentized_range.ppf(1 - alpha, count, degrees)) / math.sqrt(2)
 
 
 def _pooled(found: Sequence[tuple[float, int]]) -> float:

@@ -29,8 +29,9 @@ def step_down(
         apart: positions of configurations that diverged: no interval, and no part in the common spread.
         looks: how often the sweep has been looked at and given more seeds, this time included.
     """
-    found = compare(groups, pairs, apart=apart, looks=looks)
-    judged, decided = sum(one.separable is not None for one in found), 0
+    judged = sum(one.separable is not None for one in compare(groups, pairs, apart=apart, looks=looks))
+    found = compare(groups, pairs, apart=apart, looks=looks, size=max(1, judged))
+    decided = 0
     while decided < (separable := sum(one.separable is True for one in found)) < judged:
         decided = separable
         again = compare(groups, pairs, apart=apart, looks=looks, size=judged - decided)

@@ -13,6 +13,7 @@ from tracking.analysis.gains import against_best, gains
 from tracking.analysis.strata import strata
 from tracking.analysis.time_fit import adjusted_fit, stratum_fit
 from tracking.records.records import TrialState
+from tracking.report.words.details import details
 from tracking.report.words.headline import headline
 from tracking.statistics.comparisons import compare
 
@@ -110,46 +111,20 @@ def test_random_designs_get_one_adjusted_line(make):
     assert headline(analyse(table))[0].startswith("No two configurations differ in K alone")
 
 
-def test_headline_says_separable_gains_with_their_interval(make):
-    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 50))))
-    first = headline(analysis)[0]
-    assert first.startswith("Going from K = 1 to K = 50 cost ")
-    assert "lowered validation NLL by" in first
-    assert "nats per extra second [" in first
-
-
-def test_headline_does_not_sell_a_difference_that_seeds_do_not_show(make):
-    make.noise = 8.0
-    (analysis,) = map(analyse, tables(make.sweep(make.ks(50, 100))))
-    assert "not separable from zero, so these seeds do not show" in headline(analysis)[0]
-
-
-def test_headline_with_one_seed_says_that_there_is_no_interval(make):
-    (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 50), seeds=(0,))))
-    assert "With one seed there is no interval" in headline(analysis)[0]
-
-
 def test_headline_with_one_k_declines_the_question(make):
     (analysis,) = map(analyse, tables(make.sweep([{"model.latent_dim": d} for d in (5, 10)])))
     assert headline(analysis)[0].startswith("All complete trials have K = 1")
 
 
-def test_headline_names_the_lowest_curve_after_equal_seconds(make):
+def test_details_name_the_lowest_curve_after_equal_seconds(make):
     (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 500), seeds=(0,))))
     (found,) = analysis.budgets
     lowest = min(found.rows, key=lambda row: row.at_seconds.mean)
     assert lowest.configuration.num_samples == 5  # K = 500 takes more than twice as long an epoch
-    assert any("of training, K = 5 has the lowest validation NLL" in words for words in headline(analysis))
+    assert any("of training, K = 5 has the lowest validation NLL" in words for words in details(analysis))
 
 
-def test_headline_says_in_one_breath_that_seconds_were_measured_beside_other_work(make):
-    (alone,) = map(analyse, tables(make.sweep(make.ks(1, 50))))
-    (beside,) = map(analyse, tables(make.sweep(make.ks(1, 50), shared=True)))
-    assert "on a shared machine" not in " ".join(headline(alone))
-    assert ", measured on a shared machine, and lowered validation NLL" in headline(beside)[0]
-
-
-def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
+def test_details_give_no_rate_over_seconds_that_may_be_zero(make):
     measured = {1: (95.0, (10.0, 10.4)), 2: (90.0, (10.1, 10.5)), 50: (85.0, (90.0, 90.5))}
     trials = []
     for k, (nll, seconds) in measured.items():
@@ -162,15 +137,15 @@ def test_headline_gives_no_rate_over_seconds_that_may_be_zero(make):
     (analysis,) = map(analyse, tables(make.record(trials)))
     first = next(gain for gain in analysis.gains if gain.second.num_samples == 2)
     assert (first.validation.separable, first.rate_interval, first.rated) == (True, None, False)
-    words = " ".join(headline(analysis))
-    assert "none for 1→2: extra seconds not separable from zero" in words
-    assert re.search(r"for each step up in K: 2→50: [\d.]+ \[", words)
+    words = " ".join(details(analysis))
+    assert re.search(r"1→2: −5\.00 nats \[[^]]+\] for 0\.1 s, a time not separable from zero;", words)
+    assert re.search(r"2→50: −5\.00 nats \[[^]]+\] for 80\.0 s, 0\.0\d+ nats per extra second \[", words)
 
 
-def test_headline_does_not_sell_a_lead_after_equal_seconds_that_seeds_do_not_show(make):
+def test_details_do_not_sell_a_lead_after_equal_seconds_that_seeds_do_not_show(make):
     make.noise = 3.0
     (analysis,) = map(analyse, tables(make.sweep(make.ks(1, 5, 20), seeds=(0, 1))))
-    words = next(words for words in headline(analysis) if "After the same" in words)
+    words = next(words for words in details(analysis) if "After the same" in words)
     assert "not separable from K = " in words
 
 

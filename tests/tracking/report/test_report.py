@@ -166,7 +166,9 @@ def test_summary_answers_in_under_5000_characters(make, tmp_path):
     report, _, _ = written(make.sweep(points), tmp_path)
     text = report.summary_markdown
     assert len(text) < 5000
-    assert text.startswith("**With D = 20, linear annealing, going from K = 1 to K = 100 cost ")
+    assert text.startswith(
+        "**With D = 20, linear annealing, use K = 50: the smallest K that is not separable from"
+    )
     assert text.split("\n\n")[1].startswith("| configuration | seeds |")  # before anything else
     assert "The 12 lowest of 54 configurations" in text
     assert text.count("\n- ") >= 3

@@ -24,29 +24,29 @@ def test_unequal_seeds_have_each_their_own_quantile():
     assert found.half == pytest.approx(math.hypot(*halves))
 
 
-def test_agreeing_spreads_give_tukeys_interval_where_one_of_a_pair_was_chosen():
+def test_agreeing_spreads_give_tukeys_interval():
     base = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     groups = [list(base + shift) for shift in (0.0, 0.3, 0.9, 2.0)]
     quantile = stats.studentized_range.ppf(1 - 0.02, 4, 16) / math.sqrt(2)
-    for found in compare(groups, [(0, 1), (0, 2), (0, 3)], chosen=True):
+    for found in compare(groups, [(0, 1), (0, 2), (0, 3)]):
         own = stats.t.ppf(1 - 0.03 / 2, 4)
         assert found.half == pytest.approx(max(quantile, own) * base.std(ddof=1) * math.sqrt(2 / 5))
 
 
-def test_fixed_pairs_have_bonferronis_interval():
-    base = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    groups = [list(base + shift) for shift in range(8)]
-    pairs = [(i, i + 1) for i in range(7)]
-    quantile = max(stats.t.ppf(1 - 0.02 / 14, 32), stats.t.ppf(1 - 0.03 / 2, 4))
-    assert compare(groups, pairs)[0].half == pytest.approx(quantile * base.std(ddof=1) * math.sqrt(2 / 5))
+def test_a_pair_has_the_same_interval_whatever_it_is_asked_for_with():
+    rng = np.random.default_rng(3)
+    groups = rng.normal(size=(6, 3)).tolist()
+    every = [(i, j) for i in range(6) for j in range(6) if i != j]
+    together = dict(zip(every, compare(groups, every), strict=True))
+    assert all(compare(groups, [pair]) == [together[pair]] for pair in every)
 
 
 def test_an_unsteady_configuration_has_its_own_interval_and_leaves_the_others_theirs():
     steady = [[90.0 + shift + 0.1 * step for step in range(5)] for shift in range(6)]
     pairs = [(0, 1), (0, 2)]
-    alone = compare(steady, pairs, chosen=True)
+    alone = compare(steady, pairs)
     wide = [60.0, 90.0, 120.0, 110.0, 70.0]
-    beside = compare([*steady, wide], [*pairs, (0, 6)], chosen=True)
+    beside = compare([*steady, wide], [*pairs, (0, 6)])
     assert beside[0].half == pytest.approx(alone[0].half, rel=0.1)
     error = math.hypot(stats.sem(steady[0]), stats.sem(wide))
     assert beside[2].half == pytest.approx(stats.t.ppf(1 - 0.03 / 2, 4) * error)
@@ -55,13 +55,13 @@ def test_an_unsteady_configuration_has_its_own_interval_and_leaves_the_others_th
 def test_one_that_diverged_takes_no_part():
     healthy = [[90.1, 90.3, 90.2], [91.8, 92.0, 91.9], [92.1, 92.2, 92.4]]
     pairs = [(0, 1), (0, 2)]
-    found = compare([*healthy, [500.0, 9000.0, 70.0]], [*pairs, (0, 3)], chosen=True, apart={3})
-    assert found[:2] == compare(healthy, pairs, chosen=True)
+    found = compare([*healthy, [500.0, 9000.0, 70.0]], [*pairs, (0, 3)], apart={3})
+    assert found[:2] == compare(healthy, pairs)
     assert (found[2].low, found[2].separable) == (None, None)
 
 
 def test_a_single_seed_has_no_interval_because_nothing_is_known_of_its_spread():
-    found = compare([[91.2, 91.5, 90.9], [90.6, 90.9, 90.7], [80.0]], [(0, 1), (0, 2)], chosen=True)
+    found = compare([[91.2, 91.5, 90.9], [90.6, 90.9, 90.7], [80.0]], [(0, 1), (0, 2)])
     assert found[0].separable is not None
     assert (found[1].value, found[1].low, found[1].separable) == (pytest.approx(-11.2), None, None)
 
@@ -111,9 +111,7 @@ GROUPS = st.lists(st.lists(st.floats(-3, 3), min_size=1, max_size=4), min_size=2
 def test_a_verdict_does_not_depend_on_the_unit(groups, unit):
     pairs = [(0, index) for index in range(1, len(groups))]
     scaled = [[unit * value for value in values] for values in groups]
-    for one, other in zip(
-        compare(groups, pairs, chosen=True), compare(scaled, pairs, chosen=True), strict=True
-    ):
+    for one, other in zip(compare(groups, pairs), compare(scaled, pairs), strict=True):
         assert other.value == pytest.approx(unit * one.value, abs=1e-9)
         assert (one.low is None) == (other.low is None)
         if one.low is not None:

@@ -27,7 +27,7 @@ def test_equal_configurations_are_seldom_separable_from_the_best(seeds, spread):
     for groups in sweeps([90.0] * 8, spread, seeds):
         best = min(range(8), key=lambda index: sum(groups[index]))
         pairs = [(best, other) for other in range(8) if other != best]
-        wrong += any(one.separable for one in compare(groups, pairs, chosen=True))
+        wrong += any(one.separable for one in compare(groups, pairs))
     assert wrong / SWEEPS <= MOST
 
 
@@ -48,5 +48,5 @@ def test_a_lead_that_seeds_show_is_called_separable(seeds, deviations):
     found = 0
     for groups in sweeps([0.0] + [deviations] * 7, 1.0, seeds):
         pairs = [(0, other) for other in range(1, 8)]
-        found += compare(groups, pairs, chosen=True)[0].separable
+        found += compare(groups, pairs)[0].separable
     assert found / SWEEPS > 0.7

@@ -7,6 +7,7 @@ from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
 from tracking.report.page.blocks import Block, Cell, Heading, Table, Words, chart, estimate_cell
+from tracking.report.words.details import details
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.numbers import between, ends, measured, number, signed, times, verdict
 
@@ -14,9 +15,9 @@ MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12
 
 METHOD = (
-    "The intervals of a column hold simultaneously in 95 % of sweeps; separable means that the interval"
-    " excludes zero. Each is the wider of two: one from the two configurations' own spreads, which may differ"
-    " (Banerjee 1961), and one from the spread that configurations share, corrected for all comparisons. A"
+    "The intervals of all pairs of configurations hold simultaneously in 95 % of sweeps; separable means that"
+    " the interval excludes zero. Each is the wider of two: one from the two configurations' own spreads,"
+    " which may differ (Banerjee 1961), and one from the spread that configurations share (Tukey 1953). A"
     " few seeds say little about their spread: where spreads agree, configurations are separable at a"
     " difference of about 18 standard deviations with two seeds, 4 with three and 2.5 with five. Overlap of"
     " two configurations' own intervals is not a test."
@@ -37,6 +38,7 @@ def rate_section(analysis: Analysis) -> list[Block]:
     rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
     method = METHOD if analysis.replicated else ONE_SEED
     return [
+        *(Words(sentence) for sentence in details(analysis)),
         *chart(rates(analysis), _rates_caption(analysis)),
         Table([*(["with"] if several else []), *head], rows),
         Words(f"{method}{RATIO} Negative differences are improvements.", "note"),
@@ -96,7 +98,9 @@ def comparison_section(analysis: Analysis) -> list[Block]:
         for row, found in analysis.against_best
     ]
     method = f"{METHOD} " if analysis.replicated else ""
-    chosen = "The intervals account for the best having been chosen by these numbers: they cover all pairs."
+    chosen = (
+        "The intervals cover all pairs, so they account for the best having been chosen by these numbers."
+    )
     return [
         *([] if analysis.replicated else [Words(ONE_SEED)]),
         *chart(forest(analysis), caption),

@@ -1,0 +1,56 @@
+"""What the answer rests on, in words: each step up in K, the same seconds, the line of training time."""
+
+from collections.abc import Sequence
+
+from tracking.analysis.analysis import Analysis
+from tracking.analysis.gains import Gain
+from tracking.report.words.time import beside, equal_seconds, fit_sentence
+from tracking.statistics.numbers import between, ends, measured, number, plural, signed
+
+
+def details(analysis: Analysis) -> list[str]:
+    """Sentences with numbers and intervals, beside the answer in ``headline``."""
+    chosen = analysis.chosen
+    if chosen is None:
+        how = beside(analysis.table.configurations)
+        return [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted, how)]
+    steps = [gain for gain in analysis.gains if gain.stratum == chosen.label and not gain.whole]
+    fit = analysis.fit_of(chosen)
+    line = [] if fit is None else [fit_sentence(fit, beside(chosen.configurations))]
+    return [*steps_in_words(steps), *family(analysis), *equal_seconds(analysis, chosen.label), *line]
+
+
+def steps_in_words(steps: Sequence[Gain]) -> list[str]:
+    """What each step up in K changes, in nats and seconds."""
+    if not steps:
+        return []
+    said = [f"Each step up in K: {'; '.join(_step(gain) for gain in steps)}."]
+    if any(gain.validation.separable is False for gain in steps):
+        said.append("Not separable does not mean no gain.")
+    return said
+
+
+def family(analysis: Analysis) -> list[str]:
+    """The one level at which differences are judged."""
+    if not analysis.replicated:
+        return []
+    count = len(analysis.table.configurations)
+    together = "" if count == 2 else f", for all pairs of the {plural(count, 'configuration')} together"
+    return [f"Brackets after a difference are its 95 % interval{together}: separable means without zero."]
+
+
+def _step(gain: Gain) -> str:
+    """``1→5: −1.29 nats [−1.89, −0.70] for 0.48 s, 2.7 nats per extra second [1.2, 9.8]``."""
+    words = f"{gain.first.num_samples}→{gain.second.num_samples}: {signed(gain.validation.value)} nats"
+    words += f" {between(ends(gain.validation))}".rstrip()
+    if gain.diverged:
+        return f"{words} (diverged)"
+    if gain.seconds is not None:
+        words += f" for {number(gain.seconds)} s"
+    if gain.validation.separable is False:
+        return f"{words}, not separable"
+    if not gain.rated:
+        unclear = gain.rate is not None and not gain.diverged
+        return f"{words}, a time not separable from zero" if unclear else words
+    shown, bracket = measured(gain.rate or 0.0, gain.rate_interval, 2)
+    return f"{words}, {shown} nats per extra second {bracket}".rstrip()
