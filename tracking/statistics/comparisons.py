@@ -146,7 +146,8 @@ def compare(
         apart: positions of configurations that diverged: no interval, and no part in the common spread.
         looks: how often the sweep has been looked at and given more seeds, this time included; the error
             rate of each look is divided by it.
-        size: statements that share the error rate; None counts the pairs (`tracking.statistics.step_down`).
+        size: how many pairs, fixed before the data, share the error rate (`tracking.statistics.step_down`);
+            None for all pairs of ``groups``, whatever is asked for and why.
     """
     values = [fmean(groups[second]) - fmean(groups[first]) for first, second in pairs]
     usable = {index for index, group in enumerate(groups) if len(group) > 1 and index not in apart}
