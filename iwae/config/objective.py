@@ -22,6 +22,11 @@ class ObjectivePart(Part):
     num_samples: int = Field(default=1, ge=1, le=MAX_SAMPLES)
     beta: float = Field(default=1.0, ge=0)
 
+    @property
+    def needs_whole_minibatch(self) -> bool:
+        """Whether a minibatch in chunks would be another objective."""
+        return False
+
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
         """Refuses a run that this objective cannot be trained in.
 
@@ -34,6 +39,47 @@ class ObjectivePart(Part):
         """
 
 
+DEFAULT_KEPT = 4
+
+
+class DenseBackward(Part):
+    """Every sample takes part in the backward pass."""
+
+    name: Literal["dense"] = "dense"
+
+
+class SparseBackward(Part):
+    """An unbiased estimate of the IWAE gradient from the few samples that hold most of the weight.
+
+    All K samples are weighed without a graph. The heaviest go through the backward pass with their own
+    weights, and one more, drawn from the rest in proportion to its weight, stands for the rest's whole weight
+    (Burda et al. 2016, §3, has the case of one sample). With ``num_kept`` = K it is the gradient itself.
+
+    Attributes:
+        num_kept: M, the samples of an image that go through the backward pass; 4 where neither is given.
+        mass: in place of ``num_kept``: M is chosen at every step so that the heaviest M − 1 hold this share
+            of the weight, averaged over the minibatch's images. Reads M from the device at every step.
+    """
+
+    name: Literal["sparse"]
+    num_kept: int | None = Field(default=None, ge=1, le=MAX_SAMPLES)
+    mass: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.num_kept is not None and self.mass is not None:
+            raise PartError("mass", self.mass, "null when num_kept is set")
+        return self
+
+    @property
+    def count(self) -> int | None:
+        """M, where it is the same at every step."""
+        return None if self.mass is not None else self.num_kept or DEFAULT_KEPT
+
+
+BackwardConfig = Annotated[DenseBackward | SparseBackward, Field(discriminator="name"), default_name("dense")]
+
+
 class BoundConfig(ObjectivePart):
     """A bound on log p(x), by its own gradient through the reparameterized samples.
 
@@ -43,12 +89,24 @@ class BoundConfig(ObjectivePart):
         num_samples: K, the importance samples of a training step.
         beta: constant weight of log p(z) − log q(z|x) (of the KL, for ``vae``); annealing ends at it.
         free_bits: λ in nats per latent dimension: Σ_d max(λ, batch-mean KL_d) (Kingma et al. 2016).
+        backward: which samples the gradient is computed from; ``sparse`` for ``iwae`` alone.
     """
 
     built_by: ClassVar[str] = "iwae.objectives.bound_objective:BoundObjective"
 
     name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
     free_bits: float = Field(default=0.0, ge=0)
+    backward: BackwardConfig = DenseBackward()
+
+    @model_validator(mode="after")
+    def _few_samples_hold_the_weight(self) -> Self:
+        if self.backward.name == "sparse" and self.name != "iwae":
+            raise PartError(
+                "backward.name",
+                "sparse",
+                f"dense when name is {self.name}: its K weights are equal, so take fewer num_samples",
+            )
+        return self
 
     @model_validator(mode="after")
     def _free_bits_are_for_the_elbo(self) -> Self:
@@ -60,16 +118,24 @@ class BoundConfig(ObjectivePart):
             raise PartError("free_bits", self.free_bits, "0 unless name is vae: they need the analytic KL")
         return self
 
+    @property
+    def needs_whole_minibatch(self) -> bool:
+        """With free bits, for the mean KL; with ``backward.mass``, for the number of samples."""
+        return self.free_bits > 0 or getattr(self.backward, "mass", None) is not None
+
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
-        """The analytic KL has no entropy to weigh apart, and free bits need the whole minibatch."""
+        """The analytic KL has no entropy to weigh apart."""
         if self.name == "vae" and annealed != "beta":
             raise PartError(
                 "annealing.target", annealed, "beta when objective.name is vae: its KL is analytic"
             )
-        if chunk_size is not None and self.free_bits > 0:
-            raise PartError(
-                "chunk_size", chunk_size, "null with free bits: they need the minibatch's mean KL"
+        if chunk_size is not None and self.needs_whole_minibatch:
+            why = (
+                "free bits: they need the minibatch's mean KL"
+                if self.free_bits > 0
+                else "backward.mass: the number of kept samples is the minibatch's"
             )
+            raise PartError("chunk_size", chunk_size, f"null with {why}")
 
 
 # The registry: a new estimator is one more class in the union.

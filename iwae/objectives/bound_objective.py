@@ -6,11 +6,12 @@ One surrogate serves encoder and decoder: the objective itself.
 import torch
 from torch import Tensor
 
-from iwae.config.objective import BoundConfig
+from iwae.config.objective import BoundConfig, SparseBackward
 from iwae.model.densities import LogDensities
 from iwae.model.protocol import Model
 from iwae.objectives.bounds import Weight, analytic_elbo, elbo, iwae_bound, log_weights
 from iwae.objectives.objective import StepTerms, Surrogates, Weights, sums_of
+from iwae.objectives.sparse_backward import sparse_terms
 
 AT_ONE = Weights()
 
@@ -32,9 +33,12 @@ class BoundObjective:
     ) -> StepTerms:
         """See ``Objective``. At weight 1 and without free bits the objective is the bound."""
         config = self._config
-        terms = model.log_densities(x, config.num_samples, noise=noise, generator=generator)
-        surrogate = objective(config, terms, *weights)  # [B]
-        value = surrogate.detach()
+        if isinstance(config.backward, SparseBackward) and config.num_samples > (config.backward.count or 1):
+            surrogate, value, terms = sparse_terms(model, x, config, weights, noise, generator)
+        else:
+            terms = model.log_densities(x, config.num_samples, noise=noise, generator=generator)
+            surrogate = objective(config, terms, *weights)  # [B]
+            value = surrogate.detach()
         if weights == AT_ONE and config.free_bits == 0:
             reported = value
         else:

@@ -271,19 +271,27 @@ class Trainer:
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)
 
-        def per_image(part: Tensor, noise: Tensor | None) -> Surrogates:
+        again = torch.Generator(self.device)
+
+        def per_image(part: Tensor, noise: Tensor | None, state: Tensor) -> Surrogates:
+            again.set_state(state)
             objective = self._optimization.objective
-            return objective.step_terms(self.model, part, weights, noise=noise, generator=source).surrogates
+            return objective.step_terms(self.model, part, weights, noise=noise, generator=again).surrogates
 
         def draw() -> Surrogates:
             if self._stop.is_set():
                 raise Stopped
-            parts = list(self._optimization.chunks(x, source))
-            if len(parts) == 1:
-                return per_image(*parts[0]).each(torch.mean)
-            # What a chunk holds for the gradient is computed again when the gradient needs it.
-            chunks = [checkpoint(per_image, *part, use_reentrant=False) for part in parts]
-            return Surrogates.joined(chunks).each(torch.mean)
+            chunks = []
+            for part, noise in self._optimization.chunks(x, source):
+                # What a chunk holds for the gradient is computed again when the gradient needs it, from the
+                # same state of the generator.
+                state = source.get_state()
+                if noise is None:
+                    chunks.append(per_image(part, noise, state))
+                else:
+                    chunks.append(checkpoint(per_image, part, noise, state, use_reentrant=False))
+                source.set_state(again.get_state())
+            return (chunks[0] if len(chunks) == 1 else Surrogates.joined(chunks)).each(torch.mean)
 
         return gradient_snr(self.model.groups(), (draw for _ in range(num_draws)), num_draws)
 

@@ -178,7 +178,7 @@ class IwaeTrial:
         config = self._planned.config
         size = self._chunk_size or config.batch_size
         fewest = -(-config.batch_size // 2**self._options.shrink_retries)
-        if config.objective.free_bits > 0 or size <= fewest:
+        if config.objective.needs_whole_minibatch or size <= fewest:
             return False
         self._chunk_size = -(-size // 2)
         return True

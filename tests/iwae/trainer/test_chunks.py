@@ -20,13 +20,16 @@ def parameters_after_an_epoch(config: TrainConfig, digits: Dataset) -> torch.Ten
     return torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
 
 
-@pytest.mark.parametrize("objective", ["iwae", "vae"])
+SPARSE = {"name": "iwae", "num_samples": 9, "backward": {"name": "sparse", "num_kept": 2}}
+
+
+@pytest.mark.parametrize("objective", [{"name": "iwae"}, {"name": "vae"}, SPARSE])
 @pytest.mark.parametrize("chunk_size", [1, 33, 50, 99])
 def test_chunks_train_the_same_model(
-    chunk_size: int, objective: str, small_config: Configure, digits: Dataset
+    chunk_size: int, objective: dict[str, object], small_config: Configure, digits: Dataset
 ) -> None:
     # With its usual eps Adam would blow the last bits of a gradient near 0 up to a whole step.
-    parts = {"objective": {"name": objective}, "optimizer": {"lr": 1e-2, "eps": 1.0}}
+    parts = {"objective": objective, "optimizer": {"lr": 1e-2, "eps": 1.0}}
     whole = parameters_after_an_epoch(small_config(**parts), digits)
     chunked = parameters_after_an_epoch(small_config(**parts, chunk_size=chunk_size), digits)
     assert torch.allclose(whole, chunked, rtol=1e-4, atol=1e-5)
@@ -43,12 +46,13 @@ def test_what_is_reported_is_over_all_chunks(small_config: Configure, digits: Da
         assert math.isclose(whole.metrics[name], chunked.metrics[name], rel_tol=1e-4), name
 
 
+@pytest.mark.parametrize("objective", [{}, SPARSE])
 def test_the_gradients_noise_is_measured_over_the_whole_minibatch(
-    small_config: Configure, digits: Dataset
+    objective: dict[str, object], small_config: Configure, digits: Dataset
 ) -> None:
     numbers = []
     for size in (None, 30):
-        trainer = Trainer(small_config(chunk_size=size, num_epochs=1), digits)
+        trainer = Trainer(small_config(chunk_size=size, num_epochs=1, objective=objective), digits)
         list(trainer.epochs())
         numbers.append(trainer.finish()["gradient/encoder_snr"])
     assert numbers[0] == pytest.approx(numbers[1], rel=0.02)
@@ -56,6 +60,12 @@ def test_the_gradients_noise_is_measured_over_the_whole_minibatch(
 
 def test_the_chunk_is_no_part_of_what_a_trial_is(small_config: Configure) -> None:
     assert small_config(chunk_size=10).key == small_config().key
+
+
+def test_a_mass_of_samples_needs_the_whole_minibatch(small_config: Configure) -> None:
+    objective = {"num_samples": 9, "backward": {"name": "sparse", "mass": 0.9}}
+    with pytest.raises(ConfigError, match=r"chunk_size: 10 is not allowed: must be null with backward\.mass"):
+        small_config(objective=objective, chunk_size=10)
 
 
 def test_free_bits_need_the_whole_minibatch(small_config: Configure) -> None:
