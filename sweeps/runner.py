@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iwae.errors import SweepError
-from sweeps.execution.data_sets import prepare_data
+from sweeps.execution.data_sets import prepare_data, refuse_missing_files
 from sweeps.execution.display import Display, NoDisplay
 from sweeps.execution.pacing import paced
 from sweeps.execution.progress import Board
 from sweeps.execution.recording import prove, published, record_in
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from sweeps.execution.tune import run_trials
-from sweeps.machines.local_ray import check_resources, ray_cluster
+from sweeps.machines.local_ray import check_resources, ray_cluster, refuse_too_many_gpus
 from sweeps.plan.plan import draw_plan
 from sweeps.result import SweepResult
 from sweeps.spec.spec import SweepSpec
@@ -71,8 +71,11 @@ def run_sweep(
     prove(files)
     plan = draw_plan(spec)
     check_resources(spec, address)
+    refuse_missing_files(plan, spec)
     store.probe()
+    # What follows loads PyTorch and MLflow, which takes seconds: before it, mistakes; in it, words.
     with display.checking(f"sweep {spec.name}: checking data and tracking store"):
+        refuse_too_many_gpus(spec, address)
         data = prepare_data(plan, spec)
         refuse_recorded(store.open(create=True).client, storage)
         record_in(spec, storage, store)
@@ -133,10 +136,13 @@ def resume_sweep(
     began = reader.record()
     refuse_if_spent(spec, began)
     check_resources(spec, address)
+    planned = [trial.plan for trial in began.trials] if plan is None else plan
+    refuse_missing_files(planned, spec, began)
     store.probe()
     with display.checking(f"sweep {spec.name}: checking data and tracking store"):
+        refuse_too_many_gpus(spec, address)
         record_in(spec, storage, store.open(create=True))
-        data = prepare_data([trial.plan for trial in began.trials] if plan is None else plan, spec, began)
+        data = prepare_data(planned, spec, began)
         code = provenance.code()
     with (
         how_to_go_on(storage),

@@ -3,7 +3,6 @@
 The whole set is on the device as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,15 +14,11 @@ from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset, RawSplits, content_hash
 from iwae.data.digits import read_digits
+from iwae.data.location import data_root, npz_path
 from iwae.data.npz import read_npz
 from iwae.data.pixels import refuse_binary, refuse_gray
 from iwae.data.torchvision_sets import read_torchvision
 from iwae.errors import ConfigError, DataError
-
-
-def data_root() -> Path:
-    """The folder of the data sets: ``IWAE_DATA_DIR``, else ``~/.cache/iwae``."""
-    return Path(os.environ.get("IWAE_DATA_DIR") or "~/.cache/iwae").expanduser()
 
 
 def load_dataset(
@@ -44,7 +39,9 @@ def load_dataset(
     """
     readers: dict[str, Callable[[], RawSplits]] = {
         "digits": read_digits,
-        "npz": lambda: RawSplits(*read_npz(_npz_path(config, moved), shuffled=config.order == "shuffled")),
+        "npz": lambda: RawSplits(
+            *read_npz(npz_path(config, moved=moved), shuffled=config.order == "shuffled")
+        ),
     }
     if config.name in readers:
         raw = readers[config.name]()
@@ -70,12 +67,6 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
     check = refuse_gray if config.model.likelihood == "bernoulli" else refuse_binary
     for split in (dataset.train, dataset.validation, dataset.test):
         check(split, dataset.name)
-
-
-def _npz_path(config: DataConfig, moved: bool) -> Path:
-    path = Path(config.path or "").expanduser()
-    elsewhere = data_root() / path.name
-    return elsewhere if moved and not path.is_file() and elsewhere.is_file() else path
 
 
 def _split(raw: RawSplits, config: DataConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -65,9 +65,12 @@ def plan(
 ) -> None:
     """Show the trials of a spec and what they will cost, without starting anything."""
     from sweeps.execution.pacing import forecast
+    from sweeps.machines import machine
+    from sweeps.machines.capacity import Node, unused_gpus
     from sweeps.opening import files_of
     from sweeps.plan.plan import draw_plan
     from sweeps.screen.plans import plan_json, show_plan
+    from sweeps.screen.say import say
     from sweeps.spec.spec import load_spec
 
     parsed = load_spec(spec, paced(assignments, equal_seconds), name)
@@ -76,6 +79,8 @@ def plan(
         print_json(plan_json(parsed, trials))
     else:
         show_plan(parsed, trials, files_of(storage), out)
+        for line in unused_gpus(parsed.resources, [Node(machine.cpus().most, machine.gpus())]):
+            say(out, f"on this machine it {line}")
 
 
 @app.command(rich_help_panel=LAUNCH)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from iwae.data.location import npz_path
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
 from tracking.records.contents import data_set_of, known_data, refuse_changed
@@ -30,6 +31,20 @@ def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
             raise ConfigError(
                 "base", f"{trial.configuration_name} cannot go on: when it began {why}: must be a new sweep"
             )
+
+
+def refuse_missing_files(
+    plan: Iterable[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
+) -> None:
+    """Refuse a plan whose files are not there; what is in them is read by `prepare_data`, which takes seconds.
+
+    Raises:
+        DataError: one is missing.
+    """
+    known = set() if record is None else known_data(record)
+    for config in dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]:
+        if config.name == "npz":
+            npz_path(config, moved=config in known)
 
 
 def prepare_data(

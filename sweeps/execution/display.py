@@ -14,7 +14,7 @@ class Display(Protocol):
     """Shows what goes on, each as long as its context is open."""
 
     def checking(self, what: str) -> AbstractContextManager[object]:
-        """A check that may find a mistake: where nothing can be taken back, nothing is said."""
+        """A check that takes seconds, after those that do not: with it come a command's first words."""
         ...
 
     def waiting(self, what: str) -> AbstractContextManager[object]:

@@ -64,7 +64,17 @@ def check_resources(spec: SweepSpec, address: str | None) -> None:
         _probe(address)
         return
     _check_at_most(spec.resources.cpus, machine.cpus(), "cpus")
-    if spec.resources.gpus:
+    if spec.resources.gpus > machine.gpus():
+        refuse_too_many_gpus(spec, address)  # in all likelihood; PyTorch, which takes seconds, knows better
+
+
+def refuse_too_many_gpus(spec: SweepSpec, address: str | None) -> None:
+    """Refuse more GPUs than PyTorch can use on this machine; `check_resources` only asks the driver.
+
+    Raises:
+        ConfigError: there are fewer.
+    """
+    if address is None and spec.resources.gpus:
         import torch
 
         gpus = machine.Limit(torch.cuda.device_count(), "the GPUs that PyTorch sees on this machine")

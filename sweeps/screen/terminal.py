@@ -25,8 +25,11 @@ class Terminal:
         self._console = console
 
     def checking(self, what: str) -> AbstractContextManager[object]:
-        """Show on a terminal what is checked; in a pipe a mistake that is found is the one line."""
-        return self._console.status(what) if self._console.is_terminal else contextlib.nullcontext()
+        """Show what is checked, at once."""
+        if self._console.is_terminal:
+            return self._console.status(what)
+        say(self._console, what)
+        return contextlib.nullcontext()
 
     def waiting(self, what: str) -> AbstractContextManager[object]:
         """Show what takes long: at once on a terminal, in a pipe after two seconds."""

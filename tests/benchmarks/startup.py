@@ -3,7 +3,7 @@
     python tests/benchmarks/startup.py [--times 5] [--folder FOLDER]
 
 Each command is run in turn, so that other work on the machine falls on all of them. `run` ends at its first
-word: on a terminal the check that names the sweep, in a pipe the line that follows all checks. Medians.
+word: the check that names the sweep. Medians.
 """
 
 import argparse

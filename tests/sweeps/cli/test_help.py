@@ -1,6 +1,7 @@
 """What help shows as an override is taken; what is wrong is told before anything slow begins."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -90,6 +91,58 @@ def test_a_wrong_override_is_told_before_anything_slow_is_imported(
     assert done.stdout == "[]\n", done.stderr
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+
+
+def test_the_first_words_of_run_in_a_pipe_come_before_anything_slow_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom sweeps.cli.entry import main\nfrom sweeps.screen.terminal import Terminal\n"
+        "say = Terminal.checking\n"
+        "def checking(self, what):\n"
+        "    say(self, what)\n"
+        "    print([m for m in ('torch', 'ray', 'mlflow', 'scipy') if m in sys.modules], flush=True)\n"
+        "    os._exit(0)\n"
+        "Terminal.checking = checking\n"
+        "sys.argv = ['sweeps', 'run', 'quickstart']\n"
+        "main()\n"
+    )
+    environment = {"SWEEPS_STORAGE": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (
+        "[]\n",
+        "sweep quickstart: checking data and tracking store\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpus", "asked", "said"),
+    [
+        (2, "0", "leaves 2 GPUs unused: --set resources.gpus=1 gives a trial one"),
+        (2, "1", ""),
+        (0, "0", ""),
+    ],
+)
+def test_plan_says_that_a_gpu_is_left_unused(
+    gpus: int,
+    asked: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\n" + "".join(f"echo 'GPU {i}: NVIDIA H100'\n" for i in range(gpus)))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(sys, "argv", ["sweeps", "plan", "quickstart", "--set", f"resources.gpus={asked}"])
+    monkeypatch.setenv("SWEEPS_STORAGE", str(tmp_path / "storage"))
+    with pytest.raises(SystemExit):
+        main()
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert ("unused" in shown) == bool(said)
 
 
 def test_what_takes_long_is_said_in_a_pipe_and_what_does_not_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
