@@ -36,7 +36,7 @@ def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
 def refuse_missing_files(
     plan: Iterable[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
 ) -> None:
-    """Refuse a plan whose files are not there; what is in them is read by `prepare_data`, which takes seconds.
+    """Refuse a plan whose files are not there; `prepare_data` reads what is in them, which takes seconds.
 
     Raises:
         DataError: one is missing.
