@@ -105,11 +105,6 @@ class Trainer:
         return self._stopwatch.contended
 
     @property
-    def cpu_seconds(self) -> float:
-        """CPU time of the training thread in training so far: other work on the machine is not in it."""
-        return self._stopwatch.cpu_seconds
-
-    @property
     def progress(self) -> Progress:
         """Where the trainer is; may be read from another thread."""
         phase, epoch, batch = self._phase, self._optimization.epoch, self._optimization.batch

@@ -51,8 +51,14 @@ def _step_seconds(config: TrainConfig, dataset: Dataset, device: str, threads: i
     trainer = Trainer(TrainConfig.parse({**config.to_dict(), **short}), few)
     epochs = trainer.epochs()
     next(epochs)
-    before = trainer.cpu_seconds
+    before = _cpu_seconds(trainer)
     seconds = next(epochs).metrics["time/epoch_seconds"]
     if trainer.device.type == "cpu" and threads == 1:
-        seconds = trainer.cpu_seconds - before
+        seconds = _cpu_seconds(trainer) - before
     return seconds / -(-len(few.train) // config.batch_size)
+
+
+def _cpu_seconds(trainer: Trainer) -> float:
+    """CPU time of the training thread in training so far."""
+    seconds: float = trainer.state_dict()["stopwatch"]["cpu_seconds"]
+    return seconds

@@ -135,8 +135,8 @@ def test_configurations_differ_in_k_alone_though_their_warm_ups_are_scaled():
     assert [group.num_samples for group in groups] == [(1, 5, 50), (1, 5, 50)]
     assert {group.label for group in groups} == {"warmup_epochs = 10", "warmup_epochs = 5"}
     assert [t.configuration_name for t in plan[:2]] == [
-        "K=1 D=50 linear",
-        "K=1 D=50 linear warmup_epochs=5",
+        "K=1 D=20 linear",
+        "K=1 D=20 linear warmup_epochs=5",
     ]
 
 
