@@ -6,7 +6,12 @@ SweepError
 │   ├── JobExistsError          the cluster has a job of this id
 │   └── NameTakenError          there is a sweep of this name
 └── Superseded                  no failure: a later driver has the sweep
+
+KeyboardInterrupt
+└── Interrupted                 a sweep was stopped in order
 """
+
+from typing import Any
 
 from iwae.errors import SweepError
 from tracking.errors import RecordError
@@ -26,3 +31,15 @@ class NameTakenError(RecordError):
 
 class Superseded(SweepError):  # noqa: N818 (not an error)
     """A later driver works on the sweep: what this one still wrote would be written twice."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A sweep that was stopped in order: its trials wrote checkpoints, and `Sweep.resume` goes on.
+
+    Attributes:
+        sweep: the `sweeps.Sweep`, with its ``result``.
+    """
+
+    def __init__(self, sweep: Any) -> None:
+        super().__init__(f"{sweep.name} was stopped in order; Sweep.resume() goes on")
+        self.sweep = sweep

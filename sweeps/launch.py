@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.execution.pacing import forecast
-from sweeps.opening import files_of, make_usable, named_cluster, store_of
+from sweeps.opening import files_of, is_made, make_usable, named_cluster, store_of
 from sweeps.plan.plan import draw_plan as plan_of
 from sweeps.screen.here import Screen, here, nowhere
 from sweeps.spec.assignments import Assignments
 from sweeps.spec.spec import SweepSpec, load_spec
 from sweeps.sweep import Sweep
+from tracking.errors import RecordError
 from tracking.files.places import open_storage
 from tracking.records.names import check_name
 from tracking.records.records import PlannedTrial
@@ -82,6 +83,43 @@ def open(  # named as `gzip.open`: used as sweeps.open
     found = SweepStorage(files_of(storage), check_name(name))
     experiment = found.spec().get("tracking", {}).get("experiment")
     return Sweep(found, partial(store_of, tracking_uri, experiment), _screen(show))
+
+
+def open_bundle(
+    path: str | Path,
+    *,
+    storage: str | Path | None = None,
+    tracking_uri: str | None = None,
+    show: bool | Screen = True,
+) -> Sweep:
+    """Unpack a sweep that `Sweep.bundle` wrote, and record it in a tracking store, made if there is none.
+
+    Args:
+        path: the file.
+        storage: where its files go: see `run`. Data in it go to where data sets are looked for.
+        tracking_uri: of MLflow: see `run`.
+        show: whether its methods show progress.
+
+    Raises:
+        RecordError: it is no bundle, is torn or was altered, or its name is taken; nothing was written.
+    """
+    make_usable()
+    from sweeps.bundle import unpack
+    from tracking.storage.bundle import Bundle
+
+    bundle = Bundle.checked(Path(path).expanduser())
+    store = store_of(tracking_uri)
+    if is_made(store) and store.open().find_sweep(bundle.name) is not None:
+        raise RecordError(f"the name {bundle.name} is taken in {store.tracking_uri}: see --tracking-uri")
+    unpack(bundle, SweepStorage(files_of(storage), bundle.name))
+    sweep = open(bundle.name, storage=storage, tracking_uri=tracking_uri, show=show)
+    sweep.store.open(create=True)
+    if (missing := sweep.report().missing) is not None:
+        raise RecordError(
+            f"{sweep.storage.uri} is unpacked, and {store.tracking_uri} lacks it: {missing}: see to it, then"
+            f" `sweeps verify {sweep.name} --repair`"
+        )
+    return sweep
 
 
 def open_run(

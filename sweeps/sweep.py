@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps import changes
 from sweeps.deletion import delete
+from sweeps.errors import Interrupted
 from sweeps.opening import files_of, is_made
 from sweeps.results.trials import Trial, trial_of
 from sweeps.runner import resume_sweep, run_sweep
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iwae.trained import TrainedModel
+    from sweeps.bundle import Bundled
     from sweeps.result import SweepResult
     from sweeps.results.best import BestRun
     from sweeps.results.report import StoredReport
@@ -38,18 +40,6 @@ if TYPE_CHECKING:
     from tracking.reproduction import Reproduction
 
 _log = logging.getLogger(__name__)
-
-
-class Interrupted(KeyboardInterrupt):
-    """A sweep that was stopped in order: its trials wrote checkpoints, and `Sweep.resume` goes on.
-
-    Attributes:
-        sweep: the sweep, with its ``result``.
-    """
-
-    def __init__(self, sweep: "Sweep") -> None:
-        super().__init__(f"{sweep.name} was stopped in order; Sweep.resume() goes on")
-        self.sweep = sweep
 
 
 class Sweep:
@@ -288,6 +278,16 @@ class Sweep:
         store = self.store.open()
         with self._screen():
             return reproduce(self.storage, store, trial, on_epoch=on_epoch)
+
+    def bundle(self, out: Path | str, *, with_data: bool = False) -> "Bundled":
+        """Write all of it into one new file, its data sets too if wished, for `sweeps.open_bundle`.
+
+        Raises:
+            UserError: a driver works on it, its files are not whole, or there is such a file already.
+        """
+        from sweeps.bundle import bundle
+
+        return bundle(self.storage, Path(out), with_data=with_data)
 
     def _ended(self, work: "Callable[..., SweepResult]", *arguments: Any, **options: Any) -> "Sweep":
         """Do the work to its end, shown; the sweep itself, unless it was stopped."""

@@ -3,8 +3,11 @@
 import os
 from pathlib import Path
 
+from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
 from iwae.errors import DataError
+
+_PACKED = (".gz",)  # what torchvision downloaded and unpacked beside it
 
 
 def data_root() -> Path:
@@ -27,4 +30,28 @@ def npz_path(config: DataConfig, *, moved: bool = False) -> Path:
     found = elsewhere if moved and not path.is_file() and elsewhere.is_file() else path
     if not found.is_file():
         raise DataError(f"data.path: {found} is not allowed: must be an .npz file that exists")
+    return found
+
+
+def files_of(config: DataConfig) -> dict[str, Path]:
+    """The files that a data set is read from, by their paths below ``data_root()``.
+
+    None for digits, which a package brings. The file of ``npz`` is found below ``data_root()`` by its name.
+
+    Raises:
+        DataError: they are not there.
+    """
+    if config.name == "npz":
+        path = npz_path(config, moved=True)
+        return {path.name: path}
+    source = CATALOGUE[config.name].torchvision
+    if source is None:
+        return {}
+    root = data_root()
+    there = (path for path in (root / source.folder).rglob("*") if path.suffix not in _PACKED)
+    found = {path.relative_to(root).as_posix(): path for path in sorted(there) if path.is_file()}
+    if not found:
+        raise DataError(
+            f"data.name: {config.name} is not in {root / source.folder}: IWAE_DATA_DIR names another folder"
+        )
     return found

@@ -160,8 +160,8 @@ def on_terminal() -> "AbstractContextManager[Display]":
 
 def finish(work: "Callable[[], Sweep]", *, as_json: bool) -> None:
     """Do the work of `run`, `resume`, `extend` or `fork`, print its result and leave with its exit code."""
+    from sweeps.errors import Interrupted
     from sweeps.screen.results import result_json, show_result
-    from sweeps.sweep import Interrupted
 
     try:
         sweep = work()

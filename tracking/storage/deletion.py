@@ -4,7 +4,6 @@ Wherever it is cut short, what is left is known to be half deleted: no command t
 sweep begins in it, and deleting it again finishes.
 """
 
-import re
 import time
 from pathlib import Path
 
@@ -13,14 +12,10 @@ from tracking.files.files import to_json
 from tracking.files.folder import Folder
 from tracking.storage.manifest import ZIP, Decided
 from tracking.storage.sweep import SweepStorage
-from tracking.storage.sweep_files import DELETING
+from tracking.storage.sweep_files import DELETING, is_own
 from tracking.storage.turns import LOCK
 
 _LAST = (*Decided.NAMES, *Decided.OPTIONAL, ZIP, DELETING)
-_OWN = re.compile(
-    r"sync\.json|stop\.json|(sessions|codes)/\d+\.json|report/[^/]+"
-    r"|trials/[0-9a-f]+/(attempt-\d+\.json|progress\.json|outcome\.json|checkpoint-\d+\.zip|final\.zip)"
-)
 
 
 def begin_deletion(storage: SweepStorage) -> None:
@@ -44,9 +39,9 @@ def end_deletion(storage: SweepStorage) -> list[str]:
         What a sweep did not write, and what stays.
     """
     files, found = storage.files, storage.files.entries(storage.path())
-    files.delete_all([storage.path(name) for name in found if _OWN.fullmatch(name)])
+    files.delete_all([storage.path(name) for name in found if is_own(name)])
     for name in (LOCK, *_LAST):
         if name in found:
             files.delete(storage.path(name))
     files.tidy(storage.path())
-    return [name for name in found if name not in (LOCK, *_LAST) and not _OWN.fullmatch(name)]
+    return [name for name in found if name not in (LOCK, *_LAST) and not is_own(name)]

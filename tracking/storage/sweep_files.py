@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,18 @@ from tracking.records.shapes import fits
 from tracking.storage.manifest import INSTANCE, ZIP, Decided
 
 DELETING = "deleting.json"  # stays until everything else of a deleted sweep is gone
+_OWN = re.compile(
+    r"sync\.json|stop\.json|(sessions|codes)/\d+\.json|report/[^/]+"
+    r"|trials/[0-9a-f]+/(attempt-\d+\.json|progress\.json|outcome\.json|checkpoint-\d+\.zip|final\.zip)"
+)
 _UNKNOWN = ""  # no sweep has this id
 T = TypeVar("T")
 S = TypeVar("S")
+
+
+def is_own(name: str) -> bool:
+    """Whether a sweep writes a file of this name, within its folder, beside what is decided."""
+    return _OWN.fullmatch(name) is not None
 
 
 def sweeps_in(files: Files) -> list[str]:

@@ -9,12 +9,13 @@ from rich.text import Text
 
 from support.factory import Factory
 from support.workplace import SPEC
+from sweeps.errors import Interrupted
 from sweeps.plan.plan import draw_plan
 from sweeps.results.report import StoredReport
 from sweeps.screen.here import in_notebook, nowhere
 from sweeps.screen.notebook import html_of
 from sweeps.spec.spec import load_spec
-from sweeps.sweep import Interrupted, Sweep
+from sweeps.sweep import Sweep
 from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
