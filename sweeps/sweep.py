@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sweeps import changes
 from sweeps.deletion import delete
 from sweeps.errors import Interrupted
+from sweeps.notice import notified
 from sweeps.opening import files_of, is_made
 from sweeps.results.trials import Trial, trial_of
 from sweeps.runner import resume_sweep, run_sweep
@@ -289,10 +290,10 @@ class Sweep:
 
         return bundle(self.storage, Path(out), with_data=with_data)
 
-    def _ended(self, work: "Callable[..., SweepResult]", *arguments: Any, **options: Any) -> "Sweep":
-        """Do the work to its end, shown; the sweep itself, unless it was stopped."""
-        with self._screen() as display:
-            self.result = work(*arguments, **options, display=display)
+    def _ended(self, work: Any, spec: "SweepSpec", *arguments: Any, **options: Any) -> "Sweep":
+        """Do the work to its end, shown and told; the sweep itself, unless it was stopped."""
+        with self._screen() as display, notified(self, spec.notify):
+            self.result = work(spec, *arguments, **options, display=display)
         if self.result.outcome == "interrupted":
             raise Interrupted(self)
         return self

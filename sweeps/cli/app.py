@@ -115,6 +115,15 @@ EqualSeconds = Annotated[
         help="Train every configuration for the same time, with epochs and schedules to fit.",
     ),
 ]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        show_default=False,
+        help="Run this in the shell when the sweep has ended, failed or was interrupted, with the result"
+        " as JSON on standard input: `--notify 'mail -s sweep me@example.org'`.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Address = Annotated[
     str | None,
@@ -149,6 +158,14 @@ def sweeps(
 def paced(assignments: list[str] | None, equal_seconds: bool) -> list[str]:
     """What is set in a spec, with `--equal-seconds` as one of its keys."""
     return [*(["search.equal_seconds=true"] if equal_seconds else []), *(assignments or [])]
+
+
+def told(assignments: list[str] | None, notify: str | None) -> list[str]:
+    """What is set in a spec, with `--notify` as one of its keys."""
+    import json
+
+    # A JSON string is a YAML string, whatever the command holds.
+    return [*(assignments or []), *([] if notify is None else [f"notify={json.dumps(notify)}"])]
 
 
 def on_terminal() -> "AbstractContextManager[Display]":

@@ -11,6 +11,7 @@ from sweeps.cli.app import (
     Json,
     Name,
     NewName,
+    Notify,
     Set,
     SetConfig,
     SetMore,
@@ -23,6 +24,7 @@ from sweeps.cli.app import (
     out,
     paced,
     print_json,
+    told,
 )
 
 
@@ -32,6 +34,7 @@ def run(
     name: NewName = None,
     assignments: Set = None,
     equal_seconds: EqualSeconds = False,
+    notify: Notify = None,
     address: Address = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
@@ -43,7 +46,7 @@ def run(
     finish(
         lambda: run_sweep(
             spec,
-            set=paced(assignments, equal_seconds),
+            set=told(paced(assignments, equal_seconds), notify),
             name=name,
             storage=storage,
             tracking_uri=tracking_uri,
@@ -96,6 +99,7 @@ def specs() -> None:
 def extend(
     name: Name,
     assignments: SetMore = None,
+    notify: Notify = None,
     address: Address = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
@@ -105,7 +109,9 @@ def extend(
     from sweeps.launch import open as open_sweep
 
     sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
-    finish(lambda: sweep.extend(assignments or (), address=address), as_json=json)
+    finish(
+        lambda: sweep.extend(told(assignments, notify) if assignments else (), address=address), as_json=json
+    )
 
 
 @app.command(rich_help_panel=LAUNCH)

@@ -17,6 +17,7 @@ from sweeps.cli.app import (
     Json,
     Name,
     NewName,
+    Notify,
     Set,
     SetAgain,
     Spec,
@@ -30,6 +31,7 @@ from sweeps.cli.app import (
     out,
     paced,
     print_json,
+    told,
 )
 from tracking.errors import RecordError
 
@@ -47,6 +49,7 @@ def submit(
     name: NewName = None,
     assignments: Set = None,
     equal_seconds: EqualSeconds = False,
+    notify: Notify = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     json: Json = False,
@@ -57,7 +60,7 @@ def submit(
     submitted = submit_sweep(
         spec,
         cluster=cluster,
-        set=paced(assignments, equal_seconds),
+        set=told(paced(assignments, equal_seconds), notify),
         name=name,
         storage=storage,
         tracking_uri=tracking_uri,
@@ -70,6 +73,7 @@ def resume(
     name: Name,
     retry_failed: Annotated[bool, typer.Option(help="Also run FAILED trials again.")] = False,
     assignments: SetAgain = None,
+    notify: Notify = None,
     cluster: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Submit it to this cluster, http://HOST:8265.", show_default=False),
@@ -85,13 +89,18 @@ def resume(
         from sweeps.opening import named_cluster
 
         found = _submitted(name, named_cluster(cluster), storage)
-        submitted = resume_submitted(found, tracking_uri, assignments or (), retry_failed=retry_failed)
+        submitted = resume_submitted(
+            found, tracking_uri, told(assignments, notify), retry_failed=retry_failed
+        )
         _show_submitted(submitted, as_json=json)
         return
     from sweeps.launch import open as open_sweep
 
     sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
-    finish(lambda: sweep.resume(assignments, retry_failed=retry_failed, address=address), as_json=json)
+    finish(
+        lambda: sweep.resume(told(assignments, notify), retry_failed=retry_failed, address=address),
+        as_json=json,
+    )
 
 
 @app.command("list", rich_help_panel=LOOK)

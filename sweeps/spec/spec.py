@@ -42,6 +42,8 @@ class SweepSpec(Part):
         retries: how often a trial is started again after its worker was lost.
         shrink_retries: how often a trial that ran out of memory is started again with half as many images in
             memory at once; with 0 it is FAILED at once.
+        notify: a command of the shell that is run when the sweep has ended, failed or was interrupted, with
+            the result as JSON on standard input. It is recorded with the spec: name secrets as ``$TOKEN``.
     """
 
     name: str = Field(max_length=names.MAX_LENGTH, json_schema_extra={"pattern": f"^{names.PATTERN}$"})
@@ -55,6 +57,7 @@ class SweepSpec(Part):
     keep_checkpoints: int = Field(default=2, ge=1, le=1000)
     retries: int = Field(default=2, ge=0, le=1000)
     shrink_retries: int = Field(default=3, ge=0, le=20)
+    notify: str | None = Field(default=None, min_length=1)
 
     _base: dict[str, Any] = PrivateAttr()
     _space: Space = PrivateAttr()

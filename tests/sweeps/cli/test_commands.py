@@ -92,6 +92,17 @@ def test_resuming_a_finished_sweep_runs_nothing_again(finished: tuple[Workplace,
     assert all(len(trial.attempts) == 1 for trial in place.storage().record().trials)
 
 
+def test_the_command_to_notify_hears_the_result_and_changes_nothing(
+    finished: tuple[Workplace, dict[str, Any]],
+) -> None:
+    place, result = finished
+    # It is part of the spec from now on; what it prints does not reach the result.
+    ended = place.json("resume", "small", "--notify", "tee told.json; exit 3")
+    told = json.loads((place.folder / "told.json").read_text())
+    assert told == {**ended, "outcome": "finished", "error": None, "exit_code": 0}
+    assert told["best"] == result["best"]
+
+
 def test_a_used_name_is_refused_with_the_ways_to_go_on(finished: tuple[Workplace, dict[str, Any]]) -> None:
     place, _ = finished
     refused = place.sweeps("run", place.spec, code=2)
