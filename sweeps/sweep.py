@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from sweeps import changes
 from sweeps.deletion import delete
 from sweeps.errors import Interrupted
-from sweeps.notice import notified
 from sweeps.opening import files_of, is_made
 from sweeps.results.trials import Trial, trial_of
 from sweeps.runner import resume_sweep, run_sweep
 from sweeps.screen.here import Screen, here
+from sweeps.screen.notice import notified
 from sweeps.spec.assignments import Assignments
 from sweeps.status import status_json
 from tracking.records.records import SweepRecord, TrialRecord

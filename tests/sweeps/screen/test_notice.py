@@ -8,9 +8,9 @@ import pytest
 
 from iwae.errors import ConfigError, SweepError
 from support.hand_made import Sweep as HandMade
-from sweeps import notice
-from sweeps.notice import notified, tell
 from sweeps.result import SweepResult
+from sweeps.screen import notice
+from sweeps.screen.notice import notified, tell
 from sweeps.spec.spec import load_spec
 from sweeps.sweep import Sweep
 from tracking.store import RunStore
