@@ -1,5 +1,6 @@
 """The best configuration and the run that represents it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tracking.analysis.configurations import Table, tables
@@ -25,15 +26,19 @@ class Best:
     interval: tuple[float, float] | None
 
 
+def median_of(trials: Sequence[TrialRecord]) -> TrialRecord:
+    """Of complete trials the one with the median ``val/nll_final``, the lower median of an even number."""
+    ranked = sorted(trials, key=lambda trial: (trial.final or {})["val/nll_final"])
+    return ranked[(len(ranked) - 1) // 2]
+
+
 def best_of(table: Table) -> Best:
     """The best configuration of one table, none that diverged while another did not."""
     winner = min(table.steady, key=lambda c: c.mean("val_nll_final") or 0.0)
-    ranked = sorted(winner.trials, key=lambda trial: (trial.final or {})["val/nll_final"])
     estimate = winner.estimate("val_nll_final")
     assert estimate is not None  # tables() leaves out trials without it
     interval = None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
-    median = ranked[(len(ranked) - 1) // 2]
-    return Best(winner.trials, median, estimate.mean, winner.mean("test_nll"), interval)
+    return Best(winner.trials, median_of(winner.trials), estimate.mean, winner.mean("test_nll"), interval)
 
 
 def best(record: SweepRecord) -> Best | None:

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.records.records import SweepRecord
 from tracking.report.files import to_csv, to_json
+from tracking.report.links import Links
 from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
 from tracking.report.page.page import page
 from tracking.report.words.caveats import caveats
@@ -30,7 +33,7 @@ class Report:
     files: tuple[Path, ...]
 
 
-def write_report(record: SweepRecord, folder: Path, pictures: Pictures) -> Report:
+def write_report(record: SweepRecord, folder: Path, pictures: Pictures, links: Links | None = None) -> Report:
     """Writes ``index.html``, ``tradeoff.csv``, ``tradeoff.json`` and PNGs into ``folder``.
 
     Every sweep has a report, one without a complete trial too. Trials whose data, likelihood or final
@@ -42,18 +45,20 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures) -> Repor
         folder: made if it is missing; files of the same names are replaced.
         pictures: image grids by trial key, then by kind (``samples``, ``reconstructions``), ``uint8``
             ``[rows, columns, H, W]``; trials and kinds may be missing.
+        links: where its runs are in MLflow, for links to them; None writes none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     analyses = [analyse(table) for table in tables(record)]
     headlines = [headline(analysis) for analysis in analyses]
     warnings = caveats(record, analyses)
     grids = [pairs(analysis, pictures) for analysis in analyses]
-    made = {
-        "index.html": page(record, analyses, headlines, warnings, [picture_blocks(found) for found in grids]),
-        "tradeoff.json": to_json(record, analyses, headlines, warnings),
+    texts = {
+        f"tradeoff{_number(i)}.csv": to_csv(t) for i, t in enumerate([a.table for a in analyses] or [None])
     }
-    for index, table in enumerate([analysis.table for analysis in analyses] or [None]):
-        made[f"tradeoff{_number(index)}.csv"] = to_csv(table)
+    texts["tradeoff.json"] = to_json(record, analyses, headlines, warnings)
+    shown = {**texts, "spec.yaml": yaml.safe_dump(dict(record.spec), sort_keys=False, allow_unicode=True)}
+    blocks = [picture_blocks(found) for found in grids]
+    made = {"index.html": page(record, analyses, headlines, warnings, blocks, shown, links), **texts}
     files = [_write(folder / name, content) for name, content in made.items()]
     files += _draw(record, folder, analyses, grids)
     return Report(folder, summary(record, analyses, headlines, warnings), tuple(files))

@@ -244,7 +244,7 @@ def test_hundreds_of_configurations_are_all_in_the_table(make, tmp_path):
         for i in range(150)
     ]
     _, html, _ = written(make.sweep(points, seeds=(0,), sampler="random"), tmp_path)
-    table = html[html.index('id="table"') : html.index('id="time"')]
+    table = html[html.index('id="table"') : html.index('id="limits"')]
     assert table.count("<tr") == 151
     assert len(rows_of(tmp_path / "tradeoff.csv")) == 150
     with Image.open(tmp_path / "tradeoff.png") as picture:
@@ -255,7 +255,7 @@ def test_only_long_tables_scroll(make, tmp_path):
     for count, kind in ((25, "scroll"), (26, "scroll long")):
         record = make.sweep(make.ks(*range(1, count + 1)), seeds=(0,))
         _, html, _ = written(record, tmp_path / str(count))
-        table = html[html.index('id="table"') : html.index('id="time"')]
+        table = html[html.index('id="table"') : html.index('id="limits"')]
         assert set(re.findall(r'<div class="(scroll[ a-z]*)"', table)) == {kind}
 
 

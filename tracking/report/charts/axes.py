@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import K_PATH, Configuration, Table
-from tracking.report.charts.palette import HUES, SYMBOLS
+from tracking.report.charts.palette import HUES, OTHERS, SYMBOLS
 from tracking.statistics.intervals import Estimate
 
 MOST_LINES = 12
@@ -132,7 +132,7 @@ def axis_of(analysis: Analysis) -> Axis:
         Series(stratum.label, stratum.configurations, *_style(index)) for index, stratum in enumerate(lines)
     ]
     if loose:
-        series.append(Series("no second K", loose, "#9aa3af", "circle-open", joined=False))
+        series.append(Series("no second K", loose, OTHERS, "circle-open", joined=False))
     return Axis(K_PATH, tuple(series))
 
 
@@ -157,7 +157,7 @@ def _too_many(analysis: Analysis) -> tuple[Series, ...]:
     joined = {id(row) for row in in_line}
     rest = tuple(row for row in analysis.table.configurations if id(row) not in joined)
     series = (
-        [Series("every other configuration" if chosen else "", rest, "#9aa3af", joined=False)] if rest else []
+        [Series("every other configuration" if chosen else "", rest, OTHERS, joined=False)] if rest else []
     )
     if chosen:
         series.append(Series(chosen.label, chosen.configurations, HUES[0]))
@@ -165,4 +165,4 @@ def _too_many(analysis: Analysis) -> tuple[Series, ...]:
 
 
 def _style(index: int) -> tuple[str, str]:
-    return HUES[index % len(HUES)], SYMBOLS[index // len(HUES) % len(SYMBOLS)]
+    return HUES[index % len(HUES)], SYMBOLS[index % len(SYMBOLS)]

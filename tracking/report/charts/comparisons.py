@@ -7,7 +7,7 @@ from html import escape
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.equal_budgets import Budget, on_final_scale
 from tracking.analysis.gains import Gain
-from tracking.report.charts.palette import GRID, HUES, MUTED, faint, k_colours, k_legend
+from tracking.report.charts.palette import GRID, HUES, MUTED, PAPER, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.statistics.numbers import number
 
@@ -39,7 +39,7 @@ def rates(analysis: Analysis) -> Chart | None:
             "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)],
         },
         "marker": {
-            "color": [HUES[0] if gain.validation.separable else "#ffffff" for gain in steps],
+            "color": [HUES[0] if gain.validation.separable else PAPER for gain in steps],
             "size": 11,
             "line": {"color": HUES[0], "width": 2},
         },
@@ -151,7 +151,7 @@ def forest(analysis: Analysis) -> Chart | None:
             "color": faint(HUES[0], 0.6),
         },
         "marker": {
-            "color": [HUES[0] if d.separable else "#ffffff" for _, d in pairs],
+            "color": [HUES[0] if d.separable else PAPER for _, d in pairs],
             "size": 9,
             "line": {"color": HUES[0], "width": 1.8},
         },

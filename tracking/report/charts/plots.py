@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from tracking.report.charts.axes import Axis
-from tracking.report.charts.palette import GRID, INK, MUTED
+from tracking.report.charts.palette import AXIS, GRID, INK, MUTED
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 Trace = dict[str, Any]
@@ -37,24 +37,20 @@ def layout(**extra: Any) -> dict[str, Any]:
             "x": 0,
             "font": {"size": 12},
         },
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#c3c9d2", "activecolor": MUTED},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": AXIS, "activecolor": MUTED},
         **extra,
     }
 
 
 def with_legend(chart: Chart) -> dict[str, Any]:
-    """The layout with room for the legend below the axes, as many rows as its labels need."""
+    """The layout with its legend's width in ``meta``, from which the page makes room for its rows."""
     labels = [trace.get("name", "") for trace in chart.data if trace.get("showlegend", "name" in trace)]
     if len(labels) < 2:
-        return {**chart.layout, "showlegend": False}
-    rows = -(-sum(45 + 7 * len(label) for label in labels) // 900)
-    room = 14 + 22 * rows
-    margin = {**chart.layout["margin"], "b": chart.layout["margin"]["b"] + room}
+        return {**chart.layout, "showlegend": False, "meta": {"legend": 0}}
     return {
         **chart.layout,
-        "margin": margin,
-        "height": chart.layout["height"] + room - 36,
         "showlegend": True,
+        "meta": {"legend": sum(45 + 7 * len(label) for label in labels)},
     }
 
 
@@ -64,9 +60,9 @@ def scale(title: str, **extra: Any) -> dict[str, Any]:
         "title": {"text": title, "font": {"size": 12, "color": MUTED}, "standoff": 8},
         "gridcolor": GRID,
         "zeroline": False,
-        "linecolor": "#c3c9d2",
+        "linecolor": AXIS,
         "ticks": "outside",
-        "tickcolor": "#c3c9d2",
+        "tickcolor": AXIS,
         "ticklen": 4,
         "automargin": True,
         **extra,
@@ -98,6 +94,7 @@ def panels(titles: Sequence[str], axis: Axis, units: Sequence[str], **extra: Any
         made[f"yaxis{name}"] = scale(unit, anchor=f"x{name}")
         made["annotations"].append(
             {
+                "name": "panel",  # the page puts panels below one another where there is no room
                 "text": f"<b>{title}</b>",
                 "x": left,
                 "y": 1.03,

@@ -9,7 +9,7 @@ from tracking.analysis.configurations import K_PATH, Configuration, text
 from tracking.analysis.strata import short_path
 from tracking.report.charts.axes import MOST_BARS
 from tracking.report.charts.marks import hover
-from tracking.report.charts.palette import HUES, MUTED, colour_scale, faint, k_colours, k_legend
+from tracking.report.charts.palette import HUES, INK, MUTED, PAPER, colour_scale, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.report.charts.spread import bar, dots, view
 from tracking.statistics.factorial import Share
@@ -56,7 +56,7 @@ def pareto(analysis: Analysis) -> Chart:
                 "marker": {
                     "color": colours[k],
                     "size": [12 if on else 8 for on in on_front],
-                    "line": {"color": "#1c2430", "width": [1.5 if on else 0 for on in on_front]},
+                    "line": {"color": INK, "width": [1.5 if on else 0 for on in on_front]},
                 },
                 "text": [_pareto_hover(row) for row in rows],
                 "hovertemplate": "%{text}<extra></extra>",
@@ -143,11 +143,13 @@ def parallel_coordinates(analysis: Analysis) -> Chart:
         "type": "parcoords",
         "dimensions": dimensions,
         "line": line,
-        "labelfont": {"size": 12},
-        "tickfont": {"size": 11},
+        "labelfont": {"size": 12, "color": INK},
+        "tickfont": {"size": 12, "color": INK},
         "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
     }
-    return Chart([trace], layout(height=430, margin={"l": 70, "r": 30, "t": 60, "b": 30}))
+    return Chart(
+        [trace], layout(height=430, margin={"l": 70, "r": 30, "t": 60, "b": 30}, paper_bgcolor=PAPER)
+    )
 
 
 def _dimension(label: str, values: Sequence[Any]) -> dict[str, Any]:

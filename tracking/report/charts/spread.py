@@ -13,7 +13,7 @@ from tracking.statistics.numbers import Ends, ends
 
 FEWEST_FOR_A_BAR = 3
 MARGIN, PAST_POSSIBLE = 0.08, 0.02  # shares of what is shown
-BARS = "Bars are 95 % t-intervals over seeds, cut off at the edge of the axis."
+BARS = "Bars are 95 % intervals over seeds, cut off at the edge of the axis."
 DIVERGED = " Configurations that diverged may be beyond the axis: see the table."
 DOTS = "Small dots are single seeds, for configurations that have two."
 WHY = (

@@ -34,14 +34,14 @@ class Figure:
 
     Attributes:
         plotly: ``data`` and ``layout`` as ``Plotly.newPlot`` takes them.
-        height: in pixels.
         caption: below the figure.
+        axes: vertical axes of parallel coordinates, which scroll in a narrow window; else 0.
     """
 
     macro: ClassVar = "figure"
     plotly: dict[str, Any]
-    height: int
     caption: str
+    axes: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,15 @@ class Cell:
         shown: its text.
         small: text in grey behind it.
         sort: what sorting goes by; None sorts by the text.
-        tag: ``yes``, ``no`` or ``none`` draws the text as a label; empty does not.
+        tag: ``taken``, ``better``, ``worse``, ``open`` or ``none`` draws the text as a label; empty does not.
+        runs: links to trials' runs: what each says, and the trial's key.
     """
 
     shown: str
     small: str = ""
     sort: float | None = None
     tag: str = ""
+    runs: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,14 @@ class Table:
         head: the columns' headings.
         rows: a cell for each heading.
         marked: index of the row that is highlighted.
+        title: what the rows have in common; empty where nothing needs saying.
     """
 
     macro: ClassVar = "table"
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     marked: int | None = None
+    title: str = ""
 
     @property
     def numeric(self) -> list[bool]:
@@ -104,12 +108,21 @@ class Grids:
     pictures: Sequence[Picture]
 
 
-Block = Words | Heading | Figure | Table | Grids
+@dataclass(frozen=True)
+class Details:
+    """What a reader opens: depth for the expert."""
+
+    macro: ClassVar = "details"
+    summary: str
+    blocks: "Sequence[Block]"
+
+
+Block = Words | Heading | Figure | Table | Grids | Details
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section that the table of contents links to."""
+    """A section that the table of contents links to; its title is a question."""
 
     anchor: str
     title: str
@@ -118,10 +131,10 @@ class Section:
 
 def chart(figure: Chart | None, caption: str, absent: str = "") -> list[Block]:
     """An interactive figure, or the sentence that says why there is none."""
-    if figure is None:
+    if figure is None or not figure.data:
         return [Words(absent, "note")] if absent else []
-    layout = with_legend(figure)
-    return [Figure({"data": figure.data, "layout": layout}, layout["height"], caption)]
+    axes = len(figure.data[0].get("dimensions", ()))
+    return [Figure({"data": figure.data, "layout": with_legend(figure)}, caption, axes)]
 
 
 def estimate_cell(found: Estimate | None, show: str = "number", unit: float = 1.0) -> Cell:

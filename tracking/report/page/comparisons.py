@@ -6,10 +6,10 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
-from tracking.report.page.blocks import Block, Cell, Heading, Table, Words, chart, estimate_cell
+from tracking.report.page.blocks import Block, Cell, Details, Heading, Table, Words, chart, estimate_cell
+from tracking.report.page.verdicts import difference_cells
 from tracking.report.words.details import details
-from tracking.statistics.comparisons import Difference
-from tracking.statistics.numbers import between, ends, measured, number, signed, times, verdict
+from tracking.statistics.numbers import measured, number, times
 
 MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12
@@ -38,10 +38,10 @@ def rate_section(analysis: Analysis) -> list[Block]:
     rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
     method = METHOD if analysis.replicated else ONE_SEED
     return [
-        *(Words(sentence) for sentence in details(analysis)),
         *chart(rates(analysis), _rates_caption(analysis)),
         Table([*(["with"] if several else []), *head], rows),
-        Words(f"{method}{RATIO} Negative differences are improvements.", "note"),
+        *(Words(sentence) for sentence in details(analysis)),
+        Details("How these intervals are made", [Words(f"{method}{RATIO}", "note")]),
     ]
 
 
@@ -62,8 +62,8 @@ def _gain_cells(gain: Gain) -> list[Cell]:
     return [
         Cell(f"{gain.first.num_samples} → {gain.second.num_samples}", "whole range" if gain.whole else ""),
         Cell("–") if extra is None else Cell(number(extra), " ".join(times(gain.slower)), extra),
-        *_difference_cells(gain.validation, gain.diverged),
-        *([Cell("–"), Cell("–")] if gain.test is None else _difference_cells(gain.test, gain.diverged)),
+        *difference_cells(gain.validation, gain.diverged),
+        *([Cell("–"), Cell("–")] if gain.test is None else difference_cells(gain.test, gain.diverged)),
         _rate_cell(gain),
     ]
 
@@ -73,12 +73,6 @@ def _rate_cell(gain: Gain) -> Cell:
         unclear = gain.rate is not None and not gain.diverged
         return Cell("–", "extra seconds not separable from zero" if unclear else "")
     return Cell(*measured(gain.rate, gain.rate_interval, 2), gain.rate)
-
-
-def _difference_cells(found: Difference, diverged: bool) -> list[Cell]:
-    tag = {True: "yes", False: "no", None: "none"}[found.separable]
-    said = "diverged" if diverged else verdict(found)
-    return [Cell(signed(found.value), between(ends(found)), found.value), Cell(said, tag=tag)]
 
 
 def comparison_section(analysis: Analysis) -> list[Block]:
@@ -94,8 +88,7 @@ def comparison_section(analysis: Analysis) -> list[Block]:
     if len(analysis.against_best) > MOST_ROWS:
         caption += f" The {MOST_ROWS} closest are drawn; all are in the table."
     rows = [
-        [Cell(row.name), *_difference_cells(found, bool(row.diverged))]
-        for row, found in analysis.against_best
+        [Cell(row.name), *difference_cells(found, bool(row.diverged))] for row, found in analysis.against_best
     ]
     method = f"{METHOD} " if analysis.replicated else ""
     chosen = (
@@ -105,7 +98,7 @@ def comparison_section(analysis: Analysis) -> list[Block]:
         *([] if analysis.replicated else [Words(ONE_SEED)]),
         *chart(forest(analysis), caption),
         Table(["configuration", "above the best, nats", "verdict"], rows),
-        Words(method + chosen, "note"),
+        Details("How these intervals are made", [Words(method + chosen, "note")]),
     ]
 
 
@@ -145,7 +138,7 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> list[Block]:
             estimate_cell(row.at_epochs, "nats"),
             estimate_cell(row.at_seconds, "nats"),
             Cell(_range(row.epochs_at_seconds)),
-            Cell(row.cut or "–", tag="no" if row.cut else ""),
+            Cell(row.cut or "–"),
         ]
         for row in found.rows
     ]

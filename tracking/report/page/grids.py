@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
+from tracking.analysis.winner import median_of
 from tracking.records.records import TrialRecord
 from tracking.report.page.blocks import Block, Grids, Heading, Picture, Words
 from tracking.report.stills.tiles import png, tiled
@@ -60,11 +61,8 @@ def _trials(analysis: Analysis, pictures: Pictures) -> Sequence[TrialRecord | No
 
 def _median(row: Configuration, pictures: Pictures) -> TrialRecord | None:
     """Of the trials with pictures the one with the (lower) median validation NLL."""
-    ranked = sorted(
-        (trial for trial in row.trials if pictures.get(trial.key)),
-        key=lambda trial: (trial.final or {})["val/nll_final"],
-    )
-    return ranked[(len(ranked) - 1) // 2] if ranked else None
+    drawn = [trial for trial in row.trials if pictures.get(trial.key)]
+    return median_of(drawn) if drawn else None
 
 
 def picture_blocks(found: Sequence[Pair]) -> list[Block]:

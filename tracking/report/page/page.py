@@ -1,6 +1,6 @@
 """The page: one HTML file that shows everything without a network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -8,14 +8,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tracking.analysis.analysis import Analysis
 from tracking.records.records import SweepRecord
+from tracking.report.charts.palette import dark
+from tracking.report.links import Links
 from tracking.report.page.blocks import Block, Section
+from tracking.report.page.copies import copies
+from tracking.report.page.first import First, first
+from tracking.report.page.origin import origin
 from tracking.report.page.sections import sections
+from tracking.statistics.numbers import listing, plural
 
 # The browser itself refuses every request; plotly's parallel coordinates compile their drawing with eval.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline';"
     " img-src data: blob:; worker-src blob:; form-action 'none'; base-uri 'none'"
 )
+NOTHING = "No trial is complete yet: there are no final numbers to report."
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,14 @@ class Group:
         prefix: stands before its anchors; empty where the page has one group.
         name: ``Group 1``.
         title: what it was measured on; empty where the page has one group.
-        answer: sentences.
+        first: the answer, its picture and its table.
         sections: in order.
     """
 
     prefix: str
     name: str
     title: str
-    answer: Sequence[str]
+    first: First
     sections: Sequence[Section]
 
 
@@ -43,6 +50,8 @@ def page(
     headlines: Sequence[Sequence[str]],
     warnings: Sequence[str],
     pictures: Sequence[Sequence[Block]],
+    files: Mapping[str, str],
+    links: Links | None,
 ) -> str:
     """The report as one HTML document.
 
@@ -52,6 +61,8 @@ def page(
         headlines: the answer of each table, sentences.
         warnings: what the report cannot say, sentences.
         pictures: each table's image grids.
+        files: texts that the page offers to copy, by their file's name.
+        links: the sweep's pages in MLflow; None where they are not known.
     """
     from plotly.offline import get_plotlyjs  # 5 MB of text: only where a report is drawn
 
@@ -59,23 +70,26 @@ def page(
     for number, (analysis, words, grids) in enumerate(zip(analyses, headlines, pictures, strict=True), 1):
         prefix = f"g{number}-" if len(analyses) > 1 else ""
         title = analysis.table.yardstick.description if prefix else ""
-        groups.append(Group(prefix, f"Group {number}", title, words, sections(analysis, prefix, grids)))
+        made = sections(analysis, prefix, grids)
+        groups.append(Group(prefix, f"Group {number}", title, first(analysis, words), made))
+    tables = [(group.first.table, group.first.note) for group in groups]
     return (
         _environment()
         .get_template("page.html")
         .render(
             name=record.name,
-            counts=_counts(record, analyses),
+            progress=_progress(record),
             groups=groups,
             warnings=warnings,
             nothing=NOTHING,
+            origin=origin(record, links),
+            copies=copies(record, tables, files),
+            links=links,
             policy=POLICY,
+            dark=dark(analysis.table.num_samples for analysis in analyses),
             plotly=get_plotlyjs(),
         )
     )
-
-
-NOTHING = "No trial is complete yet: there are no final numbers to report."
 
 
 @cache
@@ -92,11 +106,10 @@ def _environment() -> Environment:
     return made
 
 
-def _counts(record: SweepRecord, analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
-    """The numbers at the top of the page, each with what it counts."""
-    counted = [(len(record.trials), "trials planned")]
-    counted += [(count, state.lower()) for state, count in record.counts.items()]
-    counted.append(
-        (sum(len(analysis.table.configurations) for analysis in analyses), "configurations in the tables")
-    )
-    return [(f"{count:,}", what) for count, what in counted]
+def _progress(record: SweepRecord) -> str:
+    """How far the sweep is, in a few words: ``24 trials, all complete``."""
+    counted = plural(len(record.trials), "trial")
+    if record.trials and len(record.complete) == len(record.trials):
+        return f"{counted}, all complete"
+    states = listing([f"{count:,} {state.lower()}" for state, count in record.counts.items()])
+    return f"{counted}: {states}" if states else counted

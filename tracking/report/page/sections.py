@@ -9,7 +9,7 @@ from tracking.report.charts.against_k import gradients, likelihood, memory, time
 from tracking.report.charts.axes import MOST_BARS, axis_of
 from tracking.report.charts.space import importance_bars, parallel_coordinates, pareto
 from tracking.report.charts.spread import beyond, note
-from tracking.report.page.blocks import Block, Cell, Heading, Section, Table, Words, chart
+from tracking.report.page.blocks import Block, Cell, Details, Heading, Section, Table, Words, chart
 from tracking.report.page.comparisons import budget_section, comparison_section, rate_section
 from tracking.report.page.table import configuration_table
 from tracking.report.words.time import beside, fit_sentence
@@ -24,20 +24,22 @@ def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list
         prefix: stands before every anchor, so that two tables do not share any.
         pictures: the image grids.
     """
-    against = " against K" if len(analysis.table.num_samples) > 1 else ""
+    by_k = len(analysis.table.num_samples) > 1
+    grows = "How does training time grow with K?" if by_k else "How long does training take?"
+    nll = "How does likelihood change with K?" if by_k else "How good is the likelihood?"
     made = [
-        Section("table", "All configurations", configuration_table(analysis)),
-        Section("time", f"Training time{against}", _time(analysis)),
-        Section("nll", f"Likelihood{against}", _likelihood(analysis)),
-        Section("units", "Active units and effective sample size", _units(analysis)),
-        Section("snr", "Gradient signal-to-noise ratio", _gradients(analysis)),
-        Section("memory", "Memory", _memory(analysis)),
-        Section("pareto", "Pareto front", _pareto(analysis)),
-        Section("rates", "What a step up in K buys", rate_section(analysis)),
-        Section("budgets", "Equal epochs and equal seconds", budget_section(analysis)),
-        Section("separable", "Comparison with the best", comparison_section(analysis)),
-        Section("space", "The whole space", _space(analysis)),
-        Section("pictures", "Samples and reconstructions", pictures),
+        Section("rates", "What does each step up in K cost and buy?", rate_section(analysis) if by_k else []),
+        Section("separable", "How sure is this?", comparison_section(analysis)),
+        Section("budgets", "What do equal epochs and equal seconds give?", budget_section(analysis)),
+        Section("time", grows, _time(analysis)),
+        Section("nll", nll, _likelihood(analysis)),
+        Section("pareto", "Which configurations are worth their time?", _pareto(analysis)),
+        Section("units", "Why? What the model uses", _units(analysis)),
+        Section("snr", "Why? How clear the gradients are", _gradients(analysis)),
+        Section("memory", "How much memory does it take?", _memory(analysis)),
+        Section("space", "What else was varied, and did it matter?", _space(analysis)),
+        Section("table", "What did every configuration measure?", configuration_table(analysis)),
+        Section("pictures", "What do the models draw?", pictures),
     ]
     return [replace(one, anchor=prefix + one.anchor) for one in made if one.blocks]
 
@@ -57,9 +59,10 @@ def _time(analysis: Analysis) -> list[Block]:
         blocks.append(Words(fit_sentence(fits[0], beside(axis.rows))))
     blocks += chart(time_against_k(analysis, axis), caption)
     if len(fits) > 1 or analysis.adjusted:
-        blocks.append(_fit_table(fits))
-    if analysis.adjusted:
-        blocks.append(Words(_adjustment(analysis.adjusted, drawn=not analysis.fits), "note"))
+        inner: list[Block] = [_fit_table(fits)]
+        if analysis.adjusted:
+            inner.append(Words(_adjustment(analysis.adjusted, drawn=not analysis.fits), "note"))
+        blocks.append(Details("The lines in numbers", inner))
     if axis.hidden:
         blocks.append(Words(f"{plural(axis.hidden, 'more configuration')} in the table only.", "note"))
     return blocks

@@ -18,7 +18,15 @@ from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
 from tracking.statistics.numbers import listing, measured
 
-MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "cross": "P", "x": "X"}
+MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "cross": "P",
+    "x": "X",
+    "star": "*",
+}
 MOST_FORMULAS = 4
 
 
