@@ -15,8 +15,9 @@ from iwae.trainer.trainer import Trainer
 from tracking.comparison import Difference, Verdict, compare, verdict_of
 from tracking.errors import RecordError
 from tracking.provenance import sources
+from tracking.provenance.changed import changed, changed_files
 from tracking.provenance.machine import environment
-from tracking.provenance.provenance import code, code_files, code_identity, differences
+from tracking.provenance.provenance import code
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord
 
 
@@ -29,12 +30,13 @@ class Reproduction:
         explanation: why, in a sentence.
         first_different_epoch: from 1; None when every epoch is the same.
         differences: the numbers that differ in that epoch, and the final ones that differ.
-        changed: entries of environment and code that changed: ``{path: [then, now]}``.
+        changed: what changed in environment and code that can change bits: ``{path: [then, now]}``.
         history: the epochs of the second training.
         final: its final numbers, when the original has some.
         environment: of the second training.
         run_id: its run, once it is recorded.
         original_run_id: the run that was reproduced.
+        source: which ``record`` in storage was compared with, and the ``tracking_uri`` of its run.
     """
 
     verdict: Verdict
@@ -47,12 +49,14 @@ class Reproduction:
     environment: Mapping[str, Any] = field(repr=False)
     run_id: str | None = None
     original_run_id: str | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As ``--json`` prints it and the run's artifact holds it."""
         return {
             "run_id": self.run_id,
             "original_run_id": self.original_run_id,
+            "source": dict(self.source),
             "verdict": self.verdict,
             "explanation": self.explanation,
             "first_different_epoch": self.first_different_epoch,
@@ -99,21 +103,18 @@ def reproduce(
         now = environment(
             str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed, config.chunk_size
         )
-    changed = differences(then, now)
-    if "code_sha256" not in then:  # of a version that did not note it
-        del changed["code_sha256"]
-    ran = record.code if ran is None else ran
-    changed.update(differences({"code": code_identity(ran)}, {"code": code_identity(code())}))
-    judged = judge(record, trial, tuple(history), final, now, changed)
-    return replace(judged, explanation=judged.explanation + _other_code(then, now, ran))
+    ran, runs = record.code if ran is None else ran, code()
+    differing = changed(then, now, ran, runs)
+    judged = judge(record, trial, tuple(history), final, now, differing)
+    return replace(judged, explanation=judged.explanation + _other_code(differing, ran, runs))
 
 
-def _other_code(then: Mapping[str, Any], now: Mapping[str, Any], ran: Mapping[str, Any]) -> str:
-    """That the code is not the one that the trial ran under; empty where it is, or was not noted."""
-    if then.get("code_sha256") in (None, now["code_sha256"]):
+def _other_code(differing: Mapping[str, Any], ran: Mapping[str, Any], runs: Mapping[str, Any]) -> str:
+    """That the trainer is not the one that the trial ran under; empty where it is."""
+    if not any(name.startswith("code.") for name in differing):
         return ""
-    files = sources.changed(code_files(ran), sources.of_this_process()) if code_files(ran) else []
-    return f"; the code is not the same: {sources.listed(files) or 'which files differ is not recorded'}"
+    files = sources.listed(changed_files(ran, runs)) or "which files differ is not recorded"
+    return f"; the code is not the same: {files}"
 
 
 def judge(

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from iwae.errors import ConfigError, SweepError
+from iwae.errors import SweepError
 from sweeps.cli.app import (
     CHANGE,
     LOOK,
-    REPRODUCE,
     Json,
     Name,
     Storage,
@@ -121,42 +120,6 @@ def compare(
         print_json(found.to_dict())
     else:
         show_compared(found, out)
-
-
-@app.command(rich_help_panel=REPRODUCE)
-def reproduce(
-    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="A trial's run in MLflow.")] = None,
-    best_of: Annotated[
-        str | None,
-        typer.Option("--best", metavar="NAME", help="The best run of a sweep.", callback=checked_name),
-    ] = None,
-    tracking_uri: TrackingUri = None,
-    storage: Storage = None,
-    json: Json = False,
-) -> None:
-    """Train a run again and compare: BITWISE, WITHIN_NOISE or DIVERGED (exit code 1)."""
-    from sweeps.launch import open as open_sweep
-    from sweeps.launch import open_run
-    from sweeps.screen.results import show_reproduction
-
-    if run_id is not None and best_of is None:
-        sweep, _ = open_run(run_id, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
-    elif best_of is not None and run_id is None:
-        sweep = open_sweep(best_of, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
-    else:
-        raise ConfigError("RUN_ID", "give either a run id or --best NAME")
-    with err.status("reading the record") as status:
-
-        def show(epoch: int, last: int, same: bool) -> None:
-            status.update(f"epoch {epoch} of {last}: {'the same' if same else 'different'}")
-
-        result = sweep.reproduce(run_id, on_epoch=show)
-    if json:
-        print_json(result.to_dict())
-    else:
-        show_reproduction(result, out)
-    if result.verdict == "DIVERGED" or result.run_id is None:
-        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=LOOK)

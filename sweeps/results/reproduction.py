@@ -46,14 +46,15 @@ def reproduce(
     from tracking.runs.reproduction_run import log  # loads MLflow
 
     store.prepare(record.name)
-    _log.info(f"reproducing {found.plan.name} of {record.name}")
+    source = {"record": f"{storage.uri}/trials/{found.key}", "tracking_uri": store.tracking_uri}
+    _log.info(f"reproducing {found.plan.name} of {record.name}: its record is {source['record']}")
     result = train_again(
         record,
         found,
         ran=code_of(storage, record, found),
         on_epoch=lambda epoch, same: on_epoch(epoch, found.config.num_epochs, same),
     )
-    result = replace(result, explanation=result.explanation + altered)
+    result = replace(result, explanation=result.explanation + altered, source=source)
     try:
         return log(store.client, record, found, original, result)
     except RecordError as error:

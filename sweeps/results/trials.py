@@ -1,5 +1,7 @@
 """A trial of a sweep, found by what a person calls it."""
 
+import random
+
 from tracking.errors import RecordError
 from tracking.records.records import SweepRecord, TrialRecord
 
@@ -27,3 +29,18 @@ def matching(record: SweepRecord, which: str) -> list[TrialRecord]:
     if not which:
         return []
     return [trial for trial in record.trials if which == trial.plan.name or trial.key.startswith(which)]
+
+
+def drawn(record: SweepRecord, number: int, seed: int) -> list[TrialRecord]:
+    """So many of the complete trials, each once, in the plan's order; the same ones for the same seed.
+
+    Raises:
+        RecordError: the sweep has fewer.
+    """
+    complete = list(record.complete)
+    if number > len(complete):
+        raise RecordError(
+            f"--sample: {number} is not allowed: must be at most {len(complete)}, the complete trials of"
+            f" {record.name}"
+        )
+    return [complete[place] for place in sorted(random.Random(seed).sample(range(len(complete)), number))]

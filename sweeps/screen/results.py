@@ -1,13 +1,15 @@
 """What the commands print of a result: lines for people, plain mappings for `--json`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.table import Table
 
 from sweeps.screen.live import duration
 from sweeps.screen.say import say
-from tracking.records.records import TrialState
+from tracking.records.records import TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
@@ -93,12 +95,35 @@ def show_reproduction(result: "Reproduction", console: Console) -> None:
     """The verdict and what explains it."""
     values = result.to_dict()
     say(console, f"{values['verdict']}: {result.explanation}")
+    say(console, f"  compared with {result.source['record']} (run {result.original_run_id})")
     for difference in values["differences"][:20]:
         say(console, f"  {difference}")
     # The same bits need no explanation.
     changed = {} if values["verdict"] == "BITWISE" else values["environment"]["changed"]
     for name, change in changed.items():
         say(console, f"  environment {name}: {change}")
+
+
+def sample_json(
+    name: str, seed: int, results: Sequence[tuple[TrialRecord, "Reproduction"]]
+) -> dict[str, Any]:
+    """Several second trainings: how many of each verdict, and each of them."""
+    verdicts = Counter(result.verdict for _, result in results)
+    trials = [{"trial": trial.plan.name, "trial_key": trial.key, **r.to_dict()} for trial, r in results]
+    return {"name": name, "seed": seed, "verdicts": dict(verdicts), "trials": trials}
+
+
+def show_sample(results: Sequence[tuple[TrialRecord, "Reproduction"]], console: Console) -> None:
+    """One line a second training, and how many of each verdict."""
+    table = Table("trial", "verdict", "first different epoch", box=None, pad_edge=False)
+    for trial, result in results:
+        table.add_row(trial.plan.name, result.verdict, str(result.first_different_epoch or "none"))
+    console.print(table)
+    for trial, result in results:
+        if result.verdict != "BITWISE":
+            say(console, f"{trial.plan.name}: {result.explanation}")
+    verdicts = Counter(result.verdict for _, result in results)
+    say(console, ", ".join(f"{number} of {len(results)} {verdict}" for verdict, number in verdicts.items()))
 
 
 def show_faults(storage: SweepStorage, faults: "Sequence[Fault]", console: Console) -> None:

@@ -84,7 +84,7 @@ def test_a_reproduction_names_the_files_of_the_code_that_changed(
     record = under(storage.record(), 1, 2, other)
     result = reproduce(record, record.trials[1], ran=other)
     assert result.explanation.endswith("; the code is not the same: iwae/evaluation/evaluate.py")
-    assert result.changed["code_sha256"][0] == other["sources"]["sha256"]
+    assert list(result.changed) == ["code.iwae"]
     lost = reproduce(record, record.trials[1], ran={})
     assert lost.explanation.endswith("; the code is not the same: which files differ is not recorded")
 
@@ -97,5 +97,5 @@ def test_a_record_from_before_code_was_hashed_blames_no_code(storage: SweepStora
         trial, attempts=(trial.attempts[-1].model_copy(update={"provenance": provenance}),)
     )
     result = reproduce(record, old)
-    assert "code_sha256" not in result.changed
+    assert "code.iwae" not in result.changed
     assert "the code is not" not in result.explanation
