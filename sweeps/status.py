@@ -1,13 +1,15 @@
 """How far a sweep is, and which sweeps there are: plain data."""
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from iwae.errors import SweepError
-from sweeps.plan.forecast import Advance, cost_of, seconds_left
+from sweeps.plan.forecast import cost_of
+from sweeps.plan.time_left import Mark, time_left
 from tracking.files.files import Files
 from tracking.files.places import same_place
-from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.records.records import SweepRecord, TrialState
 from tracking.records.shapes import SessionEntry
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
@@ -59,21 +61,31 @@ def _seconds_left(
     record: SweepRecord, session: SessionEntry | None, elapsed: float, storage: SweepStorage
 ) -> float | None:
     """Seconds that the driver at work still needs; without one, that a next one needs at the pace so far."""
-    if session is not None:
-        began, seconds = session.started, time.time() - session.started
-    else:
-        began, seconds = 0.0, elapsed
-    return seconds_left([_advance(trial, began, storage) for trial in record.trials], seconds)
+    total = sum(cost_of(trial.config).work for trial in record.trials)
+    if session is None:
+        # As if all its sessions had been one.
+        whole = _mark(record, math.inf)
+        return time_left([Mark(0.0, 0.0, 0), Mark(elapsed, whole.done, whole.ended)], total)
+    starts = [one.started for trial in record.trials for one in trial.attempts if one is not None]
+    first, now = min((at for at in starts if at >= session.started), default=None), time.time()
+    if first is None:
+        return None
+    middle = first + (now - first) / 2
+    return time_left([_mark(record, first), _mark(record, middle), _mark(record, now, storage)], total)
 
 
-def _advance(trial: TrialRecord, began: float, storage: SweepStorage) -> Advance:
-    before = sum(epoch.time < began for epoch in trial.history) / trial.config.num_epochs
-    now = len(trial.history) / trial.config.num_epochs
-    if trial.state is TrialState.RUNNING and (progress := storage.trial(trial.key).progress()) is not None:
-        now = max(now, progress.fraction)
-    ended = trial.state.ended
-    ended_before = ended and trial.ended is not None and trial.ended < began
-    return Advance(cost_of(trial.config), before, now, ended_before, ended)
+def _mark(record: SweepRecord, when: float, storage: SweepStorage | None = None) -> Mark:
+    """How far a sweep was at a time; with storage, its running trials are asked how far they are now."""
+    done, ended = 0.0, 0
+    for trial in record.trials:
+        over = trial.state.ended and (trial.ended or 0.0) <= when
+        share = sum(epoch.time <= when for epoch in trial.history) / trial.config.num_epochs
+        if storage is not None and trial.state is TrialState.RUNNING:
+            progress = storage.trial(trial.key).progress()
+            share = share if progress is None else max(share, progress.fraction)
+        done += cost_of(trial.config).done(share, ended=over)
+        ended += over
+    return Mark(when, done, ended)
 
 
 def sweeps_json(files: Files, store: "RunStore | None") -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sweeps.plan.forecast import Advance, cost_of, seconds_left
+from sweeps.plan.forecast import cost_of
+from sweeps.plan.time_left import Mark, time_left
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 
@@ -32,22 +33,29 @@ class Board:
         storage: where running trials say how far they are.
         trials: what storage held when the driver started.
         started: when it did, seconds since 1970; None is now.
+        clock: gives the time, seconds since 1970.
     """
 
     def __init__(
-        self, storage: SweepStorage, trials: Iterable[TrialRecord], started: float | None = None
+        self,
+        storage: SweepStorage,
+        trials: Iterable[TrialRecord],
+        started: float | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
         self._changed: list[str] = []
         self._handed_out: set[str] = set()
-        self.started = time.time() if started is None else started
+        self._clock = clock
+        self._marks: list[Mark] = []
+        self.started = clock() if started is None else started
         for trial in trials:
             self._rows[trial.key] = Row(trial.plan)
             self.update(trial)
         self._changed.clear()
-        self._before = {key: (row.fraction, row.state.ended) for key, row in self._rows.items()}
+        self._marks.clear()
 
     def add(self, trials: Iterable[PlannedTrial]) -> None:
         """More trials, from a sampler."""
@@ -72,6 +80,7 @@ class Board:
             row.val_nll = values[-1] if values else None
             row.val_nll_final = trial.final["val/nll_final"] if trial.final else None
             self._changed.append(trial.key)
+            self._marks.append(self._mark())
 
     def refresh(self) -> None:
         """Read how far the running trials say they are."""
@@ -90,6 +99,10 @@ class Board:
                         row.val_nll = row.val_nll if progress.val_nll is None else progress.val_nll
                         if progress.train_seconds is not None:
                             row.train_seconds = progress.train_seconds
+        with self._lock:
+            # The clock of the pace starts when the first trial is seen at work.
+            if self._marks or any(row.state is TrialState.RUNNING for row in self._rows.values()):
+                self._marks.append(self._mark())
 
     def rows(self) -> list[Row]:
         """A copy of the rows, in plan order."""
@@ -111,11 +124,12 @@ class Board:
             return None if best is None else Row(**vars(best))
 
     def seconds_left(self) -> float | None:
-        """Seconds that this driver still needs at its pace; None while nothing was done."""
+        """Seconds that this driver still needs at its pace; None while too little was done to say."""
         with self._lock:
-            trials = [self._advance(key, row) for key, row in self._rows.items()]
-        return seconds_left(trials, time.time() - self.started)
+            total = sum(cost_of(row.planned.config).work for row in self._rows.values())
+            return time_left(self._marks, total)
 
-    def _advance(self, key: str, row: Row) -> Advance:
-        before, ended_before = self._before.get(key, (0.0, False))
-        return Advance(cost_of(row.planned.config), before, row.fraction, ended_before, row.state.ended)
+    def _mark(self) -> Mark:
+        rows = self._rows.values()
+        done = (cost_of(row.planned.config).done(row.fraction, ended=row.state.ended) for row in rows)
+        return Mark(self._clock(), sum(done), sum(row.state.ended for row in rows))

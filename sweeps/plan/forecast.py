@@ -1,7 +1,6 @@
 """What a trial costs, as far as it is known before it runs."""
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +37,10 @@ class Cost:
         """Operations of training and evaluation."""
         return self.training + self.evaluation
 
+    def done(self, share: float, *, ended: bool) -> float:
+        """Work done with a share of the steps; after the last step the final evaluation is still to come."""
+        return self.work if ended else share * (self.work - self.final_work)
+
 
 @functools.lru_cache(maxsize=4096)  # the live table asks once a second
 def cost_of(config: TrainConfig) -> Cost:
@@ -61,44 +64,6 @@ def cost_of(config: TrainConfig) -> Cost:
         work=config.num_epochs * epoch_work(config) + curve_rows * (decode + ROW_WORK) + final_work,
         final_work=final_work,
     )
-
-
-@dataclass(frozen=True)
-class Advance:
-    """How far a trial is.
-
-    Attributes:
-        cost: of the whole trial.
-        before: share of its training steps done when this session began.
-        now: share of its training steps done now.
-        ended_before: whether it had ended when this session began.
-        ended: whether it has ended.
-    """
-
-    cost: Cost
-    before: float
-    now: float
-    ended_before: bool
-    ended: bool
-
-    def done(self, share: float, *, ended: bool) -> float:
-        """Work done with a share of the steps; after the last step the final evaluation is still to come."""
-        return self.cost.work if ended else share * (self.cost.work - self.cost.final_work)
-
-
-def seconds_left(trials: Iterable[Advance], seconds: float) -> float | None:
-    """The time that a session still needs at its own pace; None while it has done nothing.
-
-    Args:
-        trials: every trial of the sweep.
-        seconds: since the session began.
-    """
-    left = gained = 0.0
-    for trial in trials:
-        done = trial.done(trial.now, ended=trial.ended)
-        left += trial.cost.work - done
-        gained += done - trial.done(trial.before, ended=trial.ended_before)
-    return seconds * left / gained if gained > 0 and seconds > 0 else None
 
 
 def seconds_per_work(files: Files, spec: "SweepSpec") -> float | None:

@@ -136,6 +136,8 @@ class LiveTable:
         text.append(counts, "default")
         if left is not None:
             text.append(f"  about {duration(left)} left", "dim")
+        elif not all(state.ended for state in states):
+            text.append("  estimating…", "dim")
         if best is not None:
             text.append(
                 f"\nlowest final val NLL so far {best.val_nll_final:.3f}: {best.planned.name}", "green"

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,8 @@ from iwae.config.train import TrainConfig
 from iwae.model.vae import VAE
 from iwae.randomness import generator
 from support.hand_made import Sweep
-from sweeps.execution.progress import Board
 from sweeps.plan.forecast import cost_of, seconds_per_work
 from sweeps.spec.spec import load_spec
-from sweeps.status import status_json
-from tracking.files.folder import Folder
-from tracking.records.records import PlannedTrial, TrialState
-from tracking.records.shapes import Attempt, TrialProgress
-from tracking.storage.manifest import Decided
-from tracking.storage.sessions import Session
-from tracking.storage.sweep import SweepStorage
 
 
 def flops(config: TrainConfig) -> tuple[int, int]:
@@ -66,32 +57,6 @@ def test_the_work_of_k_fits_the_seconds_measured_on_digits() -> None:
     one, twenty, fifty = (cost_of(digits(k, model=model, evaluation=silent)).work for k in (1, 20, 50))
     assert twenty / one == pytest.approx(4.2 / 2.0, rel=0.35)
     assert fifty / one == pytest.approx(9.8 / 2.0, rel=0.15)
-
-
-def test_the_live_table_status_and_plan_say_the_same_of_the_same_sweep(tmp_path: Path) -> None:
-    """K=1 is done, half of K=5 too, and K=50 waits."""
-    plans = [PlannedTrial(i, {}, digits(k)) for i, k in enumerate((1, 5, 50))]
-    storage = SweepStorage(Folder(tmp_path), "s")
-    storage.create(Decided.of({"name": "s"}, plans, {}))
-    waiting = storage.record().trials
-    with Session(storage, "test") as session:
-        began = time.time() - 1000
-        session._write(started=began)
-        board = Board(storage, waiting, session.started)
-        storage.trial(plans[0].key).begin_attempt(Attempt(started=began, session=1))
-        storage.trial(plans[0].key).write_outcome(TrialState.PRUNED)
-        storage.trial(plans[1].key).begin_attempt(Attempt(started=began, session=1))
-        half = TrialProgress(phase="training", epoch=1, num_epochs=2, fraction=0.5, time=time.time())
-        storage.trial(plans[1].key).write_progress(half)
-        board.update(storage.trial(plans[0].key).record(plans[0]))
-        board.begin(plans[1].key)
-        board.refresh()
-        live, status = board.seconds_left(), status_json(storage)["seconds_left"]
-    costs = [cost_of(plan.config) for plan in plans]
-    done = costs[0].work + 0.5 * (costs[1].work - costs[1].final_work)
-    planned = 1000 / done * (sum(cost.work for cost in costs) - done)
-    assert live == pytest.approx(planned, rel=0.01)
-    assert status == pytest.approx(planned, rel=0.01)
 
 
 def test_the_plan_counts_the_seconds_of_trials_in_storage(tmp_path: Path) -> None:

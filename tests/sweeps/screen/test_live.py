@@ -79,25 +79,6 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     assert "1 RUNNING" in shown
 
 
-def test_time_left_is_unknown_until_something_was_done(tmp_path: Path) -> None:
-    plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
-    board = Board(
-        SweepStorage(Folder(tmp_path), "s"), [TrialRecord(plan, TrialState.WAITING) for plan in plans]
-    )
-    assert board.seconds_left() is None
-    board.started -= 10
-    board.update(ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0}))
-    assert board.seconds_left() == pytest.approx(10, abs=1)
-
-
-def test_what_was_done_before_this_driver_started_does_not_count_as_its_pace(tmp_path: Path) -> None:
-    plans = [planned(0, num_samples=1), planned(1, num_samples=1)]
-    done = ended(plans[0], TrialState.COMPLETE, final={"val/nll_final": 24.0})
-    board = Board(SweepStorage(Folder(tmp_path), "s"), [done, TrialRecord(plans[1], TrialState.WAITING)])
-    assert board.seconds_left() is None
-    assert board.take_changed() == []
-
-
 def test_brackets_in_names_and_messages_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(width=200)
     say(console, "RuntimeError: [enforce fail at alloc_cpu.cpp:117] err == 0 in [/tmp/x] :bug:")
