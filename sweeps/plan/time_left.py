@@ -1,8 +1,8 @@
 """The time that a running sweep still needs, from its own pace.
 
 The pace is that of the second half of the time since its first trial began: starting Ray, loading PyTorch and
-the first epochs, which are slow, drop out of it, and a machine that became busier or freer is followed. Before
-there is something to go on, there is no estimate: a first epoch alone is wrong by a factor of ten.
+the first epochs, which are slow, drop out of it, and a machine that became busier or freer is followed.
+Before there is something to go on, there is no estimate: a first epoch alone is wrong by a factor of ten.
 """
 
 from bisect import bisect_right
