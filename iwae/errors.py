@@ -3,6 +3,7 @@
 SweepError
 ├── UserError (ValueError)      the user's mistake: one line, exit code 2
 │   ├── ConfigError             a value of a configuration or a spec
+│   │   └── ConfigErrors        several of them
 │   ├── DataError               a data set that is missing or malformed
 │   └── CheckpointError         weights or a trainer's state that cannot be used
 ├── TrainingError               the work itself failed: the trial is FAILED
@@ -11,6 +12,9 @@ SweepError
 
 `tracking.errors` and `sweeps.errors` hold what those packages raise.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 
 class SweepError(Exception):
@@ -29,8 +33,38 @@ class ConfigError(UserError):
         self.path = path
         self.message = message
 
-    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         return type(self), (self.path, self.message)
+
+    @property
+    def errors(self) -> "tuple[ConfigError, ...]":
+        """Each mistake on its own: this one, or those of `ConfigErrors`."""
+        return (self,)
+
+
+class ConfigErrors(ConfigError):  # noqa: N818 (several)
+    """Several values that are not allowed, a line each; ``path`` and ``message`` are the first one's."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        super().__init__(errors[0].path, errors[0].message)
+        self.args = ("\n".join(map(str, errors)),)
+        self._errors = tuple(errors)
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return type(self), (self._errors,)
+
+    @property
+    def errors(self) -> tuple[ConfigError, ...]:
+        """The mistakes, in order."""
+        return self._errors
+
+
+def raise_all(errors: Sequence[ConfigError]) -> None:
+    """Raise what is wrong, as one exception; nothing where nothing is."""
+    if len(errors) > 1:
+        raise ConfigErrors(errors)
+    if errors:
+        raise errors[0]
 
 
 class DataError(UserError):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from iwae.errors import ConfigError
+from iwae.errors import ConfigError, ConfigErrors
 
 
 class Part(BaseModel):
@@ -44,6 +44,24 @@ def parse(model: type[PartT], values: Any, path: str = "") -> PartT:
     except ValidationError as error:
         # The longest location first: in a union the deepest complaint is the one the user means.
         raise _config_error(error.errors()[0], model, path) from None
+
+
+def all_mistakes(error: ValidationError, model: type[Part], prefix: str = "") -> list[ConfigError]:
+    """Everything wrong, in the model's order; of a union that nothing fits, the first complaint."""
+    found: dict[str, ConfigError] = {}
+    for details in error.errors():
+        cause = details.get("ctx", {}).get("error")
+        one = _config_error(details, model, prefix)
+        several = cause.errors if isinstance(cause, ConfigErrors) else ()
+        names, _ = _walk(details["loc"], model)
+        for each in [ConfigError(_join(prefix, [*names, e.path]), e.message) for e in several] or [one]:
+            if several or not any(_within(each.path, path) or _within(path, each.path) for path in found):
+                found.setdefault(each.path, each)
+    return list(found.values())
+
+
+def _within(path: str, owner: str) -> bool:
+    return path == owner or path.startswith((f"{owner}.", f"{owner}["))
 
 
 def _config_error(details: ErrorDetails, model: type[Part], prefix: str) -> ConfigError:

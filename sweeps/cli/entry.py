@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from iwae.errors import SweepError, UserError
+from iwae.errors import ConfigError, SweepError, UserError
 from sweeps.cli import launch, lifecycle, reproduction, results, sharing  # noqa: F401 (commands, in this order)
 from sweeps.cli.app import app, err, was_stopped_in_order
 from sweeps.cli.usage import UsageProblem, one_line
@@ -36,30 +36,33 @@ def main() -> NoReturn:
         code = 130
     except typer.Abort:
         err.print()  # after the question
-        code = _failed("not confirmed: nothing was done (--yes does not ask)", 1)
+        code = _failed("not confirmed: nothing was done (--yes does not ask)", code=1)
     except UsageProblem as problem:
-        code = _failed(one_line(problem), 2)
+        code = _failed(one_line(problem), code=2)
+    except ConfigError as error:
+        code = _failed(*map(str, error.errors), code=2)
     except UserError as error:
-        code = _failed(str(error), 2)
+        code = _failed(str(error), code=2)
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        code = _failed(f"{where}{error.strerror or error}", 1)
+        code = _failed(f"{where}{error.strerror or error}", code=1)
     except SweepError as error:
-        code = _failed(str(error), 1)
+        code = _failed(str(error), code=1)
     finally:
         signals.ignore()
     if (why := streams.refused_output()) is not None:
-        code = _failed(f"standard output: {why}: the result could not be written", code or 1)
+        code = _failed(f"standard output: {why}: the result could not be written", code=code or 1)
     sys.exit(code)
 
 
-def _failed(what: str, code: int) -> int:
+def _failed(*mistakes: str, code: int) -> int:
+    """A line for each mistake; a job on a cluster passes them on as one answer."""
     from tracking.addresses.secrets import masked
 
-    what, _ = masked(what)  # a library's own words may quote an address
-    what = " ".join(what.split())
-    print(f"error: {what}", file=sys.stderr)  # noqa: T201
+    lines = [" ".join(masked(what)[0].split()) for what in mistakes]  # a library may quote an address
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)  # noqa: T201
     if (job := os.environ.get(JOB_VARIABLE)) is not None:
-        answer = Answer(job, Code.REFUSED if code == 2 else Code.FAILED, what)
+        answer = Answer(job, Code.REFUSED if code == 2 else Code.FAILED, "; ".join(lines))
         print(answer.to_json(), file=sys.stderr)  # noqa: T201
     return code

@@ -6,7 +6,7 @@ base; a part's value replaces the base's part, with that part's own defaults.
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from iwae.config.part import Part, names_of, parse
 from iwae.config.train import TrainConfig
-from iwae.errors import ConfigError
+from iwae.errors import ConfigError, raise_all
 from sweeps.space.choices import Corner, Node, Options, Real, Structure, product
 from sweeps.space.choosers import Chooser
 from sweeps.space.entries import parse_entry
@@ -112,20 +112,28 @@ def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.
 
     Raises:
         ConfigError: a path does not exist or cannot be varied, an entry is malformed, a value is not
-            allowed or appears twice, or two paths overlap.
+            allowed or appears twice, or two paths overlap; `ConfigErrors` where several are wrong.
     """
     entries: dict[str, Node] = {}
+    wrong: list[ConfigError] = []
     for path, entry in raw.items():
-        field = _field(path, base, f"{where}.{path}")
-        for other in entries:
-            if path.startswith(f"{other}.") or other.startswith(f"{path}."):
-                raise ConfigError(
-                    f"{where}.{path}", f"overlaps {where}.{other}: must be varied in one of them"
-                )
-        node = parse_entry(entry, f"{where}.{path}")
-        _check_values(node, field)
-        entries[path] = node
+        try:
+            entries[path] = _entry(path, entry, base, where, entries)
+        except ConfigError as error:
+            wrong.append(error)
+    raise_all(wrong)
     return Space(entries)
+
+
+def _entry(path: str, entry: Any, base: TrainConfig, where: str, others: Iterable[str]) -> Node:
+    """One entry of a space, checked."""
+    field = _field(path, base, f"{where}.{path}")
+    for other in others:
+        if path.startswith(f"{other}.") or other.startswith(f"{path}."):
+            raise ConfigError(f"{where}.{path}", f"overlaps {where}.{other}: must be varied in one of them")
+    node = parse_entry(entry, f"{where}.{path}")
+    _check_values(node, field)
+    return node
 
 
 def paths(model: type[Part] = TrainConfig, prefix: str = "") -> dict[str, FieldInfo]:

@@ -1,11 +1,11 @@
 """``path=value`` on the command line, a mapping in Python: values of a spec replaced before it is checked."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iwae.config import yaml
-from iwae.errors import ConfigError
+from iwae.errors import ConfigError, raise_all
 from sweeps.space.entries import KINDS
 from sweeps.space.space import paths
 
@@ -27,31 +27,47 @@ def assign(document: Mapping[str, Any], assignments: Assignments) -> dict[str, A
         assignments: ``path=value`` with the value in YAML, or values by path; NumPy's count as Python's.
 
     Raises:
-        ConfigError: one is not of that form, its value is not YAML, or its path leads through a plain value.
+        ConfigError: one is not of that form, its value is not YAML, or its path leads through a plain value;
+            `ConfigErrors` where several are wrong.
     """
-    changed: dict[str, Any] = copy.deepcopy(dict(document))
-    for path, value in _pairs(assignments):
-        if not path or any(not name for name in path.split(".")):
-            raise ConfigError("", f"{path!r} is not allowed: must be a path, as in search.seeds")
-        _put(changed, path, value)
+    changed, wrong = assign_all(document, assignments)
+    raise_all(wrong)
     return changed
 
 
-def _pairs(assignments: Assignments) -> Iterator[tuple[str, Any]]:
-    if isinstance(assignments, Mapping):
-        yield from ((path.strip(), plain(value)) for path, value in assignments.items())
-        return
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        path = path.strip()
-        if not equals or not path or any(not name for name in path.split(".")):
-            raise ConfigError(
-                "", f"{assignment} is not allowed: must be path=value, as in search.seeds=[0,1]"
-            )
+def assign_all(
+    document: Mapping[str, Any], assignments: Assignments
+) -> tuple[dict[str, Any], list[ConfigError]]:
+    """As `assign`, with what is wrong beside what could be put in, so that all mistakes can be told."""
+    changed: dict[str, Any] = copy.deepcopy(dict(document))
+    wrong: list[ConfigError] = []
+    for assignment in assignments.items() if isinstance(assignments, Mapping) else assignments:
         try:
-            yield path, yaml.load(text)
+            _put(changed, *_pair(assignment))
         except ConfigError as error:
-            raise ConfigError(path, error.message) from None
+            wrong.append(error)
+    return changed, wrong
+
+
+def _pair(assignment: str | tuple[str, Any]) -> tuple[str, Any]:
+    """A path and its value, as plain data."""
+    if isinstance(assignment, tuple):
+        path, value = assignment[0].strip(), plain(assignment[1])
+        if not _is_path(path):
+            raise ConfigError("", f"{path!r} is not allowed: must be a path, as in search.seeds")
+        return path, value
+    path, equals, text = assignment.partition("=")
+    path = path.strip()
+    if not equals or not _is_path(path):
+        raise ConfigError("", f"{assignment} is not allowed: must be path=value, as in search.seeds=[0,1]")
+    try:
+        return path, yaml.load(text)
+    except ConfigError as error:
+        raise ConfigError(path, error.message) from None
+
+
+def _is_path(text: str) -> bool:
+    return all(text.split("."))
 
 
 def plain(value: Any) -> Any:

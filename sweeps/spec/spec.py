@@ -5,21 +5,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from iwae.config import yaml
 from iwae.config.evaluation import EvaluationConfig
-from iwae.config.part import Part, PartError, parse
+from iwae.config.part import Part, PartError
 from iwae.config.train import TrainConfig, flatten
-from iwae.errors import ConfigError
+from iwae.errors import ConfigError, ConfigErrors, raise_all
 from sweeps.pace.equal_seconds import EqualSeconds
 from sweeps.pace.seconds import Seconds
 from sweeps.space.space import Space, merge, parse_space
-from sweeps.spec.assignments import Assignments, plain
+from sweeps.spec.assignments import Assignments, assign_all, plain
 from sweeps.spec.assignments import assign as assign
 from sweeps.spec.checks import CheckedSearch, check_search, grace_epochs
 from sweeps.spec.early_stopping import NoScheduler, Scheduler
 from sweeps.spec.extent import Extent
+from sweeps.spec.mistakes import mistakes
 from sweeps.spec.resources import Budget, Resources, Tracking
 from sweeps.spec.schema import for_editors
 from sweeps.spec.search import MODEL_BASED, SearchSpec
@@ -69,17 +70,12 @@ class SweepSpec(Part):
         spec = handler(values)
         if spec is values:
             return spec
-        if not names.is_name(spec.name):
-            raise PartError("name", repr(spec.name), names.MUST_BE)
-        if spec.base.seed != 0:
-            raise PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds")
-        if spec.budget.gpu_hours is not None and spec.resources.gpus == 0:
-            raise PartError(
-                "budget.gpu_hours",
-                spec.budget.gpu_hours,
-                "null when resources.gpus is 0 (budget.cpu_hours limits CPUs)",
-            )
-        spec._space = parse_space(spec.search.space, spec.base)
+        wrong = _wrong_together(spec)
+        try:
+            spec._space = parse_space(spec.search.space, spec.base)
+        except ConfigError as error:
+            wrong += error.errors
+        raise_all(wrong)
         spec._base = spec.base.to_dict()
         if any(path == "data" or path == "data.name" for path in spec.search.space):
             # What the data set decides is filled in for each trial, so the base holds only what was written.
@@ -92,9 +88,13 @@ class SweepSpec(Part):
         """The spec in ``values``.
 
         Raises:
-            ConfigError: a key is unknown, or a value is not allowed.
+            ConfigError: a key is unknown, or a value is not allowed; `ConfigErrors` where several are.
         """
-        return parse(cls, values, path)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            found = mistakes(error, cls, values, path)
+        raise ConfigErrors(found) if len(found) > 1 else found[0]
 
     @property
     def space(self) -> Space:
@@ -145,6 +145,19 @@ class SweepSpec(Part):
         return {**self.model_dump(mode="json"), "base": merge(self._base, {})}
 
 
+def _wrong_together(spec: SweepSpec) -> list[ConfigError]:
+    """Mistakes across sections whose own values are right."""
+    wrong = []
+    if not names.is_name(spec.name):
+        wrong.append(PartError("name", repr(spec.name), names.MUST_BE))
+    if spec.base.seed != 0:
+        wrong.append(PartError("base.seed", spec.base.seed, "left out: search.seeds holds the seeds"))
+    if spec.budget.gpu_hours is not None and spec.resources.gpus == 0:
+        must_be = "null when resources.gpus is 0 (budget.cpu_hours limits CPUs)"
+        wrong.append(PartError("budget.gpu_hours", spec.budget.gpu_hours, must_be))
+    return [ConfigError(one.path, str(one)) for one in wrong]
+
+
 def with_seed(config: TrainConfig, seed: int) -> TrainConfig:
     """A replicate of a configuration; ``seed`` is one of ``search.seeds``, which are checked already."""
     return config.model_copy(update={"seed": seed})
@@ -166,11 +179,18 @@ def load_spec(
         here: make paths absolute as seen from the current folder; False where they are of other machines.
 
     Raises:
-        ConfigError: there is no such file, or the spec is not allowed.
+        ConfigError: there is no such file, or the spec is not allowed; `ConfigErrors` names every mistake.
     """
     document = plain(source) if isinstance(source, Mapping) else _read(str(source))
-    document = with_data_found(assign(document, assignments), here=here)
-    return new_spec(document if name is None else {**document, "name": name})
+    document, wrong = assign_all(document, assignments)
+    document = with_data_found(document, here=here)
+    try:
+        spec = new_spec(document if name is None else {**document, "name": name})
+    except ConfigError as error:
+        raise_all([*wrong, *error.errors])
+        raise
+    raise_all(wrong)
+    return spec
 
 
 def _read(source: str) -> Mapping[str, Any]:

@@ -2,12 +2,15 @@
 
 # ruff: noqa: E501  (a case stands on a line)
 
+import pickle
 import sys
 from pathlib import Path
 
 import pytest
 
+from iwae.errors import ConfigErrors
 from sweeps.cli.entry import main
+from sweeps.spec.spec import load_spec
 
 GOOD = {
     "name": "name: bad",
@@ -155,6 +158,48 @@ def test_bad_spec_is_one_line_and_starts_nothing(
     shown = refused(capsys, monkeypatch, "run", spec_of(tmp_path, **changed), "--json")
     assert line in shown
     assert {path.name for path in tmp_path.iterdir()} <= {"spec.yaml", "mlflow.db", "mlartifacts"}
+
+
+def test_all_mistakes_are_told_at_once_a_line_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file, in its space although the base is wrong too, and on the command line."""
+    path = spec_of(
+        tmp_path,
+        base="base: {data: {name: digits}, modle: {}, batch_size: 0, num_epochs: many}",
+        space="search: {space: {objective.num_samples: {grid: [1, 0]}, annealing.x: {grid: [1]}}, seeds: [-1]}",
+        x="budget: {wall_clock: soon}",
+        y="schedular: {name: none}",
+    )
+    words = ["--set", "num_trials", "--set", "checkpoint_every=0"]
+    monkeypatch.setattr(sys, "argv", ["sweeps", "plan", str(path), *words])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    shown = capsys.readouterr()
+    assert (exit_.value.code, shown.out) == (2, "")
+    assert [line.split(" is not allowed")[0].split(": unknown")[0] for line in shown.err.splitlines()] == [
+        "error: num_trials",
+        "error: base.batch_size: 0",
+        "error: base.num_epochs: 'many'",
+        "error: base.modle",
+        "error: search.seeds[0]: -1",
+        "error: search.space.objective.num_samples.grid[1]: 0",
+        "error: search.space.annealing.x",
+        "error: budget.wall_clock: 'soon'",
+        "error: checkpoint_every: 0",
+        "error: schedular",
+    ]
+
+
+def test_mistakes_across_sections_are_told_together(tmp_path: Path) -> None:
+    path = spec_of(tmp_path, name="name: a/b", x="budget: {gpu_hours: 1}", base="base: {seed: 3}")
+    with pytest.raises(ConfigErrors) as refused:
+        load_spec(path)
+    assert [error.path for error in refused.value.errors] == ["name", "base.seed", "budget.gpu_hours"]
+    assert str(refused.value).count("\n") == 2
+    assert [str(one) for one in pickle.loads(pickle.dumps(refused.value)).errors] == [
+        str(one) for one in refused.value.errors
+    ]
 
 
 def test_a_spec_that_is_no_file_names_the_ready_ones(
