@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from tracking.addresses import uris
 from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.figures import trial_figures
@@ -12,6 +13,7 @@ from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
 from tracking.records.records import SweepRecord, TrialRecord
 from tracking.records.shapes import SessionEntry
+from tracking.report.links import Links
 from tracking.report.report import Report, write_report
 from tracking.runs.best_model import log_model
 from tracking.storage import turns
@@ -23,20 +25,38 @@ from tracking.store import RunStore
 _log = logging.getLogger(__name__)
 
 
-def make_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
+def make_report(
+    record: SweepRecord, storage: SweepStorage, folder: Path, links: Links | None = None
+) -> Report:
     """Write the report of what storage holds.
 
     Args:
         record: the sweep.
         storage: where its pictures are.
         folder: where the report goes.
+        links: where its runs are; None where MLflow cannot be asked.
     """
-    return write_report(record, folder, StoredPictures(storage, [trial.key for trial in record.complete]))
+    pictures = StoredPictures(storage, [trial.key for trial in record.complete])
+    return write_report(record, folder, pictures, links)
 
 
-def store_report(record: SweepRecord, storage: SweepStorage, folder: Path) -> Report:
+def links_of(store: RunStore, name: str, parent: str) -> Links:
+    """The pages of a sweep's runs: on the server, or on the one that `sweeps ui` starts."""
+    base = store.tracking_uri if uris.is_server(store.tracking_uri) else uris.LOCAL_UI
+    pages = {
+        run.tags["sweeps.trial_key"]: uris.run_page(base, run.experiment_id, run.id)
+        for run in reversed(store.trial_runs(name))  # of two that claim a trial the older one is kept
+        if "sweeps.trial_key" in run.tags
+    }
+    needs = "" if base == store.tracking_uri else f"sweeps ui {name}"
+    return Links(uris.shown(store.tracking_uri), store.run_url(parent, base), pages, needs)
+
+
+def store_report(
+    record: SweepRecord, storage: SweepStorage, folder: Path, links: Links | None = None
+) -> Report:
     """Write the report into a folder and into storage."""
-    report = make_report(record, storage, folder)
+    report = make_report(record, storage, folder, links)
     for path in report.files:
         storage.files.write(storage.path("report", path.name), path.read_bytes())
     return report
@@ -85,7 +105,7 @@ def attach(
     for line in altered:
         _log.warning("%s: see `sweeps verify %s`", line, record.name)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
-        report = store_report(record, storage, Path(name))
+        report = store_report(record, storage, Path(name), links_of(store, record.name, parent))
         store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))
         files = {path.name: path.read_bytes() for path in report.files}
     model = before.get("model", {})

@@ -20,6 +20,7 @@ from sweeps.cli.app import (
     out,
     print_json,
 )
+from tracking.addresses.uris import LOCAL_UI_PORT
 
 
 @app.command(rich_help_panel=CHANGE)
@@ -131,7 +132,7 @@ def ui(
     port: Annotated[
         int,
         typer.Option(min=0, max=65535, help="Where the server listens, on 127.0.0.1; 0 takes a free port."),
-    ] = 5000,
+    ] = LOCAL_UI_PORT,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Serve the MLflow UI on the tracking store and print the link that opens on the sweep."""

@@ -75,15 +75,17 @@ def write(record: SweepRecord, storage: SweepStorage, store: RunStore, output: P
     if output is not None:
         output = output.absolute()
         prove_folder(output)
-    from tracking.publish import make_report, publish, store_report  # with all that draws
+    from tracking.publish import links_of, make_report, publish, store_report  # with all that draws
 
-    missing = None
+    missing = links = None
     try:
-        publish(record, storage, store)
+        links = links_of(store, record.name, publish(record, storage, store))
     except RecordError as error:
         missing = str(error)
         with tempfile.TemporaryDirectory(prefix="sweeps-") as scratch:
             store_report(record, storage, Path(scratch))
-    folder = storage.uri + "/report" if output is None else str(make_report(record, storage, output).folder)
+    folder = (
+        storage.uri + "/report" if output is None else str(make_report(record, storage, output, links).folder)
+    )
     page = storage.files.read(storage.path("report", "index.html")).decode()
     return StoredReport(folder, page, missing)

@@ -14,6 +14,8 @@ from tracking.errors import RecordError
 _SQLITE = "sqlite:///"
 _SCHEMES = {"http", "https", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"}
 MAX_COMPARED = 100
+LOCAL_UI_PORT = 5000  # where `sweeps ui` listens unless it is told otherwise
+LOCAL_UI = f"http://127.0.0.1:{LOCAL_UI_PORT}"
 # What means something else in the path of an address.
 _QUOTED = re.compile(r"\?|%(?=[0-9A-Fa-f]{2})")
 

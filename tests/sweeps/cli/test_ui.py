@@ -1,29 +1,17 @@
 """The pages as a user opens them: headless Chromium, by the links that `sweeps ui` prints."""
 
 import re
-import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.browser import needed, opened, wait
 from support.workplace import Workplace
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.service,
-    pytest.mark.skipif(
-        CHROMIUM is None or CHROMEDRIVER is None, reason="chromium and chromedriver are not installed"
-    ),
-]
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1500,1200"
-)
-PATIENCE_SECONDS = 300.0
+pytestmark = [pytest.mark.service, needed]
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +31,8 @@ def links(finished: tuple[Workplace, dict[str, Any]]) -> Iterator[tuple[str, str
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for option in OPTIONS.split():
-        options.add_argument(option)
-    driver = webdriver.Chrome(service=Service(CHROMEDRIVER), options=options)
-    yield driver
-    driver.quit()
-
-
-def wait(browser: Any, condition: Callable[[Any], Any]) -> Any:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, PATIENCE_SECONDS).until(condition)
+    with opened() as driver:
+        yield driver
 
 
 def test_the_parents_page_answers_the_question(browser: Any, links: tuple[str, str]) -> None:

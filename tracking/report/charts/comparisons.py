@@ -85,7 +85,7 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
     trials = [trial for row in steady for trial in row.configuration.trials][:MOST_CURVES]
     for trial in trials:
         k, points = trial.config.objective.num_samples, on_final_scale(trial)
-        for panel, column in (("", 0), ("2", 1)):
+        for panel, column, at in (("", 0, "epoch %{x}"), ("2", 1, "%{x:.3g} s")):
             data.append(
                 {
                     "type": "scatter",
@@ -96,9 +96,10 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
                     "yaxis": f"y{panel}",
                     "line": {"color": colours[k], "width": 1.4},
                     "legendgroup": str(k),
+                    "customdata": [trial.key] * len(points),
                     "name": f"K = {k}",
                     "showlegend": k in named - seen and not panel,
-                    "hovertemplate": f"{escape(trial.plan.name)}<br>%{{x}}: %{{y:.2f}} nats<extra></extra>",
+                    "hovertemplate": f"{escape(trial.plan.name)}<br>{at}: %{{y:.2f}} nats<extra></extra>",
                 }
             )
         seen.add(k)

@@ -4,13 +4,21 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import NATS, Configuration
+from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import Axis, Measured, Series, with_gaps
 from tracking.report.charts.palette import faint
 from tracking.report.charts.plots import Trace
 from tracking.report.charts.spread import bar, dots
 from tracking.statistics.intervals import Estimate
 from tracking.statistics.numbers import number
+
+UNITS = {
+    "train_seconds": " s",
+    "active_units": " dimensions",
+    "ess": " importance samples",
+    "peak_memory_bytes": " MiB",
+}
 
 
 def points(
@@ -45,7 +53,8 @@ def points(
             "color": faint(one.colour, 0.55),
             "visible": (any(high) or any(low)) and not one.crowded,
         },
-        "text": ["" if point is None else hover(*point, show, unit) for point in found],
+        "text": ["" if point is None else hover(*point, column, show, unit) for point in found],
+        "customdata": [None if point is None else median_of(point[0].trials).key for point in found],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": one.colour, "size": 8, "symbol": one.symbol},
         "line": {"color": one.colour, "width": 2},
@@ -91,12 +100,17 @@ def seeds(axis: Axis, one: Series, column: str, *, panel: int = 1, unit: float =
 
 
 def hover(
-    row: Configuration, estimate: Estimate, show: Callable[[float], str] = number, unit: float = 1.0
+    row: Configuration,
+    estimate: Estimate,
+    column: str,
+    show: Callable[[float], str] = number,
+    unit: float = 1.0,
 ) -> str:
-    """What a point says: configuration, mean, interval, seeds and trials."""
+    """What a point says: configuration, mean, interval, unit, seeds and trials."""
     lines = [f"<b>{escape(row.name)}</b>", show(estimate.mean / unit)]
     if estimate.low is not None and estimate.high is not None:
         lines[1] += f" [{show(estimate.low / unit)}, {show(estimate.high / unit)}]"
+    lines[1] += UNITS.get(column, " nats" if column in NATS else "")
     lines.append(f"{len(row.trials)} seed{'s' * (len(row.trials) > 1)}: " + ", ".join(_trials(row)))
     return "<br>".join(lines)
 

@@ -1,5 +1,6 @@
 """Interactive figures over the whole space: Pareto front, parallel coordinates, importance."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import K_PATH, Configuration, text
 from tracking.analysis.strata import short_path
+from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import MOST_BARS
 from tracking.report.charts.marks import hover
 from tracking.report.charts.palette import HUES, INK, MUTED, PAPER, colour_scale, faint, k_colours, k_legend
@@ -20,6 +22,7 @@ def pareto(analysis: Analysis) -> Chart:
     """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
     colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     crowded = len(analysis.table.configurations) > MOST_BARS
+    taken = None if analysis.recommendation is None else analysis.recommendation.chosen
     shown = [row for row in analysis.table.configurations if row.mean("train_seconds") is not None]
     data: list[Trace] = []
     front = [_place(row) for row in analysis.front]
@@ -55,18 +58,30 @@ def pareto(analysis: Analysis) -> Chart:
                 "error_y": _error(rows, "val_nll_final", colours[k], crowded),
                 "marker": {
                     "color": colours[k],
-                    "size": [12 if on else 8 for on in on_front],
+                    "size": [
+                        18 if row is taken else 12 if on else 8
+                        for row, on in zip(rows, on_front, strict=True)
+                    ],
+                    "symbol": ["star" if row is taken else "circle" for row in rows],
                     "line": {"color": INK, "width": [1.5 if on else 0 for on in on_front]},
                 },
                 "text": [_pareto_hover(row) for row in rows],
+                "customdata": [median_of(row.trials).key for row in rows],
                 "hovertemplate": "%{text}<extra></extra>",
             }
         )
     axes = {
-        "xaxis": scale("training seconds", range=view(shown, ("train_seconds",))),
+        "xaxis": scale("training seconds", type="log", range=_decades(shown)),
         "yaxis": scale("final validation NLL, nats", range=view(shown, ("val_nll_final",))),
     }
     return Chart(data, layout(**axes, height=440))
+
+
+def _decades(rows: Sequence[Configuration]) -> list[float]:
+    """The range of a logarithmic axis of seconds that holds all means, seeds and bars."""
+    low, high = view(rows, ("train_seconds",))
+    least = min((value for row in rows for value in row.values("train_seconds") if value > 0), default=1.0)
+    return [math.log10(max(low, 0.7 * least)), math.log10(max(high, least))]
 
 
 def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace]:
@@ -101,7 +116,7 @@ def _place(row: Configuration) -> tuple[float, float]:
 def _pareto_hover(row: Configuration) -> str:
     estimate = row.estimate("val_nll_final")
     assert estimate is not None  # every configuration of a table has it
-    return f"{hover(row, estimate, nats)}<br>{number(row.mean('train_seconds') or 0.0)} s"
+    return f"{hover(row, estimate, 'val_nll_final', nats)}<br>{number(row.mean('train_seconds') or 0.0)} s"
 
 
 def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:

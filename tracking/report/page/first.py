@@ -25,18 +25,22 @@ class First:
         pictures: the picture for a wide and for a narrow window; none where no time was measured.
         table: at most six rows.
         note: what the table's columns are.
+        taken: whether a configuration is recommended.
     """
 
     sentences: Sequence[str]
     pictures: Sequence[Frontier]
     table: Table
     note: str
+    taken: bool
 
 
 def first(analysis: Analysis, sentences: Sequence[str]) -> First:
     """The first screen of one table."""
-    pictures = [frontier(analysis, taken(analysis), *size) for size in (WIDE, NARROW)]
-    return First(sentences, [one for one in pictures if one is not None], _table(analysis), _note(analysis))
+    chosen = taken(analysis)
+    pictures = [frontier(analysis, chosen, *size) for size in (WIDE, NARROW)]
+    drawn = [one for one in pictures if one is not None]
+    return First(sentences, drawn, _table(analysis), _note(analysis), chosen is not None)
 
 
 def taken(analysis: Analysis) -> Configuration | None:

@@ -153,9 +153,9 @@ def _memory(analysis: Analysis) -> list[Block]:
 def _pareto(analysis: Analysis) -> list[Block]:
     rows = analysis.table.configurations
     caption = (
-        "Ringed: no other configuration has both fewer training seconds and a lower validation NLL. The"
-        " front is drawn from means on validation data; test data is not used. A place on the front is"
-        " no proof: the comparisons further down say which differences are separable."
+        "Star: recommended. Ringed: no other configuration has both fewer training seconds and a lower"
+        " validation NLL. The front is drawn from means on validation data; test data is not used. A place on"
+        " the front is no proof: the differences under “How sure is this?” are."
         f" {note(rows if len(rows) <= MOST_BARS else ())}{beyond(rows)}"
     )
     names = listing([row.name for row in analysis.front], 12)

@@ -89,7 +89,10 @@
   window.addEventListener('beforeprint', function () { start(); all('script[data-chart]').forEach(draw); });
 
   // Links to runs. MLflow shows a page in a frame that may open nothing: there the address is shown to copy.
+  // That frame's own address says where MLflow is, on whatever port.
+  var here = /^blob:(https?:\/\/[^/]+)/.exec(window.location.href);
   function visit(address) {
+    if (framed && here) { address = address.replace(/^https?:\/\/[^/]+/, here[1]); }
     if (framed) { offer('The run in MLflow: open this address in a tab of its own', 'run.txt', address); }
     else { window.open(address, '_blank', 'noopener'); }
   }
