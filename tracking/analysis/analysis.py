@@ -10,6 +10,7 @@ from tracking.analysis.importance.importance import Importance, importance
 from tracking.analysis.recommendation import Recommendation, recommend
 from tracking.analysis.strata import Stratum, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
+from tracking.analysis.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.winner import Best, best_of
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.pareto import pareto_front
@@ -49,6 +50,11 @@ class Analysis:
     def recommendation(self) -> Recommendation | None:
         """Which K to take of ``chosen``; None where no two K's can be compared."""
         return None if self.chosen is None else recommend(self.table, self.chosen)
+
+    @cached_property
+    def time_to_target(self) -> TimeToTarget | None:
+        """How long each K of ``chosen`` takes to a target; None where there are no curves to compare."""
+        return None if self.chosen is None else time_to_target(self.chosen)
 
     @property
     def chosen(self) -> Stratum | None:

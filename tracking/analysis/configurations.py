@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,12 +72,14 @@ class Configuration:
         planned: seeds that the plan holds for it.
         parameters: value of every varied leaf, by path; a leaf that its parts do not have is left out.
         diverged: why it counts as diverged; empty if it does not.
+        unfinished: its trials that train still, or were stopped and go on with `resume`.
     """
 
     trials: tuple[TrialRecord, ...]
     planned: int
     parameters: Mapping[str, Any]
     diverged: str = ""
+    unfinished: tuple[TrialRecord, ...] = ()
 
     @property
     def key(self) -> str:
@@ -200,7 +202,9 @@ def tables(record: SweepRecord) -> list[Table]:
             # The default family's name is not among what is recorded, but may be among what is varied.
             flat = {"model.name": config.model.name, **config.flat(), **same[0].plan.varied}
             parameters = {path: flat[path] for path in paths if path in flat}
-            row = Configuration(same, len(trials), parameters, divergence(trials))
+            row = Configuration(
+                same, len(trials), parameters, divergence(trials), _unfinished(trials, contents, content)
+            )
             groups.setdefault(Yardstick.of(same[0], content), []).append(row)
     looks = looks_of(record)
     found = [
@@ -208,6 +212,18 @@ def tables(record: SweepRecord) -> list[Table]:
         for yardstick, rows in groups.items()
     ]
     return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
+
+
+def _unfinished(
+    trials: Sequence[TrialRecord], contents: Mapping[str, str], content: str
+) -> tuple[TrialRecord, ...]:
+    return tuple(
+        trial
+        for trial in trials
+        if trial.state in (TrialState.RUNNING, TrialState.STOPPED)
+        and trial.history
+        and contents[trial.key] == content
+    )
 
 
 def looks_of(record: SweepRecord) -> int:
