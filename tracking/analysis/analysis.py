@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.curves.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains
 from tracking.analysis.importance.importance import Importance, importance
 from tracking.analysis.recommendation import Recommendation, recommend
 from tracking.analysis.strata import Stratum, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
-from tracking.analysis.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.winner import Best, best_of
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.pareto import pareto_front

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import COLUMNS, Configuration, Table, text
+from tracking.analysis.curves.time_to_target import TimeToTarget
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.analysis.time_fit import TimeFit
@@ -97,12 +98,34 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         ],
         "pareto_front": [row.key for row in analysis.front],
         "equal_budgets": [_budget(found) for found in analysis.budgets],
+        "equal_seconds": table.equal_seconds,
+        "time_to_target": _time_to_target(analysis.time_to_target),
         "importance": {
             "shares": {name: vars(share) for name, share in analysis.importance.shares.items()},
             "method": "anova of a full grid" if analysis.importance.grid else "functional anova",
             "left_out": list(analysis.importance.left_out),
             "reason": analysis.importance.reason,
         },
+    }
+
+
+def _time_to_target(found: TimeToTarget | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "label": found.stratum.label,
+        "resolution": found.resolution,
+        "targets": [
+            {
+                "val_nll": one.nll,
+                "ended_at": None if one.ended_at is None else one.ended_at.key,
+                "times": [
+                    {"configuration": row.key, **vars(time)}
+                    for row, time in zip(found.stratum.configurations, one.times, strict=True)
+                ],
+            }
+            for one in found.targets
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from tracking.report.charts.spread import beyond, note
 from tracking.report.page.blocks import Block, Cell, Details, Heading, Section, Table, Words, chart
 from tracking.report.page.comparisons import budget_section, comparison_section, rate_section
 from tracking.report.page.table import configuration_table
+from tracking.report.page.time_to_target import target_section
 from tracking.report.words.time import beside, fit_sentence
 from tracking.statistics.numbers import listing, measured, number, plural
 
@@ -30,6 +31,11 @@ def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list
     made = [
         Section("rates", "What does each step up in K cost and buy?", rate_section(analysis) if by_k else []),
         Section("separable", "How sure is this?", comparison_section(analysis)),
+        Section(
+            "target",
+            "How long does each K take to reach a target?",
+            target_section(analysis) if by_k else [],
+        ),
         Section("budgets", "What do equal epochs and equal seconds give?", budget_section(analysis)),
         Section("time", grows, _time(analysis)),
         Section("nll", nll, _likelihood(analysis)),

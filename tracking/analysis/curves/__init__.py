@@ -1,0 +1,1 @@
+"""What validation curves say of time."""
