@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from tracking.analysis.curves.time_to_target import Curve, TimeToTarget
-from tracking.report.charts.palette import MUTED, faint, k_colours, k_legend
+from tracking.report.charts.palette import MUTED, PAPER, faint, k_colours, k_legend
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.statistics.numbers import nats, number
 
@@ -76,7 +76,7 @@ def _reached(found: TimeToTarget, place: int, k: int, colour: str) -> Trace:
         "mode": "markers",
         "x": [seconds for seconds, _ in kept],
         "y": [nll for _, nll in kept],
-        "marker": {"color": "#ffffff", "size": 8, "line": {"color": colour, "width": 2}},
+        "marker": {"color": PAPER, "size": 8, "line": {"color": colour, "width": 2}},
         "legendgroup": str(k),
         "showlegend": False,
         "text": [f"K = {k} reaches {nats(nll)} nats after {number(seconds)} s" for seconds, nll in kept],
