@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeps.plan.forecast import Cost, cost_of, seconds_per_work
+from sweeps.plan.precision import Precision, precision
 from sweeps.screen.live import duration
 from sweeps.screen.say import say
 from tracking.files.files import Files
 from tracking.records.records import PlannedTrial
+from tracking.statistics.numbers import nats
 
 if TYPE_CHECKING:
     from sweeps.spec.spec import SweepSpec
@@ -77,6 +79,18 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
     if len(trials) > SHOWN_TRIALS:
         say(console, f"… and {len(trials) - SHOWN_TRIALS} more (--json lists all)")
     _show_total(costs, rate, console)
+    if shown := precision(files, trials):
+        say(console, precision_in_words(shown, seeds))
+
+
+def precision_in_words(shown: Precision, seeds: int) -> str:
+    """Which differences the planned seeds will not show, and twice as many would."""
+    (first, least), (second, finer) = shown.smallest.items()
+    start = f"with {seeds} seeds" if seeds == first else f"with one seed nothing is separable; with {first}"
+    return (
+        f"{start}, differences below {nats(least)} nats will not be separable (80 % power); with {second},"
+        f" {nats(finer)} (seeds differ by {nats(shown.deviation)} nats in {shown.earlier})"
+    )
 
 
 def _epochs(spec: "SweepSpec", trial: PlannedTrial) -> str:

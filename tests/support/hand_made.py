@@ -41,10 +41,12 @@ def history(epochs: int, offset: float = 0.0) -> tuple[EpochRecord, ...]:
 class Sweep:
     """A sweep in storage whose trials are written by hand, one step at a time."""
 
-    def __init__(self, root: Path, name: str = "tiny", ks: tuple[int, ...] = (1, 5, 20)) -> None:
+    def __init__(
+        self, root: Path, name: str = "tiny", ks: tuple[int, ...] = (1, 5, 20), seeds: int = 1
+    ) -> None:
         self.folder = root / name
         self.storage = SweepStorage(Folder(root), name)
-        self.plan = [planned(k, index=i) for i, k in enumerate(ks)]
+        self.plan = [planned(k, seed, seeds * i + seed) for i, k in enumerate(ks) for seed in range(seeds)]
         spec = {"name": name, "base": {"num_epochs": EPOCHS}, "search": {"space": list(ks)}, "scheduler": {}}
         code = {"commit": "c0ffee", "diff": "--- a\n+++ b\n", "packages": {"torch": "2"}}
         self.storage.create(Decided.of({**spec, "tracking": {"figures": False}}, self.plan, code))

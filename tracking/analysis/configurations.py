@@ -13,6 +13,7 @@ from tracking.records.contents import measured_on
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.yardstick import Yardstick
 from tracking.statistics.intervals import Estimate, positive_interval, t_interval
+from tracking.statistics.power import Family
 
 K_PATH = "objective.num_samples"
 
@@ -166,6 +167,16 @@ class Table:
     def steady(self) -> tuple[Configuration, ...]:
         """The configurations that did not diverge; all of them if every one did."""
         return tuple(row for row in self.configurations if not row.diverged) or self.configurations
+
+    @cached_property
+    def apart(self) -> tuple[int, ...]:
+        """The places of the configurations that diverged."""
+        return tuple(index for index, row in enumerate(self.configurations) if row.diverged)
+
+    @cached_property
+    def family(self) -> Family:
+        """The final validation NLLs as they are compared with each other."""
+        return Family([row.values("val_nll_final") for row in self.configurations], self.apart, self.looks)
 
     @cached_property
     def distinct_paths(self) -> tuple[str, ...]:

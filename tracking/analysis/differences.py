@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import log
 
 from tracking.analysis.configurations import Configuration, Table
-from tracking.statistics import power
 from tracking.statistics.comparisons import Difference, compare
+from tracking.statistics.power import smallest_difference
 
 NLL = "val_nll_final"
 Rows = tuple[Configuration, Configuration]
@@ -25,7 +25,7 @@ def differences(
     places = _places(table)
     compared = [(places[id(first)], places[id(second)]) for first, second in pairs]
     present = [pair for pair in compared if groups[pair[0]] and groups[pair[1]]]
-    found = dict(zip(present, compare(groups, present, apart=_apart(table), looks=table.looks), strict=True))
+    found = dict(zip(present, compare(groups, present, apart=table.apart, looks=table.looks), strict=True))
     return [found.get(pair) for pair in compared]
 
 
@@ -46,18 +46,17 @@ class Power:
 def power_of(table: Table, first: Configuration, second: Configuration) -> Power | None:
     """What the seeds can show of the two; None where they have no interval."""
     places = _places(table)
-    groups = [row.values(NLL) for row in table.configurations]
     pair = places[id(first)], places[id(second)]
-    found = power.design(groups, pair, apart=_apart(table), looks=table.looks)
-    if found is None:
-        return None
-    more = power.more_seeds(groups, pair, apart=_apart(table), looks=table.looks)
-    return Power(power.smallest_difference(found), more)
+    found = table.family.design(pair)
+    return None if found is None else Power(smallest_difference(found), table.family.more_seeds(pair))
+
+
+def power_unless_shown(
+    table: Table, first: Configuration, second: Configuration, difference: Difference
+) -> Power | None:
+    """``power_of`` where the difference is not separable; None where it is, and needs no power."""
+    return power_of(table, first, second) if difference.separable is False else None
 
 
 def _places(table: Table) -> dict[int, int]:
     return {id(row): index for index, row in enumerate(table.configurations)}
-
-
-def _apart(table: Table) -> list[int]:
-    return [index for index, row in enumerate(table.configurations) if row.diverged]

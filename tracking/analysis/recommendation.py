@@ -1,11 +1,12 @@
 """Which K to take, and whether the data allow to say so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from tracking.analysis.configurations import Configuration, Table
-from tracking.analysis.differences import Power, differences, power_of
+from tracking.analysis.differences import Power, differences, power_unless_shown
 from tracking.analysis.strata import Stratum
 from tracking.records.yardstick import fewest_final_samples
 from tracking.statistics.comparisons import Difference
@@ -30,7 +31,8 @@ class Standing:
         at_most: what it gives up at most against any K, whichever is truly the best (Hsu 1984); 0 or more.
         change: its final validation NLL minus that of the smallest K, nats; None for the smallest.
         on_test: the same on test data, which decides nothing.
-        power: of the comparison with the best; None for the best, and where they are separable.
+        best: the best.
+        table: which holds both.
     """
 
     configuration: Configuration
@@ -38,7 +40,15 @@ class Standing:
     at_most: float
     change: Difference | None
     on_test: Difference | None
-    power: Power | None
+    best: Configuration = field(repr=False)
+    table: Table = field(repr=False)
+
+    @cached_property
+    def power(self) -> Power | None:
+        """Of the comparison with the best; None for the best, and where they are separable."""
+        if self.gives_up is None:
+            return None
+        return power_unless_shown(self.table, self.best, self.configuration, self.gives_up)
 
     @property
     def near(self) -> bool:
@@ -156,7 +166,8 @@ def _standings(table: Table, rows: Sequence[Configuration], best: Configuration)
                 max(0.0, *(end for end in ends if end is not None)),
                 found.get((id(smallest), id(row))),
                 None if row is smallest else test,
-                None if gives_up is None or gives_up.separable else power_of(table, best, row),
+                best,
+                table,
             )
         )
     return tuple(standings)

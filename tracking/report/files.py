@@ -9,12 +9,15 @@ from typing import Any
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import COLUMNS, Configuration, Table, text
 from tracking.analysis.curves.time_to_target import TimeToTarget
+from tracking.analysis.differences import Power, power_unless_shown
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
+from tracking.analysis.recommendation import Recommendation, Standing
 from tracking.analysis.time_fit import TimeFit
 from tracking.records.records import SweepRecord
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.intervals import CONFIDENCE, Estimate
+from tracking.statistics.power import POWER
 
 CSV_COLUMNS = (
     "train_seconds",
@@ -89,11 +92,16 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
             "test_nll": best.test_nll,
             "interval": best.interval,
         },
+        "recommendation": _recommendation(analysis.recommendation),
         "fits": [_fit(fit) for fit in analysis.fits],
         "adjusted_fit": None if analysis.adjusted is None else _fit(analysis.adjusted),
-        "gains": [_gain(gain) for gain in analysis.gains],
+        "gains": [_gain(table, gain) for gain in analysis.gains],
         "against_best": [
-            {"configuration": row.key, "val_nll_final": _difference(difference)}
+            {
+                "configuration": row.key,
+                "val_nll_final": _difference(difference),
+                "power": _power(power_unless_shown(table, analysis.best_row, row, difference)),
+            }
             for row, difference in analysis.against_best
         ],
         "pareto_front": [row.key for row in analysis.front],
@@ -153,6 +161,41 @@ def _difference(found: Difference | None) -> dict[str, Any] | None:
     return None if found is None else {**vars(found), "separable": found.separable}
 
 
+def _recommendation(found: Recommendation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    chosen, judged = found.chosen, found.judged
+    return {
+        "stratum": found.stratum.label,
+        "configuration": None if chosen is None else chosen.key,
+        "num_samples": None if chosen is None else chosen.num_samples,
+        "reason": None if found.doubt is None else found.doubt.value,
+        "best": found.best.key,
+        "smallest": found.smallest.key,
+        "judged": None if judged is None else judged.configuration.key,
+        "standings": [_standing(one) for one in found.standings],
+        "without_interval": [row.key for row in found.unjudged],
+    }
+
+
+def _standing(one: Standing) -> dict[str, Any]:
+    return {
+        "configuration": one.configuration.key,
+        "num_samples": one.configuration.num_samples,
+        "train_seconds": one.configuration.mean("train_seconds"),
+        "gives_up": _difference(one.gives_up),
+        "gives_up_at_most": one.at_most,
+        "change_from_smallest": _difference(one.change),
+        "test_change_from_smallest": _difference(one.on_test),
+        "keeps_half_of_the_gain": one.keeps_half,
+        "power": _power(one.power),
+    }
+
+
+def _power(found: Power | None) -> dict[str, Any] | None:
+    return None if found is None else {"power": POWER, **vars(found)}
+
+
 def _fit(found: TimeFit) -> dict[str, Any]:
     fit = found.fit
     return {
@@ -172,7 +215,7 @@ def _fit(found: TimeFit) -> dict[str, Any]:
     }
 
 
-def _gain(gain: Gain) -> dict[str, Any]:
+def _gain(table: Table, gain: Gain) -> dict[str, Any]:
     return {
         "stratum": gain.stratum,
         "first": gain.first.key,
@@ -180,6 +223,7 @@ def _gain(gain: Gain) -> dict[str, Any]:
         "whole": gain.whole,
         "num_samples": [gain.first.num_samples, gain.second.num_samples],
         "val_nll_final": _difference(gain.validation),
+        "power": _power(power_unless_shown(table, gain.first, gain.second, gain.validation)),
         "test_nll": _difference(gain.test),
         "train_seconds": gain.seconds,
         "log_seconds_ratio": _difference(gain.slower),

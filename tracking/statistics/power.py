@@ -7,7 +7,8 @@ seeds would have: exact in the difference, from fixed draws in the spreads.
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,36 +68,6 @@ def alike(count: int, seeds: int, deviation: float) -> Design:
     return Design(arm, arm, count, deviation, (count - 2) * (seeds - 1))
 
 
-def design(
-    groups: Sequence[Values],
-    pair: tuple[int, int],
-    *,
-    apart: Collection[int] = (),
-    looks: int = 1,
-    more: int = 0,
-) -> Design | None:
-    """The comparison of a pair after ``more`` seeds of every configuration; arguments as of ``compare``.
-
-    A configuration has the pooled standard deviation unless its own stands out. None where no configuration
-    has two seeds, or one of the pair is apart or has too few.
-    """
-    spread = common_spread([group for i, group in enumerate(groups) if len(group) > 1 and i not in apart])
-    usable = [i for i, group in enumerate(groups) if len(group) + more > 1 and i not in apart and group]
-    if spread is None or not set(pair) <= set(usable):
-        return None
-    arms = {index: _arm(groups[index], spread, more) for index in usable}
-    others = [arm.seeds - 1 for index, arm in arms.items() if index not in pair and arm.pooled]
-    first, second = (arms[index] for index in pair)
-    deviation = math.sqrt(spread.variance)
-    return Design(first, second, len(usable), deviation, sum(others), spread.unsteady, looks)
-
-
-def _arm(values: Values, spread: Spread, more: int) -> Arm:
-    wide = len(values) > 1 and stands_out(values, spread)
-    deviation = math.sqrt(variance(values) if wide else spread.variance)
-    return Arm(len(values) + more, deviation, not wide)
-
-
 @cache
 def smallest_difference(compared: Design) -> float:
     """The true difference that is separable in 80 % of sweeps, in the unit of the deviations."""
@@ -139,22 +110,73 @@ def _halves(compared: Design) -> Floats:
     return np.sqrt(np.maximum(own, pooled))
 
 
-def more_seeds(
-    groups: Sequence[Values], pair: tuple[int, int], *, apart: Collection[int] = (), looks: int = 1
-) -> int | None:
-    """How many more seeds of every configuration would show the present difference, in 80 % of sweeps.
+@dataclass(frozen=True)
+class Family:
+    """Configurations that are compared with each other; fields as the arguments of ``compare``."""
 
-    They are another look at the sweep, and cost what it costs. None beyond ``MOST_SEEDS``, or where there is
-    no spread to go by.
-    """
-    means = [sum(groups[index]) / len(groups[index]) for index in pair]
-    present = abs(means[1] - means[0])
+    groups: Sequence[Values]
+    apart: Collection[int] = ()
+    looks: int = 1
 
-    def shown(more: int) -> bool:
-        found = design(groups, pair, apart=apart, looks=looks + 1, more=more)
-        return found is not None and 0 < smallest_difference(found) <= present
+    def design(self, pair: tuple[int, int], more: int = 0) -> Design | None:
+        """The comparison of a pair as it is, or at another look, with ``more`` seeds of every configuration.
 
-    return _first(shown, MOST_SEEDS)
+        A configuration has the pooled standard deviation unless its own stands out. None where no
+        configuration has two seeds, or one of the pair is apart or has too few.
+        """
+        if self._spread is None or any(self._seeds(index) + more < 2 for index in pair):
+            return None
+        usable = [index for index in range(len(self.groups)) if self._seeds(index) + more > 1]
+        others = [index for index in usable if index not in pair and not self._wide[index]]
+        degrees = sum(self._seeds(index) + more - 1 for index in others)
+        first, second = (self._arm(index, more) for index in pair)
+        return Design(
+            first,
+            second,
+            len(usable),
+            math.sqrt(self._spread.variance),
+            degrees,
+            self._spread.unsteady,
+            self.looks + (more > 0),
+        )
+
+    def more_seeds(self, pair: tuple[int, int]) -> int | None:
+        """How many more seeds of every configuration would show the present difference in 80 % of sweeps.
+
+        They are another look at the sweep, and cost what it costs. None beyond ``MOST_SEEDS``, or where there
+        is no spread to go by.
+        """
+        first, second = (self.groups[index] for index in pair)
+        present = abs(fmean(second) - fmean(first))
+
+        def shown(more: int) -> bool:
+            found = self.design(pair, more)
+            return found is not None and 0 < smallest_difference(found) <= present
+
+        return _first(shown, MOST_SEEDS)
+
+    @cached_property
+    def _spread(self) -> Spread | None:
+        return common_spread([group for index, group in enumerate(self.groups) if self._seeds(index) > 1])
+
+    @cached_property
+    def _wide(self) -> tuple[bool, ...]:
+        spread = self._spread
+        return tuple(
+            spread is not None and self._seeds(index) > 1 and stands_out(group, spread)
+            for index, group in enumerate(self.groups)
+        )
+
+    def _seeds(self, index: int) -> int:
+        """A configuration's seeds; so few that no more would do where it is apart or has none."""
+        seeds = len(self.groups[index])
+        return seeds if seeds and index not in self.apart else -MOST_SEEDS
+
+    def _arm(self, index: int, more: int) -> Arm:
+        assert self._spread is not None
+        wide = self._wide[index]
+        deviation = math.sqrt(variance(self.groups[index]) if wide else self._spread.variance)
+        return Arm(self._seeds(index) + more, deviation, not wide)
 
 
 def _first(holds: Callable[[int], bool], most: int) -> int | None:

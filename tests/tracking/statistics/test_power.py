@@ -13,9 +13,8 @@ from tracking.statistics.power import (
     POWER,
     Arm,
     Design,
+    Family,
     alike,
-    design,
-    more_seeds,
     power,
     smallest_difference,
 )
@@ -57,26 +56,27 @@ def test_the_smallest_difference_has_the_unit_of_the_values(unit):
 def test_so_many_more_seeds_show_the_present_difference():
     rng = np.random.default_rng(1)
     groups = (rng.normal(size=(4, 3)) * 0.5 + np.array([[2.0], [1.0], [0.6], [0.0]])).tolist()
-    more = more_seeds(groups, (2, 3))
+    family = Family(groups)
+    more = family.more_seeds((2, 3))
     present = abs(np.mean(groups[2]) - np.mean(groups[3]))
-    enough, too_few = (design(groups, (2, 3), looks=2, more=count) for count in (more, more - 1))
+    enough, too_few = (family.design((2, 3), count) for count in (more, more - 1))
     assert power(enough, present) >= POWER > power(too_few, present)
     assert (enough.first.seeds, enough.count, enough.degrees) == (3 + more, 4, 2 * (2 + more))
 
 
 def test_equal_means_are_told_apart_by_no_number_of_seeds():
     groups = [[90.0, 91.0, 92.0], [90.0, 91.0, 92.0001], [95.0, 96.0, 97.0]]
-    assert more_seeds(groups, (0, 1)) is None
+    assert Family(groups).more_seeds((0, 1)) is None
     assert MOST_SEEDS > 100
 
 
 def test_nothing_replicated_has_no_power():
-    assert design([[1.0], [2.0]], (0, 1)) is None
-    assert more_seeds([[1.0], [2.0]], (0, 1)) is None
+    assert Family([[1.0], [2.0]]).design((0, 1)) is None
+    assert Family([[1.0], [2.0]]).more_seeds((0, 1)) is None
 
 
 def test_one_that_diverged_has_no_power():
-    assert design([[1.0, 1.1], [2.0, 2.2], [9.0, 800.0]], (0, 2), apart={2}) is None
+    assert Family([[1.0, 1.1], [2.0, 2.2], [9.0, 800.0]], {2}).design((0, 2)) is None
 
 
 @pytest.mark.parametrize(("count", "degrees"), [(2, 1), (3, 4), (8, 16), (54, 108)])

@@ -37,7 +37,7 @@ def _cheaper(found: Recommendation, taken: Standing) -> list[str]:
         why = f"the smallest K shown to keep more than half of the gain of {_k(best)}, the best"
     return [
         f"{_with(found, 'use')} {_k(row)}: {why}.",
-        f"It costs {_cost(row, best)} and {_gives_up(taken)}; {_more_seeds(taken.power)}.",
+        f"It costs {_cost(row, best)} and {_gives_up(taken)}; {_more_seeds(taken.power)} (sweeps extend).",
         *_open(found),
         *_unjudged(found),
     ]
@@ -46,6 +46,8 @@ def _cheaper(found: Recommendation, taken: Standing) -> list[str]:
 def _best(found: Recommendation, taken: Standing) -> list[str]:
     best = taken.configuration
     why = "it has the lowest validation NLL, separable from every smaller K"
+    if found.unjudged:
+        why = f"it has the lowest validation NLL and is separable from {_k(found.smallest)}"
     if found.open:
         why = "it has the lowest validation NLL, and no smaller K is shown to keep half of its gain"
     said = [
@@ -54,7 +56,7 @@ def _best(found: Recommendation, taken: Standing) -> list[str]:
         *_open(found),
     ]
     if found.at_the_end:
-        said.append("It is the largest K tried: a larger one may be better still.")
+        said.append("It is the largest K tried: a larger one may be better still (sweeps extend).")
     elif taken.at_most:
         said.append(f"Another K gains at most {nats(taken.at_most)} nats.")
     return [*said, *_unjudged(found)]
@@ -126,7 +128,7 @@ def _no_pair(analysis: Analysis) -> str:
 def _gives_up(one: Standing) -> str:
     """What a K gives up, at most and as measured."""
     assert one.gives_up is not None
-    return f"gives up at most {nats(one.at_most)} nats (measured: {nats(one.gives_up.value)})"
+    return f"gives up at most {nats(one.at_most)} nats (95 %; measured: {nats(one.gives_up.value)})"
 
 
 def _open(found: Recommendation) -> list[str]:
@@ -148,10 +150,10 @@ def _seen(power: Power | None) -> list[str]:
     """What these seeds could have shown, and how many would show what was measured."""
     if power is None:
         return []
-    words = f"These seeds show a difference of {number(power.smallest, 2)} nats in 80 % of sweeps"
+    words = f"With these seeds {number(power.smallest, 2)} nats are separable in 80 % of sweeps"
     if power.more_seeds is None:
-        return [f"{words}; the measured one needs more than 200 more seeds."]
-    return [f"{words}; {plural(power.more_seeds, 'more seed')} would show the measured one (sweeps extend)."]
+        return [f"{words}; the measured one would take more than 200 more seeds."]
+    return [f"{words}; the measured one takes {plural(power.more_seeds, 'more seed')} (sweeps extend)."]
 
 
 def _unjudged(found: Recommendation) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from tracking.analysis.analysis import Analysis
+from tracking.analysis.differences import power_of
 from tracking.records.contents import repeated_images
 from tracking.records.records import SweepRecord
 from tracking.records.yardstick import Yardstick
@@ -80,9 +81,7 @@ def _seeds(analysis: Analysis) -> list[str]:
         )
     if len(single) < len(rows) and max(len(row.trials) for row in rows) == 2:
         sentences.append(
-            "At most two seeds per configuration: an interval has one degree of freedom and is wide. Two"
-            " configurations are separable at a difference of about 18 standard deviations between seeds,"
-            " with three seeds at about 4."
+            "At most two seeds per configuration: an interval has one degree of freedom and is wide."
         )
     if any(len(row.trials) < row.planned for row in rows):
         some = sum(len(row.trials) < row.planned for row in rows)
@@ -93,21 +92,14 @@ def _seeds(analysis: Analysis) -> list[str]:
 
 def _pairs(analysis: Analysis) -> list[str]:
     sentences = []
-    steps = [gain for gain in analysis.gains if not gain.whole]
-    unclear = [gain for gain in steps if gain.validation.separable is False]
-    if unclear:
-        named = [
-            f"{g.first.num_samples}→{g.second.num_samples}{f' ({g.stratum})' if g.stratum else ''}"
-            for g in unclear
-        ]
-        be = "is" if len(unclear) == 1 else "are"
+    near = (row for row, difference in analysis.against_best if difference.separable is False)
+    rival = next(near, None)
+    found = None if rival is None else power_of(analysis.table, analysis.best_row, rival)
+    if found is not None:
         sentences.append(
-            f"{len(unclear)} of {plural(len(steps), 'step')} up in K {be} not separable in validation NLL:"
-            f" K = {listing(named, 6)}."
+            f"With these seeds a difference from the best below {nats(found.smallest)} nats is separable in"
+            " fewer than 80 % of sweeps: not separable does not mean equal."
         )
-    rivals = [row.name for row, difference in analysis.against_best if difference.separable is False]
-    if rivals:
-        sentences.append(f"Not separable from the best ({analysis.best_row.name}): {listing(rivals, 6)}.")
     if len(analysis.table.configurations) > 1:
         sentences.append(
             "The best configuration was chosen by the validation NLL that is listed for it, so that number"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.gains import Gain
+from tracking.report.words.samples import concerns_answer, turned_round
 from tracking.report.words.time import beside, equal_seconds, fit_sentence
 from tracking.statistics.numbers import between, ends, measured, number, plural, signed
 
@@ -11,13 +12,16 @@ from tracking.statistics.numbers import between, ends, measured, number, plural,
 def details(analysis: Analysis) -> list[str]:
     """Sentences with numbers and intervals, beside the answer in ``headline``."""
     chosen = analysis.chosen
+    elsewhere = [] if concerns_answer(analysis) else turned_round(analysis)
     if chosen is None:
         how = beside(analysis.table.configurations)
-        return [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted, how)]
+        line = [] if analysis.adjusted is None else [fit_sentence(analysis.adjusted, how)]
+        return [*line, *elsewhere]
     steps = [gain for gain in analysis.gains if gain.stratum == chosen.label and not gain.whole]
     fit = analysis.fit_of(chosen)
     line = [] if fit is None else [fit_sentence(fit, beside(chosen.configurations))]
-    return [*steps_in_words(steps), *family(analysis), *equal_seconds(analysis, chosen.label), *line]
+    same = equal_seconds(analysis, chosen.label)
+    return [*steps_in_words(steps), *family(analysis), *same, *line, *elsewhere]
 
 
 def steps_in_words(steps: Sequence[Gain]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from tracking.analysis.analysis import Analysis
 from tracking.report.words.answer import answer
-from tracking.report.words.samples import too_few, turned_round
+from tracking.report.words.samples import concerns_answer, too_few, turned_round
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.numbers import Ends, between, ends, listing, nats, plural
 
@@ -13,7 +13,7 @@ def headline(analysis: Analysis) -> list[str]:
         *too_few(analysis),
         *answer(analysis),
         *_gain(analysis),
-        *turned_round(analysis),
+        *(turned_round(analysis) if concerns_answer(analysis) else []),
         *_diverged(analysis),
         *_best(analysis),
     ]
@@ -29,7 +29,7 @@ def _gain(analysis: Analysis) -> list[str]:
     words += f" validation NLL falls by {nats(-taken.change.value)} nats {between(_turned(taken.change))}"
     if taken.on_test is not None:
         fallen = f"{nats(-taken.on_test.value)} {between(_turned(taken.on_test))}".rstrip()
-        words += f" and test NLL, which chose nothing, by {fallen}"
+        words += f" and test NLL, which no choice used, by {fallen}"
     return [f"{words.rstrip()}."]
 
 

@@ -21,6 +21,12 @@ def too_few(analysis: Analysis) -> list[str]:
     ]
 
 
+def concerns_answer(analysis: Analysis) -> bool:
+    """Whether configurations that differ in K alone, those that answer for K, change places."""
+    rows = () if analysis.chosen is None else analysis.chosen.configurations
+    return any(flip.first in rows and flip.second in rows for flip in flips(analysis.table))
+
+
 def turned_round(analysis: Analysis) -> list[str]:
     """That the order of some configurations depends on the number of samples, with the clearest example."""
     table = analysis.table

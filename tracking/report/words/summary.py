@@ -11,6 +11,7 @@ from tracking.statistics.numbers import ends, listing, measured, nats, plural
 MOST_ROWS = 12
 MOST_WARNINGS = 6
 MOST_CHARACTERS = 4900
+BEFORE_TABLE = 2  # sentences after the first: what the answer costs, and what to do next
 STAR = "\\*"  # a star that Markdown leaves alone
 
 
@@ -41,10 +42,10 @@ def summary(
         for analysis, words in zip(analyses, headlines, strict=True):
             if len(analyses) > 1:
                 parts.append(f"### {_plain(analysis.table.yardstick.description)}")
-            parts.append(f"**{_plain(words[0])}**")
-            chosen = [*words[1:-1][: sentences - 1], words[-1]] if len(words) > 1 else []
+            first, *more = words
+            parts.append(f"**{_plain(first)}** {_plain(' '.join(more[:BEFORE_TABLE]))}".rstrip())
             parts.append(_table(analysis, rows))
-            parts += [_plain(" ".join(chosen))] if chosen else []
+            parts += [_plain(" ".join(after))] if (after := more[BEFORE_TABLE:][:sentences]) else []
         limits = "\n".join(f"- {_plain(_shortened(sentence))}" for sentence in warnings[:bullets])
         parts.append(f"What it cannot say:\n\n{limits}")
         parts.append(f"{plural(len(record.trials), 'trial')}: {counts}. {closing}")
