@@ -27,9 +27,10 @@ def test_the_spread_of_an_earlier_sweep_says_what_a_plan_can_show(earlier: Sweep
     found = precision(earlier.storage.files, plan(3))
     assert found is not None
     assert (found.earlier, found.deviation) == ("tiny", pytest.approx(1.0))
-    assert found.smallest == {n: pytest.approx(smallest_difference(alike(4, n, 1.0))) for n in (3, 6)}
+    three, six = (smallest_difference(alike(4, seeds, 1.0)) for seeds in (3, 6))
+    assert found.smallest == {3: pytest.approx(three), 6: pytest.approx(six)}
     assert precision_in_words(found, 3) == (
-        "with 3 seeds, differences below 5.78 nats will not be separable (80 % power); with 6, 2.42"
+        f"with 3 seeds, differences below {three:.2f} nats will not be separable (80 % power); with 6, {six:.2f}"
         " (seeds differ by 1.00 nats in tiny)"
     )
 
@@ -48,14 +49,9 @@ def test_the_newest_sweep_counts(earlier: Sweep, tmp_path: Path) -> None:
 
 
 def test_what_was_measured_otherwise_says_nothing(earlier: Sweep) -> None:
+    fewer = plan(1)[0].config.data.model_copy(update={"num_validation": 100})
     other = [
-        PlannedTrial(
-            one.index,
-            one.overrides,
-            one.config.model_copy(
-                update={"data": one.config.data.model_copy(update={"num_validation": 100})}
-            ),
-        )
+        PlannedTrial(one.index, one.overrides, one.config.model_copy(update={"data": fewer}))
         for one in plan(3)
     ]
     assert precision(earlier.storage.files, other) is None
