@@ -28,7 +28,8 @@ class Standing:
     Attributes:
         configuration: what has this K.
         gives_up: its final validation NLL minus the best's, nats; None for the best.
-        at_most: what it gives up at most against any K, whichever is truly the best (Hsu 1984); 0 or more.
+        at_most: what it gives up at most against the best, nats, 0 or more: the upper end of ``gives_up``; of
+            the best against any other K (Hsu 1984).
         change: its final validation NLL minus that of the smallest K, nats; None for the smallest.
         on_test: the same on test data, which decides nothing.
         best: the best.
@@ -62,7 +63,7 @@ class Standing:
 
     @property
     def keeps_half(self) -> bool:
-        """Whether it is shown to gain more over the smallest K than it gives up against any."""
+        """Whether it is shown to gain more over the smallest K than it gives up against the best."""
         return self.gains_at_least > self.at_most
 
 
@@ -157,7 +158,8 @@ def _standings(table: Table, rows: Sequence[Configuration], best: Configuration)
     on_test = differences(table, [(smallest, row) for row in rows], "test_nll")
     standings = []
     for row, test in zip(rows, on_test, strict=True):
-        ends = [found[id(other), id(row)].high for other in rows if other is not row]
+        rivals = [other for other in rows if other is not row] if row is best else [best]
+        ends = [found[id(other), id(row)].high for other in rivals]
         gives_up = found.get((id(best), id(row)))
         standings.append(
             Standing(

@@ -30,8 +30,8 @@ def test_the_spread_of_an_earlier_sweep_says_what_a_plan_can_show(earlier: Sweep
     three, six = (smallest_difference(alike(4, seeds, 1.0)) for seeds in (3, 6))
     assert found.smallest == {3: pytest.approx(three), 6: pytest.approx(six)}
     assert precision_in_words(found, 3) == (
-        f"with 3 seeds, differences below {three:.2f} nats will not be separable (80 % power); with 6, {six:.2f}"
-        " (seeds differ by 1.00 nats in tiny)"
+        f"with 3 seeds, differences below {three:.2f} nats will not be separable (80 % power); with 6,"
+        f" {six:.2f} (seeds differ by 1.00 nats in tiny)"
     )
 
 

@@ -37,7 +37,7 @@ def test_the_first_sentence_names_k_and_the_second_what_it_costs_and_gives_up(ma
     first, second = answered(make, SATURATING)
     assert first == "Use K = 20: the smallest K that is not separable from the best."
     assert second.startswith("It costs 91.6 s of training (K = 50: 98.7 s) and gives up at most 0.")
-    assert "(95 %; measured: 0.10)" in second
+    assert "(95 %; estimate: 0.10)" in second
     assert second.endswith("more seeds would separate them (sweeps extend).")
 
 

@@ -128,7 +128,7 @@ def _no_pair(analysis: Analysis) -> str:
 def _gives_up(one: Standing) -> str:
     """What a K gives up, at most and as measured."""
     assert one.gives_up is not None
-    return f"gives up at most {nats(one.at_most)} nats (95 %; measured: {nats(one.gives_up.value)})"
+    return f"gives up at most {nats(one.at_most)} nats (95 %; estimate: {nats(one.gives_up.value)})"
 
 
 def _open(found: Recommendation) -> list[str]:

@@ -28,10 +28,10 @@ def steps_in_words(steps: Sequence[Gain]) -> list[str]:
     """What each step up in K changes, in nats and seconds."""
     if not steps:
         return []
-    said = [f"Each step up in K: {'; '.join(_step(gain) for gain in steps)}."]
+    said = f"Each step up in K: {'; '.join(_step(gain) for gain in steps)}."
     if any(gain.validation.separable is False for gain in steps):
-        said.append("Not separable does not mean no gain.")
-    return said
+        said += " Not separable does not mean no gain."
+    return [said]
 
 
 def family(analysis: Analysis) -> list[str]:
