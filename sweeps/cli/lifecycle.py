@@ -1,7 +1,6 @@
-"""The commands of a sweep's life, here or on a cluster: submit, resume, list, status, logs, stop."""
+"""The commands of a sweep's life, here or on a cluster: submit, resume, list, status, stop."""
 
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +25,6 @@ from sweeps.cli.app import (
     app,
     err,
     finish,
-    interrupted_in_order,
     on_terminal,
     out,
     paced,
@@ -113,7 +111,7 @@ def list_(
     from sweeps.status import sweeps_json
 
     # A dead cluster that the environment names must not hide what is here.
-    found = _cluster_if_it_answers(cluster, None if cluster else lambda: None)
+    found = cluster_if_it_answers(cluster, None if cluster else lambda: None)
     files, store = files_of(storage), store_of(tracking_uri)
     rows = sweeps_json(files, store.open(reading=True) if is_made(store) else None)
     if found is not None:
@@ -140,36 +138,12 @@ def status(name: Name, cluster: ClusterUrl = None, storage: Storage = None, json
 
 def _status(name: str, url: str | None, storage: str | None) -> dict[str, Any]:
     # Storage is asked first: what it knows is shown, whether the cluster answers or not.
-    cluster = _cluster_if_it_answers(url, lambda: _sweep(name, storage))
+    cluster = cluster_if_it_answers(url, lambda: _sweep(name, storage))
     if cluster is None:
         return {**_sweep(name, storage).status(), "job": None}
     from sweeps.cluster.submitted import status as status_of
 
     return status_of(_submitted(name, cluster, storage))
-
-
-@app.command(rich_help_panel=LOOK)
-def logs(
-    name: Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the job ends.")] = False,
-    cluster: ClusterUrl = None,
-) -> None:
-    """Print the log of a submitted sweep's newest job."""
-    from sweeps.cluster.submitted import logs as logs_of
-    from sweeps.opening import cluster_of
-
-    found = cluster_of(cluster)
-    if found is None:
-        raise RecordError(
-            f"only submitted sweeps have logs: name the cluster of {name} with --cluster URL or"
-            " RAY_API_SERVER_ADDRESS"
-        )
-    try:
-        code = logs_of(_submitted(name, found, None), _write, _notice, follow=follow)
-    except KeyboardInterrupt:
-        _notice(f"no longer following; the job goes on: sweeps status {name} --cluster {found.address}")
-        interrupted_in_order()
-    raise typer.Exit(code)
 
 
 @app.command(rich_help_panel=CHANGE)
@@ -182,14 +156,14 @@ def stop(
     storage: Storage = None,
 ) -> None:
     """Stop a running sweep cleanly, from anywhere that sees its storage or its cluster."""
-    found = _cluster_if_it_answers(cluster, None if cluster else lambda: _sweep(name, storage))
+    found = cluster_if_it_answers(cluster, None if cluster else lambda: _sweep(name, storage))
     if found is not None:
         _stop_submitted(_submitted(name, found, storage), timeout)
         return
     if not _sweep(name, storage).stop(timeout):
-        _notice(f"{name} is not running")
+        notice(f"{name} is not running")
     elif timeout:
-        _notice(f"stopped; go on with: sweeps resume {name}")
+        notice(f"stopped; go on with: sweeps resume {name}")
 
 
 def _stop_submitted(sweep: "SubmittedSweep", timeout: float) -> None:
@@ -204,7 +178,7 @@ def _stop_submitted(sweep: "SubmittedSweep", timeout: float) -> None:
         Stopped.NOT_RUNNING: f"{sweep.name} is not running",
     }
     stopped = stop_submitted(sweep, timeout)
-    _notice(f"{how[stopped]}; go on with: sweeps resume {sweep.name} --cluster {sweep.cluster.address}")
+    notice(f"{how[stopped]}; go on with: sweeps resume {sweep.name} --cluster {sweep.cluster.address}")
 
 
 def _sweep(name: str, storage: str | None) -> "Sweep":
@@ -213,7 +187,7 @@ def _sweep(name: str, storage: str | None) -> "Sweep":
     return open_sweep(name, storage=storage, show=on_terminal)
 
 
-def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object] | None) -> "Cluster | None":
+def cluster_if_it_answers(url: str | None, look_here: Callable[[], object] | None) -> "Cluster | None":
     """The cluster; None when none is named, or when it does not answer and `look_here` finds the sweep."""
     from sweeps.opening import cluster_of
 
@@ -223,7 +197,7 @@ def _cluster_if_it_answers(url: str | None, look_here: Callable[[], object] | No
         if look_here is not None:
             with contextlib.suppress(RecordError):
                 look_here()
-                _notice(f"without the cluster: {error}")
+                notice(f"without the cluster: {error}")
                 return None
         raise
 
@@ -239,10 +213,6 @@ def _show_submitted(submitted: "Submitted", *, as_json: bool) -> None:
         print_json(vars(submitted))
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _notice(text: str) -> None:
+def notice(text: str) -> None:
+    """A line on standard error."""
     err.print(text, soft_wrap=True, highlight=False)

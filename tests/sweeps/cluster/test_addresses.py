@@ -60,6 +60,7 @@ def test_a_dead_cluster_of_the_environment_does_not_hide_what_is_here(
     assert json.loads(run("status", "quickstart", "--json"))["trials"] == {"WAITING": 24}
     run("stop", "quickstart")
     run("stop", "elsewhere", code=2)
-    run("logs", "quickstart", code=2)
+    assert run("logs", "quickstart") == ""  # no driver has begun
+    run("logs", "elsewhere", code=2)
     run("list", "--cluster", "http://127.0.0.1:9", code=2)
     run("stop", "quickstart", "--cluster", "http://127.0.0.1:9", code=2)

@@ -256,7 +256,7 @@ def test_an_address_without_a_cluster_is_one_line_at_once(place: ClusterPlace) -
     assert "not a Ray dashboard" in place.refused(*command, "--cluster", place.mlflow.url)
     assert "must be the dashboard's address" in place.refused(*command, "--cluster", "ray://127.0.0.1:10001")
     assert "--cluster: missing" in place.refused(*command, RAY_API_SERVER_ADDRESS=None)
-    assert "only submitted sweeps" in place.refused("logs", "small", RAY_API_SERVER_ADDRESS=None)
+    assert "no sweep other" in place.refused("logs", "other", RAY_API_SERVER_ADDRESS=None)
 
 
 @pytest.mark.parametrize(
