@@ -40,9 +40,12 @@ def delete(storage: SweepStorage, store: RunStore | None, tell: Callable[[str], 
             raise
     if store is not None and runs:
         from tracking.connection.run_deletion import delete_runs  # loads MLflow
+        from tracking.runs.views import forget_views
 
         with turns.alone(storage):
             store.forget(storage.name)
+            parents = parent_runs(store.client, storage.name)
+            forget_views(store.client, {run.experiment_id for run in parents}, storage.name)
             _, stays = delete_runs(store.client, storage.name)
         if stays is not None:
             tell(stays)

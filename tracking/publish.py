@@ -11,6 +11,7 @@ from tracking.errors import RecordError
 from tracking.figures import trial_figures
 from tracking.left_out import believed
 from tracking.published import REPORT, model_of, note, note_fault, published
+from tracking.ranking import rank
 from tracking.records.records import SweepRecord, TrialRecord
 from tracking.records.shapes import SessionEntry
 from tracking.report.links import Links
@@ -99,7 +100,10 @@ def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str
 def attach(
     record: SweepRecord, storage: SweepStorage, store: RunStore, parent: str, *, with_model: bool = True
 ) -> None:
-    """Draw the report, attach it to the parent run, log the best model, and note what was published."""
+    """Draw the report, attach it to the parent run, and note what was published.
+
+    ``with_model``: also rank the configurations and log the best one's model.
+    """
     before = published(storage)
     record, altered = believed(record, store)
     for line in altered:
@@ -109,6 +113,8 @@ def attach(
         store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))
         files = {path.name: path.read_bytes() for path in report.files}
     model = before.get("model", {})
+    if with_model:
+        rank(record, storage, store, parent)
     if with_model and (choice := best(record)) is not None:
         uri = log_best_model(record, choice.trial, storage, store)
         model = model_of(store, uri, choice.trial.key)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracking.runs.trial_runs import Draw, TrialRuns
 
 _STORAGE = "sweeps.storage"
+RANKED = "sweeps.configurations"  # how many runs of configurations the sweep has; none before its first end
 
 
 class RunStore:
@@ -240,11 +241,15 @@ class RunStore:
         """The page of a run on the server at ``base``; by default the tracking store itself."""
         return uris.run_page(base or self.tracking_uri, self.client.run(run_id).experiment_id, run_id)
 
-    def compare_url(self, name: str, base: str | None = None) -> str:
-        """The page that compares a sweep's trials, parallel coordinates included."""
-        runs = self.trial_runs(name)
-        experiment_id = runs[0].experiment_id if runs else self.experiment_of(name).id
-        return uris.compare_page(base or self.tracking_uri, experiment_id, [run.id for run in runs])
+    def view_url(self, name: str, base: str | None = None, *, charts: bool = False) -> str | None:
+        """The page that ranks a sweep's configurations, before its end its trials; None without one."""
+        from tracking.runs.views import open_view
+
+        parent = self.find_parent(name)
+        found = None if parent is None else open_view(self.client, parent, name, ranked=RANKED in parent.tags)
+        if parent is None or found is None:
+            return None
+        return uris.view_page(base or self.tracking_uri, parent.experiment_id, found, charts=charts)
 
     def claim(self, record: SweepRecord) -> str:
         """Make a sweep's name its own before it trains: of several that begin at once one gets it.

@@ -133,10 +133,11 @@ def ui(
         int,
         typer.Option(min=0, max=65535, help="Where the server listens, on 127.0.0.1; 0 takes a free port."),
     ] = LOCAL_UI_PORT,
+    browse: Annotated[bool, typer.Option("--open", help="Also open it in the browser.")] = False,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Serve the MLflow UI on the tracking store and print the link that opens on the sweep."""
+    """Serve the MLflow UI on the tracking store and print the link that opens on the sweep's answer."""
     from sweeps.cli.ui import serve
     from sweeps.opening import store_of
 
-    serve(store_of(tracking_uri).open(), name, port, err, out)
+    serve(store_of(tracking_uri).open(), name, port, err, out, browse=browse)

@@ -1,6 +1,7 @@
 """Serves the MLflow UI on loopback, behind a secret, and prints the link that opens on the sweep."""
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -11,8 +12,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import IO
 
 from rich.console import Console
@@ -25,9 +28,12 @@ from tracking.store import RunStore
 
 START_SECONDS = 90.0
 _APP = "sweeps-ui"
+_NO_BROWSER = "no browser was found: open the link yourself"
 
 
-def serve(store: RunStore, name: str | None, port: int, err: Console, out: Console) -> None:
+def serve(
+    store: RunStore, name: str | None, port: int, err: Console, out: Console, *, browse: bool = False
+) -> None:
     """Serve the UI until Ctrl-C, and print the link that opens on a sweep.
 
     Args:
@@ -36,6 +42,7 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         port: where the server listens; 0 takes a free one.
         err: for what goes on.
         out: for the link, alone on its line.
+        browse: also open the link in this machine's browser.
 
     Raises:
         RecordError: there is no such sweep.
@@ -47,18 +54,20 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
         known = ", ".join(names) or "none yet: `sweeps run quickstart`"
         raise RecordError(f"no sweep {name or ''} in {store.tracking_uri} (there: {known})")
     if is_server(store.tracking_uri):
-        _print_links(store, name, store.tracking_uri, None, err, out)
+        link = _print_links(store, name, store.tracking_uri, None, err, out)
+        if browse and not webbrowser.open(link):
+            err.print(_NO_BROWSER, highlight=False)
         return
     err.print(f"starting the MLflow UI on {store.tracking_uri} ...", soft_wrap=True, highlight=False)
     with mlflow_server(store.connection_uri, port) as (process, address, token):
-        _print_links(store, name, address, token, err, out)
+        link = _print_links(store, name, address, token, err, out)
         err.print(
             "anyone with the token can see and change everything there; MLflow's clients read it from"
             " MLFLOW_TRACKING_TOKEN; Ctrl-C ends the server",
             soft_wrap=True,
             highlight=False,
         )
-        with contextlib.suppress(KeyboardInterrupt):
+        with _opened(link, err, browse=browse), contextlib.suppress(KeyboardInterrupt):
             while process.poll() is None:
                 time.sleep(0.5)
                 refuse_to_go_on()
@@ -67,16 +76,37 @@ def serve(store: RunStore, name: str | None, port: int, err: Console, out: Conso
 
 def _print_links(
     store: RunStore, name: str, address: str, token: str | None, err: Console, out: Console
-) -> None:
+) -> str:
+    """Print the links of a sweep, and return the one that opens on its answer."""
     parent = store.find_sweep(name)
     assert parent is not None
-    page, compared = (
-        link if token is None else link.replace("/#/", f"/?token={token}#/", 1)
-        for link in (store.run_url(parent, address), store.compare_url(name, address))
-    )
-    err.print(f"{name} (its trials side by side: {compared})", soft_wrap=True, highlight=False)
-    out.print(page, soft_wrap=True, highlight=False)
+    run = store.run_url(parent, address)
+    table, charts = (store.view_url(name, address, charts=shown) for shown in (False, True))
+    links = [link if token is None else _with(token, link) for link in (table, charts, run) if link]
+    for what, link in zip(("charts", "answer and report"), links[1:], strict=False):
+        err.print(f"{name}, {what}: {link}", soft_wrap=True, highlight=False)
+    out.print(links[0], soft_wrap=True, highlight=False)
     out.file.flush()
+    return links[0]
+
+
+@contextlib.contextmanager
+def _opened(link: str, err: Console, *, browse: bool) -> Iterator[None]:
+    """Open a link in a browser, where it is asked for and there is one."""
+    if not browse:
+        yield
+        return
+    # A browser's command line can be read by every user of the machine: it gets a file that only ours can.
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+        page = Path(folder, "open.html")
+        page.write_text(f"<!doctype html><script>location.replace({json.dumps(link)})</script>")
+        if not webbrowser.open(page.as_uri()):
+            err.print(_NO_BROWSER, highlight=False)
+        yield
+
+
+def _with(token: str, link: str) -> str:
+    return link.replace("/#/", f"/?token={token}#/", 1)
 
 
 @contextlib.contextmanager

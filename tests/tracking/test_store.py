@@ -84,9 +84,11 @@ def test_links_open_in_the_view_for_training_runs(finished: Sweep, store: RunSto
     assert store.run_url(parent, "http://127.0.0.1:5000").endswith(
         f"/runs/{parent}?workflowType=machine_learning"
     )
-    link = store.compare_url("tiny", "http://127.0.0.1:5000")
-    assert link.startswith("http://127.0.0.1:5000/#/compare-runs?runs=%5B%22")
-    assert all(run.id in link for run in store.trial_runs("tiny"))
+    link = store.view_url("tiny", "http://127.0.0.1:5000", charts=True)
+    assert link == (
+        "http://127.0.0.1:5000/#/experiments/1/runs"
+        "?viewStateShareKey=tiny-k-against-time&workflowType=machine_learning&compareRunsMode=CHART"
+    )
 
 
 def test_a_deleted_sweep_is_gone_and_its_name_is_free(finished: Sweep, store: RunStore):

@@ -1,9 +1,7 @@
 """Addresses: of the tracking store in use, and of a run in MLflow's pages. No MLflow, nothing is written."""
 
-import json
 import os
 import re
-from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
@@ -13,7 +11,6 @@ from tracking.errors import RecordError
 
 _SQLITE = "sqlite:///"
 _SCHEMES = {"http", "https", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"}
-MAX_COMPARED = 100
 LOCAL_UI_PORT = 5000  # where `sweeps ui` listens unless it is told otherwise
 LOCAL_UI = f"http://127.0.0.1:{LOCAL_UI_PORT}"
 # What means something else in the path of an address.
@@ -188,12 +185,14 @@ def run_page(base: str, experiment_id: str, run_id: str) -> str:
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
-def compare_page(base: str, experiment_id: str, run_ids: Iterable[str]) -> str:
-    """The page that compares runs, with the parallel coordinates; the first ``MAX_COMPARED`` of them."""
-    runs = quote(json.dumps(list(run_ids)[:MAX_COMPARED], separators=(",", ":")))
-    experiments = quote(json.dumps([experiment_id]))
-    query = f"runs={runs}&experiments={experiments}&workflowType=machine_learning"
-    return f"{base.rstrip('/')}/#/compare-runs?{query}"
+def view_page(base: str, experiment_id: str, view: str, *, charts: bool = False) -> str:
+    """The page of a saved view of an experiment's runs: its table, or its charts.
+
+    It works for any number of runs: the view says which by a filter, and the address names none.
+    """
+    mode = "&compareRunsMode=CHART" if charts else ""
+    query = f"viewStateShareKey={quote(view)}&workflowType=machine_learning{mode}"
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def artifact_root(uri: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,19 @@ class Client(Calls):
             return known
         return _experiment(self.call(self.mlflow.get_experiment, made))
 
+    def experiment_tags(self, experiment_id: str) -> dict[str, str]:
+        """The tags of an experiment; MLflow keeps the saved views of its pages among them."""
+        return dict(self.call(self.mlflow.get_experiment, experiment_id).tags)
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of an experiment."""
+        for name, text in tags.items():
+            self.call(self.mlflow.set_experiment_tag, experiment_id, name, text)
+
+    def untag_experiment(self, experiment_id: str, name: str) -> None:
+        """Remove a tag of an experiment."""
+        self.call(self.mlflow.delete_experiment_tag, experiment_id, name)
+
     def restore_experiment(self, experiment_id: str) -> None:
         """Take an experiment back from MLflow's trash, and with it every run of it."""
         self.call(self.mlflow.restore_experiment, experiment_id)
@@ -158,6 +172,19 @@ class Client(Calls):
             self.call(self.mlflow.log_batch, run_id, params=items[first : first + MAX_PARAMS])
         run_tags = [RunTag(name, text) for name, text in _texts(tags or {}, MAX_TAG).items()]
         self.call(self.mlflow.log_batch, run_id, metrics, items[:MAX_PARAMS], run_tags)
+
+    def log_latest(
+        self, run: Run, metrics: Mapping[str, float], params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """Bring single values of a run, without steps, to these; what it has already is not logged again."""
+        now = round(time.time() * 1000)
+        points = [
+            Point(key, 0, now, value) for key, value in metrics.items() if run.metrics.get(key) != value
+        ]
+        new = {name: text for name, text in params.items() if name not in run.params}
+        changed = {name: text for name, text in tags.items() if run.tags.get(name) != text}
+        if points or new or changed:
+            self.log(run.id, points, new, changed)
 
     def log_dataset(self, run_id: str, data: DataConfig, content_hash: str) -> None:
         """Note the data set as the run's input; the same again changes nothing.

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _OPEN = "/health"  # says nothing but that a server is there
@@ -13,6 +13,12 @@ _REFUSAL = (
     "This MLflow is for its owner: open the link that `sweeps ui` printed, or set MLFLOW_TRACKING_TOKEN"
     " to the token in it.\n"
 )
+
+# MLflow opens its assistant by itself on the first visit of each address, over a third of the page.
+_WELCOME = """<!doctype html><title>MLflow</title><script>
+try { localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true"); } catch {}
+location.replace("/" + location.hash);
+</script>"""
 
 
 class Guard:
@@ -52,9 +58,9 @@ class Guard:
             await refusal(scope, receive, send)
 
     def _welcome(self) -> Response:
-        """The page without the token in its address; a browser keeps the part behind the #."""
+        """A page that goes on to the same place without the token, so that no address or history holds it."""
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        response = RedirectResponse("/", 303, headers)
+        response = HTMLResponse(_WELCOME, headers=headers)
         response.set_cookie(self._cookie, self._token, httponly=True, samesite="lax")
         return response
 

@@ -32,6 +32,7 @@ ERROR = "error.txt"
 MAX_DIGEST_LENGTH = 36  # of a data set, in MLflow
 FIGURES = "sweeps.figures"  # the tag with the hashes of a trial's figures
 CODE = "provenance/code.json"
+VIEWS = "sweeps.synced_views"  # the tag with the hash of the saved views that were written
 DECISION_ALTERED = (
     "spec, plan, code or data were altered since run {run} was recorded: restore sweep.zip from a copy, or,"
     " if what it says now is right, delete the tag sweeps.chain of that run"
@@ -70,6 +71,30 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
         **_hours([trial for trial in record.trials if trial.state is not TrialState.RUNNING]),
     }
     return _stored(tags)
+
+
+def source_tags(record: SweepRecord) -> dict[str, str]:
+    """Who ran the sweep, by which command and commit, as MLflow's pages show them; what is known of it."""
+    first = record.sessions[0] if record.sessions else None
+    program, space, words = ((first and first.command) or "").partition(" ")
+    known = {
+        "mlflow.user": first and first.user,
+        "mlflow.source.name": program.rpartition("/")[2] + space + words,
+        "mlflow.source.type": "LOCAL" if program else None,
+        "mlflow.source.git.commit": record.code.get("commit"),
+    }
+    return _stored({name: str(text) for name, text in known.items() if text})
+
+
+def fixed_params(record: SweepRecord) -> dict[str, str]:
+    """What every trial of the plan has in common, as a trial's parameters; the seed is none of it."""
+    varied = tuple(f"{path}." for path in (*record.varied, "seed"))
+    every = [params(trial.config) for trial in record.trials]
+    return {
+        path: text
+        for path, text in (every[0].items() if every else ())
+        if not f"{path}.".startswith(varied) and all(one.get(path) == text for one in every)
+    }
 
 
 def sweep_status(record: SweepRecord) -> tuple[str, int | None]:

@@ -31,6 +31,11 @@ CSV_COLUMNS = (
 )
 
 
+def table_name(index: int) -> str:
+    """The file of a table: the one with most trials is ``tradeoff.csv``, the next ``tradeoff-2.csv``."""
+    return "tradeoff.csv" if index == 0 else f"tradeoff-{index + 1}.csv"
+
+
 def to_csv(table: Table | None) -> str:
     """A row per configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
 
@@ -43,12 +48,18 @@ def to_csv(table: Table | None) -> str:
     writer.writerow([*(table.paths if table else ()), "seeds", *ends])
     for row in table.configurations if table else ():
         cells: list[object] = [text(row.parameters.get(path)) for path in table.paths] if table else []
-        cells.append(len(row.trials))
-        for column in CSV_COLUMNS:
-            found = row.estimate(column)
-            cells += ["", "", ""] if found is None else [found.mean, found.low, found.high]
-        writer.writerow(cells)
+        writer.writerow([*cells, *measured(row).values()])
     return out.getvalue()
+
+
+def measured(row: Configuration) -> dict[str, float | None]:
+    """``seeds``, then mean, low and high of ``CSV_COLUMNS``, by column; None where there is no value."""
+    values: dict[str, float | None] = {"seeds": len(row.trials)}
+    for column in CSV_COLUMNS:
+        found = row.estimate(column)
+        ends = (None, None, None) if found is None else (found.mean, found.low, found.high)
+        values.update(zip((f"{column}_{end}" for end in ("mean", "low", "high")), ends, strict=True))
+    return values
 
 
 def to_json(

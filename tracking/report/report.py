@@ -9,7 +9,7 @@ import yaml
 from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.records.records import SweepRecord
-from tracking.report.files import to_csv, to_json
+from tracking.report.files import table_name, to_csv, to_json
 from tracking.report.links import Links
 from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
 from tracking.report.page.page import page
@@ -52,9 +52,7 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures, links: L
     headlines = [headline(analysis) for analysis in analyses]
     warnings = caveats(record, analyses)
     grids = [pairs(analysis, pictures) for analysis in analyses]
-    texts = {
-        f"tradeoff{_number(i)}.csv": to_csv(t) for i, t in enumerate([a.table for a in analyses] or [None])
-    }
+    texts = {table_name(i): to_csv(t) for i, t in enumerate([a.table for a in analyses] or [None])}
     texts["tradeoff.json"] = to_json(record, analyses, headlines, warnings)
     shown = {**texts, "spec.yaml": yaml.safe_dump(dict(record.spec), sort_keys=False, allow_unicode=True)}
     blocks = [picture_blocks(found) for found in grids]

@@ -13,6 +13,7 @@ from tracking.records.records import SweepRecord
 from tracking.records.source import Source
 from tracking.runs.carry_over import NOTE, their_note
 from tracking.runs.claims import claim, is_open, parent_runs
+from tracking.runs.views import view_tags
 from tracking.storage import turns
 
 _FILES = "sweeps.synced_files"
@@ -88,7 +89,7 @@ class SweepRun:
         Raises:
             RecordError: the name belongs to a sweep in another storage, or what was decided was altered.
         """
-        tags = view.sweep_tags(record)
+        tags = view.sweep_tags(record) | view.source_tags(record)
         if self._run is None:
             self._run = claim(self._client, self._experiment_id, record, tags)
             self._tags = dict(tags)
@@ -101,7 +102,24 @@ class SweepRun:
         if self._tags.get(_FILES) != digest:
             self._client.artifacts.upload(self._run.id, files)
             self._write_tags({_FILES: digest})
+            fixed = view.fixed_params(record).items()
+            if params := {path: text for path, text in fixed if path not in self._run.params}:
+                self._client.log(self._run.id, params=params)
+        self._save_views(record)
         return self._run.id
+
+    def _save_views(self, record: SweepRecord) -> None:
+        """Save views that are new or lost; one that a person changed stays until the plan changes."""
+        assert self._run is not None
+        views = view_tags(record)
+        digest = _digest(views)
+        if self._tags.get(view.VIEWS) == digest:
+            return
+        known = self._client.experiment_tags(self._run.experiment_id)
+        keep = self._run.tags.get(view.VIEWS) == digest
+        missing = {name: text for name, text in views.items() if not (keep and name in known)}
+        self._client.tag_experiment(self._run.experiment_id, missing)
+        self._write_tags({view.VIEWS: digest})
 
     def has_trials_of(self, record: SweepRecord) -> bool:
         """Whether the run notes that its trials had arrived as the record has them.
@@ -120,7 +138,7 @@ class SweepRun:
         assert self._run is not None
         status, end = view.sweep_status(record)
         note = {} if end is None or not whole else {_TRIALS: view.sweep_fingerprint(record)}
-        self._write_tags({**view.sweep_tags(record), **note})
+        self._write_tags({**view.sweep_tags(record), **view.source_tags(record), **note})
         if end is None and self._end[0] != "RUNNING":
             self._client.reopen(self._run.id)
         elif end is not None and (status, end) != self._end:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from tracking.errors import AwayError, IncompleteError, RecordError
 from tracking.figures import trial_figures
-from tracking.left_out import is_lost
+from tracking.left_out import believed, is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import forget_broken_models, publication_faults
+from tracking.ranking import rank, ranking_faults
 from tracking.records import chain
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import live_session, stop_leftovers
@@ -107,14 +108,19 @@ def _make_the_same(storage: SweepStorage, store: RunStore, record: SweepRecord, 
 
 
 def _publish_again(storage: SweepStorage, store: RunStore, parent: "Run") -> list[str]:
-    """Draw and attach the report again, and log the best model, where one is not what was published."""
+    """Publish again what is not as it was published: the report, the best model, the ranked runs."""
     faults = list(publication_faults(storage, store, parent))
     if faults:
         from tracking.publish import attach  # with all that draws
 
         forget_broken_models(storage, store)
         attach(storage.record(), storage, store, parent.id)
-    return [f"{what}: published again" for what in faults]
+        parent = store.client.run(parent.id)
+    runs = store.client.runs({"sweeps.kind": "configuration", "sweeps.name": storage.name})
+    stale = [f"MLflow: {what}" for what, _ in ranking_faults(storage.record(), store, parent, runs)]
+    if stale:
+        rank(believed(storage.record(), store)[0], storage, store, parent.id)
+    return [f"{what}: published again" for what in (*faults, *stale)]
 
 
 def _carry_over(record: SweepRecord, store: RunStore, old: "Run") -> None:
@@ -163,8 +169,8 @@ def _delete_extra_runs(record: SweepRecord, store: RunStore) -> set[str]:
     }
     seen: set[tuple[str, str]] = set()
     for run, (kind, key) in zip(runs, kinds, strict=True):
-        if kind == "reproduction":
-            continue
+        if kind in ("reproduction", "configuration"):
+            continue  # the latter are sorted out where they are ranked
         begun = states.get(key, TrialState.WAITING) is not TrialState.WAITING
         if kind == "trial" and key in lost:
             extra = run.status != "FINISHED"

@@ -8,6 +8,7 @@ from tracking.errors import RecordError
 from tracking.left_out import is_lost
 from tracking.mlflow import mapping as view
 from tracking.published import publication_faults
+from tracking.ranking import ranking_faults
 from tracking.records import chain
 from tracking.records.contents import other_data
 from tracking.records.records import SweepRecord, TrialRecord
@@ -60,6 +61,7 @@ def run_faults(
     """Everything in MLflow that is not what the record says."""
     live = live_session(storage) is not None
     parents: list[Run] = []
+    configurations: list[Run] = []
     runs: dict[str, list[Run]] = {}
     for run in store.client.runs({"sweeps.name": record.name}):
         kind = run.tags.get("sweeps.kind")
@@ -67,6 +69,8 @@ def run_faults(
             parents.append(run)
         elif kind == "trial":
             runs.setdefault(run.tags.get("sweeps.trial_key", ""), []).append(run)
+        elif kind == "configuration":
+            configurations.append(run)
         elif kind != "reproduction":
             what = f"MLflow: run {run.id} bears the sweep's name and is none of its runs"
             yield Fault(None, what, FaultKind.EXTRA)
@@ -74,6 +78,9 @@ def run_faults(
         yield fault
         return
     yield from _parent_faults(storage, store, record, parents, live)
+    if parents and not live:
+        for what, is_extra in ranking_faults(record, store, parents[0], configurations):
+            yield Fault(None, f"MLflow: {what}", FaultKind.EXTRA if is_extra else FaultKind.DIFFERENT)
     parent = parents[0].id if parents else ""
     check = TrialCheck(storage, store, record, parent, live, frozenset(view.metric_names(record)))
     for number, trials in enumerate(_batches(record.trials)):
@@ -133,10 +140,28 @@ def _parent_faults(
             if run.tags.get(name) not in {text, *former}:
                 what = f"MLflow: run {run.id} has {name} = {run.tags.get(name)}: must be {text}"
                 yield Fault(None, what, FaultKind.DIFFERENT)
+        for what in _shown_faults(store, record, run):
+            yield Fault(None, f"MLflow: {what}", FaultKind.DIFFERENT)
         for kind, what in file_faults(store, run, view.sweep_files(record)):
             yield Fault(None, what, kind)
         for what in () if live else publication_faults(storage, store, run):
             yield Fault(None, what, FaultKind.DIFFERENT)
+
+
+def _shown_faults(store: RunStore, record: SweepRecord, run: "Run") -> Iterator[str]:
+    """What of source, fixed parameters and saved views is wrong, where they were recorded."""
+    from tracking.runs.views import view_tags  # loads MLflow
+
+    pairs = [(name, run.tags.get(name), text) for name, text in view.source_tags(record).items()]
+    pairs += [(path, run.params.get(path), text) for path, text in view.fixed_params(record).items()]
+    for name, found, text in pairs:
+        if found not in (text, None):
+            yield f"run {run.id} has {name} = {found}: must be {text}"
+    if view.VIEWS in run.tags:
+        known = store.client.experiment_tags(run.experiment_id)
+        for name in view_tags(record):
+            if name not in known:
+                yield f"the saved view {name.rpartition('.')[2]} is gone"
 
 
 def _batches(trials: Sequence[TrialRecord]) -> Iterator[Sequence[TrialRecord]]:
