@@ -1,5 +1,6 @@
 """How far a sweep is, and which sweeps there are: plain data."""
 
+import json
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,30 @@ def _row(files: Files, name: str) -> dict[str, Any]:
         live, unread = live_session(storage) is not None, storage.unread_sessions()
     except SweepError as error:
         return {**row, "error": str(error)}
-    return {**row, "started": started, "live": live, "trials": record.counts, "unread": unread}
+    users = [session.user for session in record.sessions if session.user]
+    return {
+        **row,
+        **_reported_best(storage),
+        "started": started,
+        "user": users[0] if users else None,
+        "live": live,
+        "trials": record.counts,
+        "cpu_hours": record.cpu_hours,
+        "gpu_hours": record.gpu_hours,
+        "unread": unread,
+    }
+
+
+def _reported_best(storage: SweepStorage) -> dict[str, Any]:
+    """The best configuration as the newest report has it: to find it again loads what takes a second."""
+    try:
+        report = json.loads(storage.files.read(storage.path("report", "tradeoff.json")))
+        group = report["groups"][0]
+        best, rows = group["best"], group["configurations"]
+        num_samples = next(row["num_samples"] for row in rows if row["key"] == best["configuration"])
+        return {"best_val_nll_final": best["val_nll_final"], "best_num_samples": num_samples}
+    except (FileNotFoundError, ValueError, LookupError, TypeError, StopIteration):
+        return {}  # no report yet, or an older or torn one
 
 
 def _empty_row(name: str, storage: str) -> dict[str, Any]:
@@ -119,6 +143,11 @@ def _empty_row(name: str, storage: str) -> dict[str, Any]:
         "started": None,
         "live": False,
         "trials": {},
+        "best_val_nll_final": None,
+        "best_num_samples": None,
+        "cpu_hours": None,
+        "gpu_hours": None,
+        "user": None,
         "parent_run_id": None,
         "error": None,
         "unread": [],

@@ -59,21 +59,41 @@ def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:
         return
     table = Table(box=None, pad_edge=False)
     with_jobs = any("job" in row for row in rows)
-    for heading in ("sweep", "started", "trials", "parent run", *(["job"] if with_jobs else [])):
-        table.add_column(heading, no_wrap=True)
+    headings = {"val NLL": "right", "K": "right", "hours": "right"}
+    for heading in ("sweep", "started", "by", "trials", *headings, *(["job"] if with_jobs else [])):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in headings else "left")
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started"])) if row["started"] else ""
-        counts = ", ".join(f"{number} {state}" for state, number in row["trials"].items())
-        live = " (running)" if row["live"] else ""
         job = row.get("job")
         jobs = [f"{job['submission_id']} {job['status']}" if job else ""] if with_jobs else []
-        counts = "cannot be read" if row["error"] else counts + live
-        table.add_row(row["name"], when, counts, row["parent_run_id"] or "not recorded", *jobs)
+        nll, num_samples = row["best_val_nll_final"], row["best_num_samples"]
+        best = ["", ""] if nll is None else [f"{nll:.2f}", str(num_samples)]
+        table.add_row(row["name"], when, row["user"] or "", _counts(row), *best, _hours(row), *jobs)
     console.print(table)
     for row in rows:
         if row["error"]:
             say(console, f"{row['name']}: {row['error']}")
+        elif row["parent_run_id"] is None:
+            say(console, f"{row['name']}: not recorded in this tracking store")
         _show_unread(row, console)
+
+
+def _counts(row: Mapping[str, Any]) -> str:
+    """How many trials are complete, and what the others are."""
+    if row["error"]:
+        return "cannot be read"
+    done, total = row["trials"].get("COMPLETE", 0), sum(row["trials"].values())
+    others = {state: number for state, number in row["trials"].items() if state != "COMPLETE"}
+    more = ", ".join(f"{number} {state}" for state, number in others.items())
+    counts = f"{total} COMPLETE" if done == total else f"{done} of {total}" + (f": {more}" if more else "")
+    return ("" if not total else counts) + (" (running)" if row["live"] else "")
+
+
+def _hours(row: Mapping[str, Any]) -> str:
+    """GPU-hours where it held GPUs, else CPU-hours."""
+    if row["gpu_hours"]:
+        return f"{row['gpu_hours']:.2f} GPU"
+    return f"{row['cpu_hours']:.2f} CPU" if row["cpu_hours"] is not None else ""
 
 
 def _show_unread(values: Mapping[str, Any], console: Console) -> None:

@@ -3,8 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,16 +13,23 @@ from support.workplace import Workplace
 pytestmark = [pytest.mark.service, needed]
 
 
+class Links(NamedTuple):
+    """What `sweeps ui` prints while it serves them."""
+
+    table: str
+    charts: str
+    parent: str
+
+
 @pytest.fixture(scope="module")
-def links(finished: tuple[Workplace, dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The parent run's page and the page that compares the trials, while `sweeps ui` serves them."""
+def links(finished: tuple[Workplace, dict[str, Any]]) -> Iterator[Links]:
     process = finished[0].start("ui", "small", "--port", "0")
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        parent = process.stdout.readline().strip()
-        told = process.stderr.readline() + process.stderr.readline()
-        yield parent, re.findall(r"http://\S+compare-runs[^)\s]+", told)[0]
+        table = process.stdout.readline().strip()
+        told = process.stderr.readline() + process.stderr.readline() + process.stderr.readline()
+        yield Links(table, *re.findall(r": (http://\S+)", told))
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=300)
@@ -35,37 +41,61 @@ def browser() -> Iterator[Any]:
         yield driver
 
 
-def test_the_parents_page_answers_the_question(browser: Any, links: tuple[str, str]) -> None:
-    browser.get(links[0])
-    text = wait(browser, lambda b: "K = 1 to K = 5" in page_text(b) and page_text(b))
-    assert "token=" in links[0]
+def test_the_link_opens_on_the_configurations_best_first(browser: Any, links: Links) -> None:
+    browser.get(links.table)
+    wait(browser, lambda b: "2 matching runs" in page_text(b))
+    columns = [
+        cell.get_attribute("col-id") for cell in browser.find_elements("css selector", ".ag-header-cell")
+    ]
+    shown = [column for column in columns if str(column).startswith(("params", "metrics"))]
+    assert shown[:5] == [
+        "params.`objective.num_samples`",
+        "params.`model.latent_dim`",
+        "params.`annealing.name`",
+        "metrics.`seeds`",
+        "metrics.`val_nll_final_mean`",
+    ]
+    cells = browser.find_elements("css selector", ".ag-cell[col-id='metrics.`val_nll_final_mean`']")
+    means = [float(cell.text.rstrip("…")) for cell in cells if cell.text]
+    assert len(means) == 2
+    assert means == sorted(means)
+    assert "token=" in links.table
     assert "token=" not in browser.current_url
+
+
+def test_the_charts_of_the_same_runs_are_prepared(browser: Any, links: Links) -> None:
+    browser.get(links.charts)
+    wait(
+        browser,
+        lambda b: len(b.find_elements("css selector", ".js-plotly-plot .main-svg, .parcoords, canvas")) > 2,
+    )
+    assert "small: K against time (3)" in page_text(browser)
+
+
+def test_the_parents_page_begins_with_the_answer(browser: Any, links: Links) -> None:
+    browser.set_window_size(1280, 900)
+    browser.get(links.parent)
+    text = wait(browser, lambda b: "best/val_nll_final" in page_text(b) and page_text(b))
     assert "small" in text
-    assert "K=5 D=2 s0" in text
+    assert text.index("Description") < text.index("About this run")
+    assert "Ask a question" not in text  # MLflow's assistant, over a third of the page
 
 
-def test_a_browser_without_the_link_is_shown_nothing(browser: Any, links: tuple[str, str]) -> None:
+def test_a_browser_without_the_link_is_shown_nothing(browser: Any, links: Links) -> None:
     browser.delete_all_cookies()
     browser.get("about:blank")  # else only the part behind the # changes, and nothing is asked for
-    browser.get(re.sub(r"\?token=[^#]*", "", links[0]))
+    browser.get(re.sub(r"\?token=[^#]*", "", links.parent))
     assert "open the link that `sweeps ui` printed" in wait(browser, page_text)
 
 
-def test_the_report_opens_in_place_and_draws(browser: Any, links: tuple[str, str]) -> None:
-    browser.get(links[0].replace("?workflowType", "/artifacts/report/index.html?workflowType"))
+def test_the_report_opens_in_place_and_draws(browser: Any, links: Links) -> None:
+    browser.get(links.parent.replace("?workflowType", "/artifacts/report/index.html?workflowType"))
     frame = wait(browser, lambda b: next(iter(b.find_elements("tag name", "iframe")), None))
     browser.switch_to.frame(frame)
     try:
-        assert "What this report cannot say" in wait(browser, lambda b: page_text(b))
         wait(browser, lambda b: len(b.find_elements("css selector", ".js-plotly-plot .main-svg")) > 5)
     finally:
         browser.switch_to.default_content()
-
-
-def test_the_compare_page_draws_the_trials(browser: Any, links: tuple[str, str], tmp_path: Path) -> None:
-    browser.get(links[1])
-    assert "Comparing 4 Runs" in wait(browser, lambda b: "Parallel" in page_text(b) and page_text(b))
-    wait(browser, lambda b: b.find_elements("css selector", ".js-plotly-plot .parcoords, canvas, .main-svg"))
 
 
 def page_text(browser: Any) -> str:
