@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from sweeps.cli.completion import specs, sweep_names
 from sweeps.process import signals
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="sweeps",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,7 +49,10 @@ def checked_name(parameter: typer.CallbackParam, value: str | None) -> str | Non
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The sweep's name (`sweeps list` shows them).", callback=checked_name
+        metavar="NAME",
+        help="The sweep's name (`sweeps list` shows them).",
+        callback=checked_name,
+        autocompletion=sweep_names,
     ),
 ]
 NewName = Annotated[
@@ -57,7 +60,12 @@ NewName = Annotated[
     typer.Option("--name", help="The sweep's name, unique in the tracking store.", callback=checked_name),
 ]
 Spec = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a ready spec (see `sweeps specs`).")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="A YAML file, or the name of a ready spec (see `sweeps specs`).",
+        autocompletion=specs,
+    ),
 ]
 TrackingUri = Annotated[
     str | None,

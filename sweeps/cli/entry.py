@@ -13,11 +13,15 @@ import typer
 from iwae.errors import ConfigError, SweepError, UserError
 from sweeps.cli import launch, lifecycle, logs, reproduction, results, sharing  # noqa: F401 (commands, in this order)
 from sweeps.cli.app import app, err, was_stopped_in_order
-from sweeps.cli.usage import UsageProblem, one_line
+from sweeps.cli.usage import EXAMPLES, UsageProblem, one_line
 from sweeps.cluster.answers import JOB_VARIABLE, Answer, Code
 from sweeps.process import account, signals, streams
 from sweeps.screen.say import log_on
 from tracking.addresses.reach import keep_loopback_direct
+
+for _command in app.registered_commands:
+    _name = str(_command.name or getattr(_command.callback, "__name__", ""))
+    _command.epilog = f"Example: `{EXAMPLES[_name]}`"
 
 
 def main() -> NoReturn:

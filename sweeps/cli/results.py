@@ -20,6 +20,7 @@ from sweeps.cli.app import (
     out,
     print_json,
 )
+from sweeps.cli.completion import sweep_names
 from tracking.addresses.uris import LOCAL_UI_PORT
 
 
@@ -105,14 +106,22 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
 
 @app.command(rich_help_panel=LOOK)
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="A sweep's name.", callback=checked_name)],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="A sweep's name.", callback=checked_name, autocompletion=sweep_names
+        ),
+    ],
     second: Annotated[
-        str, typer.Argument(metavar="B", help="The one to compare with it.", callback=checked_name)
+        str,
+        typer.Argument(
+            metavar="B", help="The one to compare with it.", callback=checked_name, autocompletion=sweep_names
+        ),
     ],
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Compare sweep B with sweep A, configuration by configuration: `sweeps compare before after`."""
+    """Compare sweep B with sweep A, configuration by configuration."""
     from sweeps.launch import compare as compare_sweeps
     from sweeps.screen.compared import show_compared
 
@@ -127,7 +136,12 @@ def compare(
 def ui(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Open on this sweep; else the newest.", callback=checked_name),
+        typer.Argument(
+            metavar="[NAME]",
+            help="Open on this sweep; else the newest.",
+            callback=checked_name,
+            autocompletion=sweep_names,
+        ),
     ] = None,
     port: Annotated[
         int,

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.main import get_command
 
 from iwae.config.train import TrainConfig
 from sweeps.changes import extended, resumed_from
+from sweeps.cli.app import app
 from sweeps.cli.entry import main
+from sweeps.cli.usage import EXAMPLES
 from sweeps.plan.plan import draw_plan
 from sweeps.screen import terminal
 from sweeps.screen.say import say
@@ -143,6 +147,50 @@ def test_plan_says_that_a_gpu_is_left_unused(
     shown = capsys.readouterr().out
     assert said in shown
     assert ("unused" in shown) == bool(said)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_of_a_command_is_one_that_it_takes(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sweeps", name, "--help"])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main()
+    assert f"Example: {EXAMPLES[name]}" in capsys.readouterr().out
+    program, command, *words = shlex.split(EXAMPLES[name].partition(" > ")[0])
+    assert (program, command) == ("sweeps", name)
+    parsed = get_command(app).commands[name].make_context(name, words).params  # type: ignore[attr-defined]
+    if parsed.get("spec"):
+        load_spec(parsed["spec"], parsed.get("assignments") or ())
+
+
+def test_every_command_has_an_example() -> None:
+    assert set(EXAMPLES) == set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def completed(typed: str, place: Path, *, shell: str = "bash") -> list[str]:
+    words = typed.split(" ")
+    environment = {
+        **os.environ,
+        "_SWEEPS_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+        "SWEEPS_STORAGE": str(place),
+    }
+    command = [sys.executable, "-m", "sweeps"]
+    done = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_sweeps_specs_and_files(sweep: SweepStorage, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine")
+    assert completed("sweeps stat", tmp_path) == ["status"]
+    assert completed("sweeps status ", tmp_path) == ["quickstart"]
+    assert completed("sweeps run k-tr", tmp_path) == ["k-tradeoff"]
+    assert completed("sweeps run mi", tmp_path) == ["mine.yaml"]
+    assert completed("sweeps status x", tmp_path / "quickstart") == []
 
 
 def test_what_takes_long_is_said_in_a_pipe_and_what_does_not_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
