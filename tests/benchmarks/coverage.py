@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tracking.comparison import FALSE_ALARMS, JUDGED
 from tracking.statistics.comparisons import Difference, compare
-from tracking.statistics.fits import fit_line
+from tracking.statistics.fits.line import fit_line
 from tracking.statistics.intervals import ratio_interval
 from tracking.statistics.seed_noise import tolerance
 

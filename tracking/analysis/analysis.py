@@ -6,13 +6,14 @@ from functools import cached_property
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.curves.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.equal_budgets import Budget, budget
-from tracking.analysis.gains import Gain, against_best, gains
+from tracking.analysis.gains import Gain, against_best, gains, saturation
 from tracking.analysis.importance.importance import Importance, importance
 from tracking.analysis.recommendation import Recommendation, recommend
 from tracking.analysis.strata import Stratum, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
 from tracking.analysis.winner import Best, best_of
 from tracking.statistics.comparisons import Difference
+from tracking.statistics.fits.saturation import Saturation
 from tracking.statistics.pareto import pareto_front
 
 
@@ -55,6 +56,11 @@ class Analysis:
     def time_to_target(self) -> TimeToTarget | None:
         """How long each K of ``chosen`` takes to a target; None where there are no curves to compare."""
         return None if self.chosen is None else time_to_target(self.chosen)
+
+    @cached_property
+    def saturation(self) -> Saturation | None:
+        """The NLL of the K's of ``chosen`` as a curve that levels off; None with fewer than four K's."""
+        return None if self.chosen is None else saturation(self.table, self.chosen)
 
     @property
     def chosen(self) -> Stratum | None:

@@ -1,14 +1,16 @@
-"""What a step up in K buys: nats, and nats for each extra second of training."""
+"""What a step up in K buys: nats, nats for each extra second of training, and where that levels off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp
+from statistics import fmean
 
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.differences import differences
 from tracking.analysis.strata import Stratum
 from tracking.statistics.comparisons import Difference
+from tracking.statistics.fits.saturation import Saturation, fit_saturation
 from tracking.statistics.intervals import ratio_interval
 
 
@@ -76,6 +78,22 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
         interval = None if rate is None or extra is None else _rate_interval(nats, extra, ratio)
         found.append(Gain(label, first, second, whole, nats, on_test, extra, ratio, rate, interval))
     return tuple(found)
+
+
+def saturation(table: Table, stratum: Stratum) -> Saturation | None:
+    """The NLL of a stratum's K's as a curve that levels off; None with fewer than four, or one seed each."""
+    rows = [row for row in stratum.configurations if not row.diverged]
+    values = [row.values("val_nll_final") for row in rows]
+    spread = table.family.spread
+    if spread is None:
+        return None
+    return fit_saturation(
+        [row.num_samples for row in rows],
+        [fmean(seeds) for seeds in values],
+        [len(seeds) for seeds in values],
+        spread.variance,
+        spread.degrees,
+    )
 
 
 def against_best(table: Table, best: Configuration) -> tuple[tuple[Configuration, Difference], ...]:

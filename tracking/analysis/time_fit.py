@@ -7,7 +7,7 @@ import numpy as np
 
 from tracking.analysis.configurations import K_PATH, Configuration, Table, text
 from tracking.analysis.strata import Stratum, short_path
-from tracking.statistics.fits import Floats, LineFit, fit_line
+from tracking.statistics.fits.line import Floats, LineFit, fit_line
 from tracking.statistics.numbers import listing
 
 MOST_LEVELS = 6

@@ -16,6 +16,7 @@ from tracking.analysis.recommendation import Recommendation, Standing
 from tracking.analysis.time_fit import TimeFit
 from tracking.records.records import SweepRecord
 from tracking.statistics.comparisons import Difference
+from tracking.statistics.fits.saturation import Saturation
 from tracking.statistics.intervals import CONFIDENCE, Estimate
 from tracking.statistics.power import POWER
 
@@ -104,6 +105,7 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
             "interval": best.interval,
         },
         "recommendation": _recommendation(analysis.recommendation),
+        "saturation": _saturation(analysis.saturation),
         "fits": [_fit(fit) for fit in analysis.fits],
         "adjusted_fit": None if analysis.adjusted is None else _fit(analysis.adjusted),
         "gains": [_gain(table, gain) for gain in analysis.gains],
@@ -187,6 +189,10 @@ def _recommendation(found: Recommendation | None) -> dict[str, Any] | None:
         "standings": [_standing(one) for one in found.standings],
         "without_interval": [row.key for row in found.unjudged],
     }
+
+
+def _saturation(found: Saturation | None) -> dict[str, Any] | None:
+    return None if found is None else {**vars(found), "fits": found.fits}
 
 
 def _standing(one: Standing) -> dict[str, Any]:

@@ -118,13 +118,18 @@ class Family:
     apart: Collection[int] = ()
     looks: int = 1
 
+    @cached_property
+    def spread(self) -> Spread | None:
+        """The spread that the configurations share; None where none has two seeds."""
+        return common_spread([group for index, group in enumerate(self.groups) if self._seeds(index) > 1])
+
     def design(self, pair: tuple[int, int], more: int = 0) -> Design | None:
         """The comparison of a pair as it is, or at another look, with ``more`` seeds of every configuration.
 
         A configuration has the pooled standard deviation unless its own stands out. None where no
         configuration has two seeds, or one of the pair is apart or has too few.
         """
-        if self._spread is None or any(self._seeds(index) + more < 2 for index in pair):
+        if self.spread is None or any(self._seeds(index) + more < 2 for index in pair):
             return None
         usable = [index for index in range(len(self.groups)) if self._seeds(index) + more > 1]
         others = [index for index in usable if index not in pair and not self._wide[index]]
@@ -134,9 +139,9 @@ class Family:
             first,
             second,
             len(usable),
-            math.sqrt(self._spread.variance),
+            math.sqrt(self.spread.variance),
             degrees,
-            self._spread.unsteady,
+            self.spread.unsteady,
             self.looks + (more > 0),
         )
 
@@ -156,12 +161,8 @@ class Family:
         return _first(shown, MOST_SEEDS)
 
     @cached_property
-    def _spread(self) -> Spread | None:
-        return common_spread([group for index, group in enumerate(self.groups) if self._seeds(index) > 1])
-
-    @cached_property
     def _wide(self) -> tuple[bool, ...]:
-        spread = self._spread
+        spread = self.spread
         return tuple(
             spread is not None and self._seeds(index) > 1 and stands_out(group, spread)
             for index, group in enumerate(self.groups)
@@ -173,9 +174,9 @@ class Family:
         return seeds if seeds and index not in self.apart else -MOST_SEEDS
 
     def _arm(self, index: int, more: int) -> Arm:
-        assert self._spread is not None
+        assert self.spread is not None
         wide = self._wide[index]
-        deviation = math.sqrt(variance(self.groups[index]) if wide else self._spread.variance)
+        deviation = math.sqrt(variance(self.groups[index]) if wide else self.spread.variance)
         return Arm(self._seeds(index) + more, deviation, not wide)
 
 

@@ -1,6 +1,7 @@
 """The first sentences, for every kind of sweep: which K, what it costs and gives up, how sure, what next."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,7 @@ from tracking.analysis.analysis import analyse
 from tracking.analysis.configurations import tables
 from tracking.report.report import write_report
 from tracking.report.words.answer import answer
+from tracking.report.words.details import curve_in_words
 from tracking.report.words.headline import headline
 
 
@@ -131,3 +133,22 @@ def test_the_json_says_why_no_k_is_recommended(make, tmp_path):
     (group,) = json.loads((tmp_path / "tradeoff.json").read_text())["groups"]
     assert (group["recommendation"]["num_samples"], group["recommendation"]["standings"]) == (None, [])
     assert group["recommendation"]["reason"] == "fewer than two K's have two complete seeds"
+
+
+def test_the_steps_on_a_curve_and_what_is_left_beyond_it_are_told(make):
+    ks = (1, 5, 20, 50, 100)
+    (analysis,) = map(analyse, tables(make.sweep(make.ks(*ks))))
+    (words,) = curve_in_words(analysis, [gain for gain in analysis.gains if not gain.whole])
+    found = re.search(
+        r"gain ([\d.]+) \(1→5\), .*; all K above 100 together would gain [\d.]+ nats \[(.*), (.*)\]", words
+    )
+    truth = [3.2 / k**0.45 for k in (*ks, 1e99)]  # the factory's curve
+    assert float(found[1]) == pytest.approx(truth[0] - truth[1], abs=0.1)
+    assert float(found[2]) <= truth[-2] - truth[-1] <= float(found[3])
+
+
+def test_a_curve_that_does_not_fit_is_not_used(make):
+    nlls = {1: around(93), 5: around(91), 20: around(92.5), 50: around(90), 100: around(92)}
+    (analysis,) = map(analyse, tables(record_of(make, nlls)))
+    (words,) = curve_in_words(analysis, analysis.gains)
+    assert words.startswith("No curve a + b K^(−c) fits these means (p = ")

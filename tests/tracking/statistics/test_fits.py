@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from tracking.statistics.fits import fit_line
+from tracking.statistics.fits.line import fit_line
 
 # Training seconds that were published for these K's (50 epochs of MNIST); least squares gave 432 + 1.20 K.
 PUBLISHED_K = (1, 5, 20, 30, 50, 100)

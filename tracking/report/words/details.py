@@ -6,7 +6,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.gains import Gain
 from tracking.report.words.samples import concerns_answer, turned_round
 from tracking.report.words.time import beside, equal_seconds, fit_sentence
-from tracking.statistics.numbers import between, ends, measured, number, plural, signed
+from tracking.statistics.numbers import between, ends, listing, measured, nats, number, plural, signed
 
 
 def details(analysis: Analysis) -> list[str]:
@@ -21,7 +21,8 @@ def details(analysis: Analysis) -> list[str]:
     fit = analysis.fit_of(chosen)
     line = [] if fit is None else [fit_sentence(fit, beside(chosen.configurations))]
     same = equal_seconds(analysis, chosen.label)
-    return [*steps_in_words(steps), *family(analysis), *same, *line, *elsewhere]
+    curve = curve_in_words(analysis, steps)
+    return [*steps_in_words(steps), *family(analysis), *curve, *same, *line, *elsewhere]
 
 
 def steps_in_words(steps: Sequence[Gain]) -> list[str]:
@@ -41,6 +42,31 @@ def family(analysis: Analysis) -> list[str]:
     count = len(analysis.table.configurations)
     together = "" if count == 2 else f", for all pairs of the {plural(count, 'configuration')} together"
     return [f"Brackets after a difference are its 95 % interval{together}: separable means without zero."]
+
+
+def curve_in_words(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
+    """The same steps on a curve that levels off, and what is left beyond the largest K; whether it fits."""
+    found, chosen = analysis.saturation, analysis.chosen
+    if found is None or chosen is None:
+        return []
+    if not found.fits:
+        return [f"No curve a + b K^(−c) fits these means (p = {found.p_value:.2g}), so none is drawn on."]
+    pairs = [(gain.first.num_samples, gain.second.num_samples) for gain in steps]
+    gained = [float(found.at([first])[0] - found.at([second])[0]) for first, second in pairs]
+    named = listing([f"{nats(one)} ({a}→{b})" for one, (a, b) in zip(gained, pairs, strict=True)])
+    fit = analysis.fit_of(chosen)
+    rates = ""
+    if fit is not None and fit.fit.slope > 0:
+        each = [one / fit.fit.slope / (b - a) for one, (a, b) in zip(gained, pairs, strict=True)]
+        rates = f", or {listing([number(one, 2) for one in each])} for each extra second of training"
+    low, high = found.beyond_interval
+    end = f"[{nats(low)}, {nats(high)}]" if high is not None else f"(at least {nats(low)}, no upper limit)"
+    curve = f"{nats(found.limit)} + {number(found.amplitude)} K^(−{number(found.exponent, 2)})"
+    beyond = f"all K above {pairs[-1][1]} together would gain {nats(found.beyond)} nats {end}"
+    return [
+        f"The curve {curve} fits these means (p = {found.p_value:.2g}). On it the steps gain {named}"
+        f" nats{rates}; {beyond}."
+    ]
 
 
 def _step(gain: Gain) -> str:

@@ -1,0 +1,1 @@
+"""Curves through means over seeds."""
