@@ -17,6 +17,8 @@ from tracking.records.records import TrialState
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0
+# Columns of a terminal that has room for bars and long headings.
+WIDE = 110
 # Lines of the terminal that are not rows of the table.
 OTHER_LINES = 6
 STYLES = {
@@ -107,20 +109,20 @@ class LiveTable:
             self._console.print(f"  {ended}/{len(rows)} trials{when}{doing}", soft_wrap=True, highlight=False)
 
     def _table(self) -> Group:
-        rows = self._board.rows()
+        rows, wide = self._board.rows(), self._console.size.width >= WIDE
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in ("trial", "state", "progress", ""):
+        table.add_column("trial", overflow="fold")
+        for heading in ("state", *(["progress"] if wide else []), "" if wide else "epoch"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("val NLL", "final val NLL", "train s"):
+        for heading in ("val NLL", "final val NLL" if wide else "final NLL", "train s"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in _most_interesting(rows, max(4, self._console.size.height - OTHER_LINES)):
             bar = ProgressBar(total=1.0, completed=row.fraction, width=20)
-            phase = row.phase if row.state is TrialState.RUNNING else ""
             table.add_row(
                 row.planned.name,
                 Text(row.state.value, STYLES[row.state]),
-                bar,
-                f"{row.epoch}/{row.planned.config.num_epochs} {phase}",
+                *([bar] if wide else []),
+                f"{row.epoch}/{row.planned.config.num_epochs} {_phase(row, wide=wide)}",
                 _nats(row.val_nll),
                 _nats(row.val_nll_final),
                 f"{row.train_seconds:.1f}" if row.epoch else "",
@@ -143,6 +145,14 @@ class LiveTable:
                 f"\nlowest final val NLL so far {best.val_nll_final:.3f}: {best.planned.name}", "green"
             )
         return text
+
+
+def _phase(row: Row, *, wide: bool) -> str:
+    """What a trial does now; training goes without saying where there is little room."""
+    if row.state is not TrialState.RUNNING:
+        return ""
+    short = {"training": "", "evaluating": "eval", "final evaluation": "final"}
+    return row.phase if wide else short.get(row.phase, row.phase)
 
 
 def _most_interesting(rows: list[Row], number: int) -> list[Row]:

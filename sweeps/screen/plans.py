@@ -12,7 +12,7 @@ from sweeps.screen.live import duration
 from sweeps.screen.say import say
 from tracking.files.files import Files
 from tracking.records.records import PlannedTrial
-from tracking.statistics.numbers import nats
+from tracking.statistics.numbers import nats, plural
 
 if TYPE_CHECKING:
     from sweeps.spec.spec import SweepSpec
@@ -48,32 +48,32 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
     if spec.is_model_based:
         say(
             console,
-            f"{spec.name}: {spec.search.num_trials} configurations × {len(spec.search.seeds)} seeds,"
-            f" suggested by {spec.search.sampler.name} as results come in",
+            f"{spec.name}: {spec.search.num_trials} configurations"
+            f" × {plural(len(spec.search.seeds), 'seed')}, suggested by {spec.search.sampler.name} as results come in",
         )
         return
     seeds = len(spec.search.seeds)
     say(
         console,
-        f"{spec.name}: {configurations} configurations × {seeds} seeds = {len(trials)} trials",
+        f"{spec.name}: {plural(configurations, 'configuration')} × {plural(seeds, 'seed')}"
+        f" = {plural(len(trials), 'trial')}",
     )
     if estimated := _estimated(spec):
         say(console, "equal seconds: `sweeps run` measures an epoch and plans the epochs that fill the time")
     rate = seconds_per_work(files, spec)
     table = Table(box=None, pad_edge=False)
-    for heading in ("#", "trial", "epochs, about" if estimated else "key"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("training", "evaluation", "one thread's time" if rate else ""):
+    table.add_column("trial", overflow="fold")
+    table.add_column("epochs, about" if estimated else "key", no_wrap=True)
+    for heading in ("training", "evaluation", *(["one thread"] if rate else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     costs = [cost_of(trial.config) for trial in trials]
     for trial, cost in list(zip(trials, costs, strict=True))[:SHOWN_TRIALS]:
         table.add_row(
-            str(trial.index),
             trial.name,
             _epochs(spec, trial) if estimated else trial.key[:12],
             _flops(cost.training),
             _flops(cost.evaluation),
-            duration(cost.work * rate) if rate else "",
+            *([duration(cost.work * rate)] if rate else []),
         )
     console.print(table)
     if len(trials) > SHOWN_TRIALS:

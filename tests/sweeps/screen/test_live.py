@@ -1,5 +1,6 @@
 import io
 import logging
+import re
 import time
 from pathlib import Path
 
@@ -77,6 +78,24 @@ def test_a_terminal_gets_a_table_with_progress(tmp_path: Path) -> None:
     assert "1/2 training" in shown
     assert "24.500" in shown
     assert "1 RUNNING" in shown
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_the_terminal_and_cuts_no_name(width: int, tmp_path: Path) -> None:
+    config = TrainConfig.parse(
+        {"objective": {"num_samples": 50}, "annealing": {"name": "linear"}, "num_epochs": 20}
+    )
+    plan = PlannedTrial(0, {"objective.num_samples": 50, "annealing": {"name": "linear"}}, config)
+    board = Board(SweepStorage(Folder(tmp_path), "s"), [TrialRecord(plan, TrialState.WAITING)])
+    out = io.StringIO()
+    with LiveTable(
+        board, "s", Console(file=out, width=width, height=30, force_terminal=True, color_system=None)
+    ):
+        board.update(ended(plan, TrialState.COMPLETE, final={"val/nll_final": 124.125}))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).replace("\r", "").splitlines()
+    assert max(map(len, shown)) <= width
+    assert any("K=50 D=20 linear s0" in line and "COMPLETE" in line and "124.125" in line for line in shown)
+    assert "…" not in "".join(shown)
 
 
 def test_brackets_in_names_and_messages_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
