@@ -49,7 +49,8 @@ def show_plan(spec: "SweepSpec", trials: list[PlannedTrial], files: Files, conso
         say(
             console,
             f"{spec.name}: {spec.search.num_trials} configurations"
-            f" × {plural(len(spec.search.seeds), 'seed')}, suggested by {spec.search.sampler.name} as results come in",
+            f" × {plural(len(spec.search.seeds), 'seed')}, suggested by {spec.search.sampler.name}"
+            " as results come in",
         )
         return
     seeds = len(spec.search.seeds)
