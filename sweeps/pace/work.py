@@ -1,6 +1,7 @@
 """What a training step takes, in operations: known before anything runs."""
 
 from iwae.config.catalogue import CATALOGUE
+from iwae.config.objective import SparseBackward
 from iwae.config.train import TrainConfig
 
 # What takes seconds beside the dense layers, in operations of theirs: fitted to one CPU thread's seconds on
@@ -19,10 +20,15 @@ def split_sizes(config: TrainConfig) -> tuple[int, int]:
 def image_operations(config: TrainConfig) -> float:
     """Operations of the dense layers for an image, forward and backward.
 
-    Two a multiply-add, backward twice the forward, one encoder pass.
+    Two a multiply-add, backward twice the forward, one encoder pass. A sparse backward pass decodes all
+    samples, and those that it keeps once more for the gradient.
     """
     encode, decode = config.model.flops(CATALOGUE[config.data.name].num_pixels)
-    return 3 * (encode + config.objective.num_samples * decode)
+    samples, backward = config.objective.num_samples, getattr(config.objective, "backward", None)
+    if isinstance(backward, SparseBackward):
+        kept = min(samples, backward.count or samples)
+        return 3 * encode + (samples + 3 * kept) * decode
+    return 3 * (encode + samples * decode)
 
 
 def step_work(config: TrainConfig) -> float:

@@ -26,7 +26,7 @@ class Analysis:
         best: the one with the lowest mean final validation NLL, none that diverged.
         best_row: its row.
         strata: configurations that differ in K alone.
-        fits: training time against K, for every stratum with two K's or more.
+        fits: training time against K, for every stratum with two K's or more; none at equal seconds.
         adjusted: the same over the whole table, adjusted for what else is varied.
         gains: what each step up in K buys, within strata.
         against_best: every other configuration against the best.
@@ -81,7 +81,7 @@ class Analysis:
 
 def analyse(table: Table) -> Analysis:
     """The analysis of one table; it needs no random numbers and no clock."""
-    groups, best = strata(table), best_of(table)
+    groups, best, equal = strata(table), best_of(table), table.equal_seconds is not None
     best_row = next(row for row in table.configurations if row.trials is best.configuration)
     compared = [group for group in groups if len(group.configurations) > 1]
     timed = [(row, seconds) for row in table.steady if (seconds := row.mean("train_seconds")) is not None]
@@ -91,8 +91,8 @@ def analyse(table: Table) -> Analysis:
         best=best,
         best_row=best_row,
         strata=groups,
-        fits=tuple(fit for group in compared if (fit := stratum_fit(group)) is not None),
-        adjusted=adjusted_fit(table),
+        fits=() if equal else tuple(fit for group in compared if (fit := stratum_fit(group)) is not None),
+        adjusted=None if equal else adjusted_fit(table),
         gains=gains(table, compared),
         against_best=against_best(table, best_row),
         front=tuple(timed[index][0] for index in front),

@@ -81,6 +81,8 @@ class Recommendation:
       Clinical Trials to Establish Effectiveness"): what gains more than it gives up has kept more than half.
     - Or the smallest K is itself the best, and separable from a larger one. Then ``chosen`` is the smallest.
 
+    In a sweep at equal seconds no K is cheaper, and ``chosen`` is the best if it is separable from any.
+
     Attributes:
         stratum: the configurations.
         best: the one with the lowest mean final validation NLL, none that diverged.
@@ -132,6 +134,8 @@ def recommend(table: Table, stratum: Stratum) -> Recommendation | None:
         return Recommendation(stratum, best, best, None, doubt, (), unjudged)
     standings = _standings(table, rows, best)
     chosen = _choice(standings, best)
+    if table.equal_seconds is not None:  # no K is cheaper than another
+        chosen = best if any(not one.near for one in standings) else None
     why = None if chosen is not None else Doubt.NOTHING_SHOWN
     if table.yardstick.final_num_samples < fewest_final_samples(stratum.num_samples[-1]):
         chosen, why = None, Doubt.TOO_FEW_SAMPLES

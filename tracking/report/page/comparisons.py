@@ -9,6 +9,7 @@ from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
 from tracking.report.page.blocks import Block, Cell, Details, Heading, Table, Words, chart, estimate_cell
 from tracking.report.page.verdicts import difference_cells
 from tracking.report.words.details import details
+from tracking.report.words.equal_seconds import which_comparison
 from tracking.statistics.numbers import measured, number, times
 
 MOST_CURVE_FIGURES = 6
@@ -116,7 +117,7 @@ def budget_section(analysis: Analysis) -> list[Block]:
         " evaluated curve has a value. The others are interpolated where they have none."
     )
     order = sorted(analysis.budgets, key=lambda found: _place(analysis, found))
-    blocks: list[Block] = [Words(words)]
+    blocks: list[Block] = [Words(which_comparison(analysis)), Words(words)]
     for index, found in enumerate(order[:MOST_BUDGETS]):
         blocks += _budget(analysis, found, figure=index < MOST_CURVE_FIGURES)
     if len(order) > MOST_BUDGETS:

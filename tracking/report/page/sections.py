@@ -14,6 +14,7 @@ from tracking.report.page.comparisons import budget_section, comparison_section,
 from tracking.report.page.table import configuration_table
 from tracking.report.page.time_to_target import target_section
 from tracking.report.words.time import beside, fit_sentence
+from tracking.report.words.why import why
 from tracking.statistics.numbers import listing, measured, number, plural
 
 
@@ -27,6 +28,8 @@ def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list
     """
     by_k = len(analysis.table.num_samples) > 1
     grows = "How does training time grow with K?" if by_k else "How long does training take?"
+    if analysis.table.equal_seconds is not None:
+        grows = "How equal are the seconds?"
     nll = "How does likelihood change with K?" if by_k else "How good is the likelihood?"
     made = [
         Section("rates", "What does each step up in K cost and buy?", rate_section(analysis) if by_k else []),
@@ -120,7 +123,8 @@ def _units(analysis: Analysis) -> list[Block]:
         f" al. 2016). Right: effective number of the {many:,} importance samples of the final evaluation,"
         f" mean over test images. {note(axis.detailed)}"
     )
-    return chart(units(analysis, axis), caption, "Neither was measured.")
+    lines = [Words(line) for line in why(analysis)]
+    return [*lines, *chart(units(analysis, axis), caption, "Neither was measured.")]
 
 
 def _gradients(analysis: Analysis) -> list[Block]:

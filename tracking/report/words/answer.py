@@ -4,6 +4,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.differences import Power
 from tracking.analysis.recommendation import Doubt, Recommendation, Standing
+from tracking.report.words.equal_seconds import at_equal_seconds
 from tracking.report.words.time import beside
 from tracking.statistics.numbers import listing, nats, number, plural
 
@@ -20,6 +21,8 @@ def answer(analysis: Analysis) -> list[str]:
             f"{_with(found)}{_k(found.best)} has the lowest validation NLL but only one complete seed, so"
             " nothing can be compared with it: these data cannot say which K to use."
         ]
+    if analysis.table.equal_seconds is not None and found.doubt is not Doubt.TOO_FEW_SAMPLES:
+        return at_equal_seconds(analysis, found)
     judged = found.judged
     assert judged is not None  # the doubts above are those without one
     if found.doubt is not None:

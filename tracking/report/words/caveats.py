@@ -118,7 +118,7 @@ def _group_too(analysis: Analysis) -> str:
 
 def _cut(analysis: Analysis) -> list[str]:
     rows = [row for found in analysis.budgets for row in found.rows if row.cut]
-    if not rows:
+    if not rows or analysis.table.equal_seconds is not None:
         return []
     named = [f"{row.configuration.name} ({row.cut})" for row in rows]
     be = "is" if len(rows) == 1 else "are"

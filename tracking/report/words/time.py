@@ -38,15 +38,14 @@ def beside(rows: Sequence[Configuration]) -> str:
 def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
     """Which K of a stratum is ahead after the same training seconds, and which are not separable from it."""
     found = next((budget for budget in analysis.budgets if budget.label == chosen), None)
-    if found is None:
+    if found is None or analysis.table.equal_seconds is not None:  # there the final NLLs say it
         return []
     lowest, verdicts = lowest_of(found), against_lowest(found, analysis.table.looks)
     if lowest is None or lowest.at_seconds is None or not verdicts:
         return []
     at, interval = lowest.at_seconds, ends(lowest.at_seconds)
-    words = (
-        f"After the same {number(found.seconds)} s of training, K = {lowest.configuration.num_samples} has"
-    )
+    k = lowest.configuration.num_samples
+    words = f"Read from the curves after the same {number(found.seconds)} s, K = {k} has"
     words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
     rivals, silent = (
         [f"K = {row.configuration.num_samples}" for row, one in verdicts if one.separable is verdict]
