@@ -121,7 +121,9 @@ def test_details_name_the_lowest_curve_after_equal_seconds(make):
     (found,) = analysis.budgets
     lowest = min(found.rows, key=lambda row: row.at_seconds.mean)
     assert lowest.configuration.num_samples == 5  # K = 500 takes more than twice as long an epoch
-    assert any("of training, K = 5 has the lowest validation NLL" in words for words in details(analysis))
+    assert any(
+        "read from the curves, K = 5 has the lowest validation NLL" in words for words in details(analysis)
+    )
 
 
 def test_details_give_no_rate_over_seconds_that_may_be_zero(make):

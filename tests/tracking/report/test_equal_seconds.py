@@ -72,7 +72,7 @@ def test_seconds_that_did_not_come_out_equal_are_told(make):
 def test_no_line_of_time_against_k_is_drawn_through_equal_seconds(make):
     found = equal_seconds(make, spread=0.01)
     assert (found.fits, found.adjusted) == ((), None)
-    assert not any("Training time" in one or "Read from" in one for one in details(found))
+    assert not any("Training time" in one or "After the same" in one for one in details(found))
 
 
 def test_why_names_what_is_separable_and_nothing_else(make):

@@ -45,7 +45,7 @@ def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:
         return []
     at, interval = lowest.at_seconds, ends(lowest.at_seconds)
     k = lowest.configuration.num_samples
-    words = f"Read from the curves after the same {number(found.seconds)} s, K = {k} has"
+    words = f"After the same {number(found.seconds)} s of training, read from the curves, K = {k} has"
     words += f" the lowest validation NLL ({nats(at.mean)}{f' {between(interval)}' if interval else ''} nats)"
     rivals, silent = (
         [f"K = {row.configuration.num_samples}" for row, one in verdicts if one.separable is verdict]

@@ -12,8 +12,9 @@ def why(analysis: Analysis) -> list[str]:
     stratum = analysis.chosen
     if stratum is None or not analysis.replicated:
         return []
-    first, *others = (row for row in stratum.configurations if not row.diverged)
-    said = [line for row in others if (line := _line(analysis, first, row))]
+    rows = [row for row in stratum.configurations if not row.diverged]
+    others = rows[1:]
+    said = [line for row in others if (line := _line(analysis, rows[0], row))]
     if said or not others:
         return said
     return ["Active units, effective sample size and encoder SNR are not separable between these K's."]
