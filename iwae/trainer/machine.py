@@ -40,11 +40,25 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
-        # What earlier work freed but the allocator kept is not this run's.
-        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-            libc.malloc_trim(0)
+        _trim()
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
+
+
+def _trim() -> None:
+    """Hands back what earlier work freed but the allocator kept: it is not this run's."""
+    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """Memory allocated on the CUDA device, or resident in this process, now; None where it cannot be told."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    if sys.platform != "linux":
+        return None
+    _trim()
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def peak_memory_bytes(device: torch.device) -> int:

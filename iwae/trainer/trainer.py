@@ -25,7 +25,7 @@ from iwae.model.weights import weights_bytes
 from iwae.noise import refuse_shared_noise
 from iwae.objectives.objective import Surrogates
 from iwae.randomness import generator
-from iwae.trainer.machine import keep_freed_memory, peak_memory_bytes, reset_peak_memory
+from iwae.trainer.machine import keep_freed_memory, memory_bytes, peak_memory_bytes, reset_peak_memory
 from iwae.trainer.metrics import Progress, final_metrics, validation_metrics
 from iwae.trainer.optimization import Optimization
 from iwae.trainer.stopwatch import Stopwatch
@@ -86,6 +86,7 @@ class Trainer:
         self._optimization = Optimization(config, self.model, self._train)
         self._stopwatch = Stopwatch(self.device)
         reset_peak_memory(self.device)
+        self._memory_before = memory_bytes(self.device)
         self._stop = threading.Event()
         self._phase, self._evaluated = "training", 0.0
 
@@ -234,6 +235,8 @@ class Trainer:
             images = self._validation[: config.num_images]
             metrics |= validation_metrics(self._evaluate(images, config.num_samples, "validation"))
         metrics["system/peak_memory_bytes"] = float(peak_memory_bytes(self.device))
+        if self._memory_before is not None:
+            metrics["system/memory_before_bytes"] = float(self._memory_before)
         return metrics
 
     def _evaluate(self, images: Tensor, num_samples: int, split: str) -> Evaluation:

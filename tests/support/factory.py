@@ -91,6 +91,7 @@ class Factory:
                         "time/epoch_seconds": spent,
                         "throughput/examples_per_second": NUM_TRAIN / spent,
                         "system/peak_memory_bytes": 4e8 + 1.2e6 * k,
+                        "system/memory_before_bytes": 3.9e8,
                     },
                 )
             )

@@ -41,6 +41,13 @@ def _peak_memory(trial: TrialRecord) -> float | None:
     return max((e.metrics[name] for e in trial.history if name in e.metrics), default=None)
 
 
+def _training_memory(trial: TrialRecord) -> float | None:
+    """What training takes beside the model, the data and the process; None in records without its start."""
+    peak, before = _peak_memory(trial), "system/memory_before_bytes"
+    starts = [e.metrics[before] for e in trial.history if before in e.metrics]
+    return None if peak is None or not starts else max(0.0, peak - max(starts))
+
+
 COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "train_seconds": lambda trial: trial.train_seconds if trial.history else None,
     "seconds_per_epoch": _seconds_per_epoch,
@@ -58,6 +65,7 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "encoder_snr_floor": _snr_floor("encoder"),
     "decoder_snr_floor": _snr_floor("decoder"),
     "peak_memory_bytes": _peak_memory,
+    "training_memory_bytes": _training_memory,
 }
 
 

@@ -30,6 +30,7 @@ def test_metrics_have_the_documented_names(small_config: Configure, digits: Data
         "time/epoch_seconds",
         "throughput/examples_per_second",
         "system/peak_memory_bytes",
+        "system/memory_before_bytes",
     }
     evaluated = always | {"val/nll", "val/nll_stderr", "val/active_units", "val/ess"}
     assert [set(epoch.metrics) for epoch in epochs] == [always, evaluated, evaluated]

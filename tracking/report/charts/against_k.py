@@ -167,6 +167,6 @@ def _level(chart: Chart, panel: str, value: float, words: str) -> None:
 
 
 def memory(axis: Axis) -> Chart | None:
-    """Peak memory in MiB, from zero."""
-    column = "peak_memory_bytes"
-    return _side_by_side(axis, (column,), ("Peak memory",), ("MiB",), unit=2.0**20, zero=(column,))
+    """What training takes beside the model and the data, in MiB, from zero; None in older records."""
+    column = "training_memory_bytes"
+    return _side_by_side(axis, (column,), ("Memory of training",), ("MiB",), unit=2.0**20, zero=(column,))

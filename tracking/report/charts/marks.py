@@ -17,7 +17,7 @@ UNITS = {
     "train_seconds": " s",
     "active_units": " dimensions",
     "ess": " importance samples",
-    "peak_memory_bytes": " MiB",
+    "training_memory_bytes": " MiB",
 }
 
 

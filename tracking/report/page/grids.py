@@ -19,7 +19,7 @@ from tracking.report.stills.tiles import png, tiled
 Pictures = Mapping[str, Mapping[str, NDArray[np.uint8]]]
 KINDS = {
     "samples": "Samples from the prior",
-    "reconstructions": "Reconstructions",
+    "reconstructions": "Reconstructions: each row of originals above its reconstructions",
 }
 MARGIN, BAR = 24, 30
 

@@ -47,9 +47,9 @@ def _trials(record: SweepRecord) -> str:
 
 
 def _people(record: SweepRecord) -> str:
+    coded = record.code.get("user")
     found = _distinct(
-        f"{session.user} on {session.hostname}" if session.user else f"on {session.hostname}"
-        for session in record.sessions
+        f"{session.user or coded or ''} on {session.hostname}".strip() for session in record.sessions
     )
     return listing(found, MOST)
 
@@ -98,6 +98,6 @@ def _code(record: SweepRecord) -> str:
 def _data(record: SweepRecord) -> str:
     return "; ".join(
         f"{one.config.name}, {one.sizes.get('validation', 0):,} validation and {one.sizes.get('test', 0):,}"
-        f" test images, SHA-256 {one.sha256}"
+        f" test images, SHA-256 {one.sha256}; of validation and test alone {one.measured_sha256}"
         for one in record.data
     )

@@ -156,8 +156,19 @@ def _older_gradients(analysis: Analysis) -> str:
 
 def _memory(analysis: Analysis) -> list[Block]:
     axis = axis_of(analysis)
-    caption = f"Peak memory that the training process recorded. {note(axis.detailed)}"
-    return chart(memory(axis), caption, "Not measured.")
+    caption = (
+        "The most that training took beside the process, the data and the model: activations, gradients, the"
+        f" optimizer's state and the evaluation after each epoch. {note(axis.detailed)}"
+    )
+    whole = [value for row in axis.rows for value in row.values("peak_memory_bytes")]
+    absent = "Not measured."
+    if whole:
+        absent = (
+            "These trials recorded the memory of their whole process alone, most of which is libraries:"
+            f" {number(min(whole) / 2**20)} to {number(max(whole) / 2**20)} MiB. Trials of this version"
+            " record what training takes."
+        )
+    return chart(memory(axis), caption, absent)
 
 
 def _pareto(analysis: Analysis) -> list[Block]:

@@ -17,7 +17,8 @@ MEASURES = (
     ("active units", "active_units", "number", 1.0),
     ("ESS", "ess", "number", 1.0),
     ("encoder SNR", "encoder_snr", "number", 1.0),
-    ("peak memory, MiB", "peak_memory_bytes", "number", 2.0**20),
+    ("memory of training, MiB", "training_memory_bytes", "number", 2.0**20),
+    ("whole process, MiB", "peak_memory_bytes", "number", 2.0**20),
 )
 SECONDS = ("train_seconds", "seconds_per_epoch")
 
@@ -59,11 +60,13 @@ def _row(row: Configuration, paths: Sequence[str], *, starred: bool) -> list[Cel
 def _legend(table: AnalysedTable) -> str:
     """What brackets, highlight and marks of the table mean."""
     rows = table.configurations
-    words = "Means over seeds with 95 % t-intervals in brackets; NLLs in nats, lower is better."
+    words = (
+        "Means over seeds with 95 % intervals in brackets (of positive quantities on the logarithm); NLLs in"
+    )
+    words += " nats, lower is better."
     words += " Highlighted: lowest mean validation NLL. Click a heading to sort."
     if any(len(row.trials) == 2 for row in rows):
-        words += " The t-interval of two seeds has one degree of freedom: it is wide and may include"
-        words += " impossible values."
+        words += " The interval of two seeds has one degree of freedom and is wide."
     if any(row.diverged for row in rows):
         words += " † Diverged: excluded from every comparison."
     if any(row.shared_timing for row in rows):

@@ -13,7 +13,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.time_fit import TimeFit
 from tracking.report.charts.axes import Axis, Series, with_gaps
-from tracking.report.charts.palette import INK, MUTED, k_colours
+from tracking.report.charts.palette import INK, MUTED, TAKEN, k_colours
 from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
 from tracking.statistics.numbers import listing, measured
@@ -108,6 +108,7 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     rows = [row for row in axis.rows if row.mean("train_seconds") is not None]
     by_k = k_colours(analysis.table.num_samples)
     front = {id(row) for row in analysis.front}
+    taken = None if analysis.recommendation is None else analysis.recommendation.chosen
     for one in axis.series:
         shown = [row for row in one.rows if row.mean("train_seconds") is not None]
         if one.joined and axis.by_k:
@@ -118,13 +119,16 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
             colour = one.colour if axis.by_lines else by_k[row.num_samples]
             _front_point(axes, row, colour, id(row) in front, one.crowded)
     axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
+    if taken is not None and taken.mean("train_seconds") is not None:
+        axes.plot(*_places([taken]), "o", ms=15, mfc="none", mec=TAKEN, mew=2, zorder=5)
     x, (low, high) = view(rows, ("train_seconds",)), view(rows, ("val_nll_final",))
     axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
     axes.set_ylim(low - 0.07 * (high - low), high)  # room for labels below the front
     if len(analysis.table.num_samples) > 1:
         names = {row.num_samples: row for row in analysis.front}  # of several the last, which is the lowest
         labelled = _places(list(names.values()))
-        place_labels(axes, [f"K={k}" for k in names], list(zip(*labelled, strict=True)), _places(rows))
+        words = [f"K={k}{' (recommended)' * (row is taken)}" for k, row in names.items()]
+        place_labels(axes, words, list(zip(*labelled, strict=True)), _places(rows))
 
 
 def _places(rows: Sequence[Configuration]) -> tuple[list[float], list[float]]:
