@@ -1,8 +1,8 @@
 """DataConfig: which images, how they are split, and what becomes of gray pixels."""
 
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import model_validator
 
 from iwae.config.limits import Count
 from iwae.config.part import Part, PartError
@@ -29,18 +29,14 @@ class DataConfig(Part):
             (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
     """
 
+    later: ClassVar[frozenset[str]] = frozenset({"order"})
+
     name: DatasetName = "mnist"
     path: str | None = None
     binarization: Binarization = "dynamic"
     num_train: Count | None = None
     num_validation: Count | None = None
     order: Literal["file", "shuffled"] = "file"
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the file's own order: what was recorded before there was another stays as it is."""
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if (name, value) != ("order", "file")}
 
     @model_validator(mode="after")
     def _path_belongs_to_npz(self) -> Self:

@@ -5,9 +5,9 @@ What is asked of every family's class: a ``name`` (only the default family may l
 """
 
 import itertools
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from iwae.config.limits import Width, Widths
 from iwae.config.part import Part, PartError, default_name
@@ -45,6 +45,7 @@ class VAEConfig(Part):
     """
 
     built_by: ClassVar[str] = "iwae.model.vae:VAE"
+    later: ClassVar[frozenset[str]] = frozenset({"name"})
 
     name: Literal["vae"] = "vae"
     hidden_dims: Widths = (400,)
@@ -55,12 +56,6 @@ class VAEConfig(Part):
     observation_std: Annotated[float, Field(ge=1e-12, le=1e12)] | Literal["learned"] = "learned"
     init: Literal["pytorch", "glorot"] = "pytorch"
     output_bias: Literal["default", "zero", "train_mean"] = "default"
-
-    @model_serializer(mode="wrap")
-    def _without_the_default_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What was recorded while this was the only family stays as it is."""
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if name != "name"}
 
     @model_validator(mode="after")
     def _std_belongs_to_gaussian(self) -> Self:

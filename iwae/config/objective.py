@@ -93,6 +93,7 @@ class BoundConfig(ObjectivePart):
     """
 
     built_by: ClassVar[str] = "iwae.objectives.bound_objective:BoundObjective"
+    later: ClassVar[frozenset[str]] = frozenset({"backward"})
 
     name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
     free_bits: float = Field(default=0.0, ge=0)

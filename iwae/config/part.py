@@ -3,18 +3,45 @@
 import difflib
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 from pydantic_core import ErrorDetails
 
 from iwae.errors import ConfigError, ConfigErrors
+
+# Context of a dump that leaves nothing out.
+WHOLE: dict[str, bool] = {"whole": True}
 
 
 class Part(BaseModel):
     """A frozen piece of a configuration: unknown keys refused, no coercion, no NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    # Fields that older records lack: written only where they are not at their default, so that what was
+    # recorded before there were others stays as it is.
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if info.context is WHOLE:
+            return values
+        defaults = {name: type(self).model_fields[name].default for name in self.later}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in defaults or getattr(self, name) != defaults[name]
+        }
 
 
 class PartError(ValueError):

@@ -18,7 +18,7 @@ from iwae.config.limits import Count
 from iwae.config.model import ModelConfig, VAEConfig
 from iwae.config.objective import BoundConfig, ObjectiveConfig
 from iwae.config.optimizer import OptimizerConfig
-from iwae.config.part import Part, PartError, parse
+from iwae.config.part import WHOLE, Part, PartError, parse
 from iwae.config.schedules import (
     AnnealingConfig,
     CyclicalAnnealing,
@@ -143,9 +143,13 @@ class TrainConfig(Part):
         """The key without the seed: the identity of what seeds are replicates of."""
         return self.model_copy(update={"seed": type(self).model_fields["seed"].default}).key
 
-    def flat(self) -> dict[str, Any]:
-        """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``."""
-        return flatten(self.to_dict())
+    def flat(self, *, whole: bool = False) -> dict[str, Any]:
+        """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``.
+
+        Args:
+            whole: with the leaves that are recorded only where they are not at their default.
+        """
+        return flatten(self.model_dump(mode="json", context=WHOLE) if whole else self.to_dict())
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

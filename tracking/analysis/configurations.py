@@ -217,9 +217,8 @@ def tables(record: SweepRecord) -> list[Table]:
         ]
         for content in dict.fromkeys(contents[trial.key] for trial in done):
             same = tuple(trial for trial in done if contents[trial.key] == content)
-            config = same[0].config
-            # The default family's name is not among what is recorded, but may be among what is varied.
-            flat = {"model.name": config.model.name, **config.flat(), **same[0].plan.varied}
+            # What older records lack is not recorded at its default, but may be among what is varied.
+            flat = {**same[0].config.flat(whole=True), **same[0].plan.varied}
             parameters = {path: flat[path] for path in paths if path in flat}
             row = Configuration(
                 same, len(trials), parameters, divergence(trials), _unfinished(trials, contents, content)

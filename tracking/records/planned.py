@@ -84,7 +84,9 @@ class PlannedTrial:
                 chosen = parse(type(part), value).model_dump(exclude_defaults=True)
             for leaf, shown in flatten({path: chosen}).items():
                 if leaf not in named:
-                    words.append(f"{leaf.rpartition('.')[2]}={_short(shown)}")
+                    words.append(
+                        str(shown) if leaf.endswith(".name") else f"{leaf.rpartition('.')[2]}={_short(shown)}"
+                    )
         return " ".join(words)
 
     def to_json(self) -> str:

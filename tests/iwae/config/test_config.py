@@ -208,3 +208,13 @@ def test_catalogue_says_what_the_digits_hold(digits: Dataset) -> None:
         len(digits.train) + len(digits.validation),
         len(digits.validation),
     )
+
+
+def test_what_older_records_lack_is_written_only_where_it_is_not_at_its_default() -> None:
+    plain = TrainConfig.parse({"objective": {"num_samples": 8}})
+    chosen = TrainConfig.parse({"objective": {"num_samples": 8, "backward": {"name": "sparse"}}})
+    for path in ("objective.backward.name", "data.order", "model.name"):
+        assert path not in plain.flat()
+        assert path in plain.flat(whole=True)
+    assert chosen.flat()["objective.backward.name"] == "sparse"
+    assert TrainConfig.from_yaml(plain.to_yaml()) == plain

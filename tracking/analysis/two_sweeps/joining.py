@@ -111,8 +111,7 @@ def _values(row: Configuration, paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def _settings(row: Configuration) -> Mapping[str, Any]:
-    config = row.trials[0].config
-    return {"model.name": config.model.name, "objective.name": config.objective.name, **config.flat()}
+    return row.trials[0].config.flat(whole=True)
 
 
 def _other_settings(
