@@ -94,7 +94,7 @@ def report(
 def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, json: Json = False) -> None:
     """The configuration with the lowest mean final validation NLL over seeds, and its median run."""
     from sweeps.launch import open as open_sweep
-    from sweeps.screen.results import best_json, show_best
+    from sweeps.screen.results import best_json, show_best, show_instead
 
     found = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal).best()
     values = best_json(found.choice, found.run_id)
@@ -102,6 +102,7 @@ def best(name: Name, tracking_uri: TrackingUri = None, storage: Storage = None, 
         print_json(values)
     else:
         show_best(found.choice, values, out)
+        show_instead(found.storage.record(), out)
 
 
 @app.command(rich_help_panel=LOOK)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sweeps.screen.live import duration
 from sweeps.screen.say import say
-from tracking.records.records import TrialRecord, TrialState
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def show_result(result: "SweepResult", console: Console) -> None:
         say(console, f"  go on with: sweeps resume {record.name}")
     if result.best is not None:
         show_best(result.best, best_json(result.best, result.best_run_id), console)
+        show_instead(record, console)
     say(console, f"  report: {record.storage}/{record.name}/report/index.html")
     if result.untold is None:
         say(console, f"  browse: sweeps ui {record.name}")
@@ -77,6 +78,17 @@ def best_json(best: "Best", run_id: str | None) -> dict[str, Any]:
         "val_nll_final": best.val_nll_final,
         "test_nll": best.test_nll,
     }
+
+
+def show_instead(record: SweepRecord, console: Console) -> None:
+    """The K to take for its cost, where it is not the best one."""
+    from tracking.analysis.configurations import tables  # scipy: only where there is a result
+    from tracking.analysis.recommendation import recommendation_of
+    from tracking.report.words.answer import instead_of_the_best
+
+    found = tables(record)
+    if found and (words := instead_of_the_best(recommendation_of(found[0]))):
+        say(console, f"  {words}")
 
 
 def show_best(best: "Best", values: Mapping[str, Any], console: Console) -> None:

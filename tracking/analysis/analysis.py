@@ -9,7 +9,7 @@ from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains, saturation
 from tracking.analysis.importance.importance import Importance, importance
 from tracking.analysis.recommendation import Recommendation, recommend
-from tracking.analysis.strata import Stratum, strata
+from tracking.analysis.strata import Stratum, answering, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
 from tracking.analysis.winner import Best, best_of
 from tracking.statistics.comparisons import Difference
@@ -65,9 +65,7 @@ class Analysis:
     @property
     def chosen(self) -> Stratum | None:
         """The stratum that answers for K: the best configuration's, else the one with most K's."""
-        several = [stratum for stratum in self.strata if len(stratum.configurations) > 1]
-        with_best = [stratum for stratum in several if self.best_row in stratum.configurations]
-        return max(with_best or several, key=lambda s: len(s.configurations), default=None)
+        return answering(self.strata, self.best_row.trials)
 
     @property
     def replicated(self) -> bool:

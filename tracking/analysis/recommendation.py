@@ -7,7 +7,8 @@ from functools import cached_property
 
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.differences import Power, differences, power_unless_shown
-from tracking.analysis.strata import Stratum
+from tracking.analysis.strata import Stratum, answering, strata
+from tracking.analysis.winner import best_of
 from tracking.records.yardstick import fewest_final_samples
 from tracking.statistics.comparisons import Difference
 
@@ -119,6 +120,12 @@ class Recommendation:
     def at_the_end(self) -> bool:
         """Whether the best is the largest K tried."""
         return self.best is self.stratum.configurations[-1]
+
+
+def recommendation_of(table: Table) -> Recommendation | None:
+    """The recommendation for the configurations that answer for K; None where no two differ in K alone."""
+    found = answering(strata(table), best_of(table).configuration)
+    return None if found is None else recommend(table, found)
 
 
 def recommend(table: Table, stratum: Stratum) -> Recommendation | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.analysis.configurations import K_PATH, Configuration, Table, text
+from tracking.records.records import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ def strata(table: Table) -> tuple[Stratum, ...]:
         Stratum(describe(rows[0].parameters, told), tuple(sorted(rows, key=lambda c: c.num_samples)))
         for rows in groups.values()
     )
+
+
+def answering(groups: Sequence[Stratum], best: Sequence[TrialRecord]) -> Stratum | None:
+    """The stratum that answers for K: that of the best configuration's trials, else the one with most K's."""
+    several = [stratum for stratum in groups if len(stratum.configurations) > 1]
+    with_best = [s for s in several if any(row.trials is best for row in s.configurations)]
+    return max(with_best or several, key=lambda s: len(s.configurations), default=None)
 
 
 def telling(paths: Sequence[str], keys: Sequence[tuple[str, ...]]) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import Table as Measured
+from tracking.analysis.differences import power_unless_shown
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
@@ -21,7 +23,9 @@ METHOD = (
     " which may differ (Banerjee 1961), and one from the spread that configurations share (Tukey 1953). A"
     " few seeds say little about their spread: where spreads agree, configurations are separable at a"
     " difference of about 18 standard deviations with two seeds, 4 with three and 2.5 with five. Overlap of"
-    " two configurations' own intervals is not a test."
+    " two configurations' own intervals is not a test. Beside a difference that is not separable: from which"
+    " size on these seeds show one in 80 % of sweeps, in nats, and how many more seeds of every configuration"
+    " would show the measured one."
 )
 RATIO = " Seconds are compared by their ratio, because timing errors are proportional."
 ONE_SEED = "One seed per configuration: no difference here has an interval, so none can be called separable."
@@ -36,7 +40,10 @@ def rate_section(analysis: Analysis) -> list[Block]:
     several = len(analysis.strata) > 1
     label = analysis.chosen.label if analysis.chosen is not None else ""
     ordered = sorted(analysis.gains, key=lambda gain: gain.stratum != label)  # first those of the figure
-    rows = [([Cell(gain.stratum or "–")] if several else []) + _gain_cells(gain) for gain in ordered]
+    rows = [
+        ([Cell(gain.stratum or "–")] if several else []) + _gain_cells(analysis.table, gain)
+        for gain in ordered
+    ]
     method = METHOD if analysis.replicated else ONE_SEED
     return [
         *chart(rates(analysis), _rates_caption(analysis)),
@@ -58,12 +65,13 @@ def _rates_caption(analysis: Analysis) -> str:
     return caption
 
 
-def _gain_cells(gain: Gain) -> list[Cell]:
+def _gain_cells(table: Measured, gain: Gain) -> list[Cell]:
     extra = gain.seconds
+    power = power_unless_shown(table, gain.first, gain.second, gain.validation)
     return [
         Cell(f"{gain.first.num_samples} → {gain.second.num_samples}", "whole range" if gain.whole else ""),
         Cell("–") if extra is None else Cell(number(extra), " ".join(times(gain.slower)), extra),
-        *difference_cells(gain.validation, gain.diverged),
+        *difference_cells(gain.validation, gain.diverged, power),
         *([Cell("–"), Cell("–")] if gain.test is None else difference_cells(gain.test, gain.diverged)),
         _rate_cell(gain),
     ]
@@ -88,8 +96,13 @@ def comparison_section(analysis: Analysis) -> list[Block]:
         caption += " Configurations without an interval are in the table only."
     if len(analysis.against_best) > MOST_ROWS:
         caption += f" The {MOST_ROWS} closest are drawn; all are in the table."
+    table, best = analysis.table, analysis.best_row
     rows = [
-        [Cell(row.name), *difference_cells(found, bool(row.diverged))] for row, found in analysis.against_best
+        [
+            Cell(row.name),
+            *difference_cells(found, bool(row.diverged), power_unless_shown(table, best, row, found)),
+        ]
+        for row, found in analysis.against_best
     ]
     method = f"{METHOD} " if analysis.replicated else ""
     chosen = (

@@ -1,21 +1,30 @@
 """What may be said about a difference, as a label that is not told by its colour alone."""
 
+from tracking.analysis.differences import Power
 from tracking.report.page.blocks import Cell
 from tracking.statistics.comparisons import Difference
-from tracking.statistics.numbers import between, ends, signed
+from tracking.statistics.numbers import between, ends, nats, plural, signed
 
 
-def difference_cells(found: Difference, diverged: bool) -> list[Cell]:
+def difference_cells(found: Difference, diverged: bool, power: Power | None = None) -> list[Cell]:
     """A difference in nats, lower being better, and its verdict."""
-    return [Cell(signed(found.value), between(ends(found)), found.value), verdict_cell(found, diverged)]
+    return [
+        Cell(signed(found.value), between(ends(found)), found.value),
+        verdict_cell(found, diverged, power),
+    ]
 
 
-def verdict_cell(found: Difference, diverged: bool) -> Cell:
-    """Better, worse, not separable, or why nothing can be said."""
+def verdict_cell(found: Difference, diverged: bool, power: Power | None = None) -> Cell:
+    """Better, worse, not separable and what these seeds would have shown, or why nothing can be said."""
     if diverged:
         return Cell("diverged", tag="none")
     if found.separable is None:
         return Cell("no interval", tag="none")
     if not found.separable:
-        return Cell("not separable", tag="open")
+        return Cell("not separable", "" if power is None else _shown_from(power), tag="open")
     return Cell("better", tag="better") if found.value < 0 else Cell("worse", tag="worse")
+
+
+def _shown_from(power: Power) -> str:
+    more = "over 200 more seeds" if power.more_seeds is None else plural(power.more_seeds, "more seed")
+    return f"shown from {nats(power.smallest)}; {more}"

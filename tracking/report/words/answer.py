@@ -190,3 +190,10 @@ def _k(row: Configuration) -> str:
 
 def _capital(words: str) -> str:
     return words[0].upper() + words[1:]
+
+
+def instead_of_the_best(found: Recommendation | None) -> str:
+    """In one line, the K to take where it is not the best one; empty where it is, or none is."""
+    if found is None or found.chosen is None or found.chosen is found.best or found.judged is None:
+        return ""
+    return f"{_k(found.chosen)} instead costs {_cost(found.chosen, found.best)} and {_gives_up(found.judged)}"
