@@ -225,21 +225,21 @@ class Sweep:
         """Delete its runs in MLflow, their artifacts, and its files; what others put there stays."""
         delete(self.storage, self.store.open() if is_made(self.store) else None, _log.info)
 
-    def report(self, output: Path | str | None = None) -> "StoredReport":
+    def report(self, output: Path | str | None = None, against: "Sweep | None" = None) -> "StoredReport":
         """Write the trade-off report to storage and attach it to the parent run; a notebook shows it.
 
         Args:
             output: a folder that gets it as well.
+            against: another sweep, to which it is compared in a section of its own: see `sweeps.compare`.
 
         Raises:
             UserError: there is no such sweep, the folder cannot be written, or the store does not answer.
         """
         from sweeps.results.report import write
 
-        record = self.record()
-        store = self.store.open()
-        with self._screen() as display, display.checking(f"drawing {self.name}: {len(record.trials)} trials"):
-            return write(record, self.storage, store, None if output is None else Path(output))
+        with self._screen() as display, display.waiting(f"drawing the report of {self.name}"):
+            other = None if against is None else against.record()
+            return write(self.record(), self.storage, self.store.open(), output, other)
 
     def verify(
         self, *, repair: bool = False, looked_at: Callable[[int], None] = lambda trials: None

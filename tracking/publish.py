@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tracking.addresses import uris
+from tracking.analysis.two_sweeps.comparison import TwoSweeps
 from tracking.analysis.winner import best
 from tracking.errors import RecordError
 from tracking.figures import trial_figures
@@ -27,7 +28,11 @@ _log = logging.getLogger(__name__)
 
 
 def make_report(
-    record: SweepRecord, storage: SweepStorage, folder: Path, links: Links | None = None
+    record: SweepRecord,
+    storage: SweepStorage,
+    folder: Path,
+    links: Links | None = None,
+    against: TwoSweeps | None = None,
 ) -> Report:
     """Write the report of what storage holds.
 
@@ -36,9 +41,10 @@ def make_report(
         storage: where its pictures are.
         folder: where the report goes.
         links: where its runs are; None where MLflow cannot be asked.
+        against: another sweep compared with this one, for a section of its own.
     """
     pictures = StoredPictures(storage, [trial.key for trial in record.complete])
-    return write_report(record, folder, pictures, links)
+    return write_report(record, folder, pictures, links, against)
 
 
 def links_of(store: RunStore, name: str, parent: str) -> Links:
@@ -54,16 +60,22 @@ def links_of(store: RunStore, name: str, parent: str) -> Links:
 
 
 def store_report(
-    record: SweepRecord, storage: SweepStorage, folder: Path, links: Links | None = None
+    record: SweepRecord,
+    storage: SweepStorage,
+    folder: Path,
+    links: Links | None = None,
+    against: TwoSweeps | None = None,
 ) -> Report:
     """Write the report into a folder and into storage."""
-    report = make_report(record, storage, folder, links)
+    report = make_report(record, storage, folder, links, against)
     for path in report.files:
         storage.files.write(storage.path("report", path.name), path.read_bytes())
     return report
 
 
-def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
+def publish(
+    record: SweepRecord, storage: SweepStorage, store: RunStore, against: TwoSweeps | None = None
+) -> str:
     """Store the report and attach it to the parent run; bring MLflow to the record, log the best model.
 
     While a driver works on the sweep its recorder brings MLflow to storage, and its end logs the best model:
@@ -73,10 +85,10 @@ def publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
     Returns:
         The parent's run id.
     """
-    parent = _publish(record, storage, store)
+    parent = _publish(record, storage, store, against)
     while live_session(storage) is None and _ends(storage.sessions()) != _ends(record.sessions):
         record = storage.record()
-        parent = _publish(record, storage, store)
+        parent = _publish(record, storage, store, against)
     return parent
 
 
@@ -88,28 +100,36 @@ def publish_if_missing(record: SweepRecord, storage: SweepStorage, store: RunSto
         publish(record, storage, store)
 
 
-def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore) -> str:
+def _publish(record: SweepRecord, storage: SweepStorage, store: RunStore, against: TwoSweeps | None) -> str:
     live = live_session(storage) is not None
     parent = store.find_sweep(record.name) if live else None
     if parent is None:
         parent = store.sync(record, trial_figures)
-    attach(record, storage, store, parent, with_model=not live)
+    attach(record, storage, store, parent, with_model=not live, against=against)
     return parent
 
 
 def attach(
-    record: SweepRecord, storage: SweepStorage, store: RunStore, parent: str, *, with_model: bool = True
+    record: SweepRecord,
+    storage: SweepStorage,
+    store: RunStore,
+    parent: str,
+    *,
+    with_model: bool = True,
+    against: TwoSweeps | None = None,
 ) -> None:
     """Draw the report, attach it to the parent run, and note what was published.
 
-    ``with_model``: also rank the configurations and log the best one's model.
+    ``with_model``: also rank the configurations and log the best one's model. ``against``: another sweep
+    compared with this one, for a section of its own.
     """
     before = published(storage)
     record, altered = believed(record, store)
     for line in altered:
         _log.warning("%s: see `sweeps verify %s`", line, record.name)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
-        report = store_report(record, storage, Path(name), links_of(store, record.name, parent))
+        links = links_of(store, record.name, parent)
+        report = store_report(record, storage, Path(name), links, against)
         store.attach_report(parent, report.folder, report.summary_markdown, before.get("summary"))
         files = {path.name: path.read_bytes() for path in report.files}
     model = before.get("model", {})

@@ -74,6 +74,15 @@ def verify(
 def report(
     name: Name,
     output: Annotated[Path | None, typer.Option(help="Also write it to this folder.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare it with this sweep in a section of its own.",
+            callback=checked_name,
+            autocompletion=sweep_names,
+        ),
+    ] = None,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
 ) -> None:
@@ -81,7 +90,8 @@ def report(
     from sweeps.launch import open as open_sweep
 
     sweep = open_sweep(name, storage=storage, tracking_uri=tracking_uri, show=on_terminal)
-    written = sweep.report(output)
+    other = None if against is None else open_sweep(against, storage=storage, show=on_terminal)
+    written = sweep.report(output, other)
     out.print(written.address, soft_wrap=True, highlight=False)
     if written.missing is not None:
         raise SweepError(

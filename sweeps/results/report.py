@@ -60,7 +60,13 @@ def prove_folder(folder: Path) -> None:
         ) from None
 
 
-def write(record: SweepRecord, storage: SweepStorage, store: RunStore, output: Path | None) -> StoredReport:
+def write(
+    record: SweepRecord,
+    storage: SweepStorage,
+    store: RunStore,
+    output: Path | str | None,
+    against: SweepRecord | None = None,
+) -> StoredReport:
     """Write the report wherever it is wanted, also where the tracking store takes nothing.
 
     Args:
@@ -68,24 +74,29 @@ def write(record: SweepRecord, storage: SweepStorage, store: RunStore, output: P
         storage: its files.
         store: the tracking store, open.
         output: a folder that gets it as well.
+        against: another sweep, to which this one is compared in a section of its own.
 
     Raises:
         ConfigError: the folder cannot be written.
+        RecordError: ``against`` cannot be compared with it.
     """
+    from tracking.analysis.two_sweeps.comparison import compare_sweeps
+
+    compared = None if against is None else compare_sweeps(against, record)
     if output is not None:
-        output = output.absolute()
+        output = Path(output).absolute()
         prove_folder(output)
     from tracking.publish import links_of, make_report, publish, store_report  # with all that draws
 
     missing = links = None
     try:
-        links = links_of(store, record.name, publish(record, storage, store))
+        links = links_of(store, record.name, publish(record, storage, store, compared))
     except RecordError as error:
         missing = str(error)
         with tempfile.TemporaryDirectory(prefix="sweeps-") as scratch:
-            store_report(record, storage, Path(scratch))
-    folder = (
-        storage.uri + "/report" if output is None else str(make_report(record, storage, output, links).folder)
-    )
+            store_report(record, storage, Path(scratch), against=compared)
+    if output is not None:
+        make_report(record, storage, output, links, compared)
+    folder = f"{storage.uri}/report" if output is None else str(output)
     page = storage.files.read(storage.path("report", "index.html")).decode()
     return StoredReport(folder, page, missing)

@@ -8,6 +8,7 @@ import yaml
 
 from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
+from tracking.analysis.two_sweeps.comparison import TwoSweeps
 from tracking.records.records import SweepRecord
 from tracking.report.files import table_name, to_csv, to_json
 from tracking.report.links import Links
@@ -33,7 +34,13 @@ class Report:
     files: tuple[Path, ...]
 
 
-def write_report(record: SweepRecord, folder: Path, pictures: Pictures, links: Links | None = None) -> Report:
+def write_report(
+    record: SweepRecord,
+    folder: Path,
+    pictures: Pictures,
+    links: Links | None = None,
+    against: TwoSweeps | None = None,
+) -> Report:
     """Writes ``index.html``, ``tradeoff.csv``, ``tradeoff.json`` and PNGs into ``folder``.
 
     Every sweep has a report, one without a complete trial too. Trials whose data, likelihood or final
@@ -46,6 +53,7 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures, links: L
         pictures: image grids by trial key, then by kind (``samples``, ``reconstructions``), ``uint8``
             ``[rows, columns, H, W]``; trials and kinds may be missing.
         links: where its runs are in MLflow, for links to them; None writes none.
+        against: another sweep compared with this one, for a section of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     analyses = [analyse(table) for table in tables(record)]
@@ -56,7 +64,7 @@ def write_report(record: SweepRecord, folder: Path, pictures: Pictures, links: L
     texts["tradeoff.json"] = to_json(record, analyses, headlines, warnings)
     shown = {**texts, "spec.yaml": yaml.safe_dump(dict(record.spec), sort_keys=False, allow_unicode=True)}
     blocks = [picture_blocks(found) for found in grids]
-    made = {"index.html": page(record, analyses, headlines, warnings, blocks, shown, links), **texts}
+    made = {"index.html": page(record, analyses, headlines, warnings, blocks, shown, links, against), **texts}
     files = [_write(folder / name, content) for name, content in made.items()]
     files += _draw(record, folder, analyses, grids)
     return Report(folder, summary(record, analyses, headlines, warnings), tuple(files))

@@ -1,4 +1,4 @@
-"""The sections that compare: steps in K, equal budgets, everything against the best."""
+"""The sections that compare: steps in K, equal budgets, everything against the best, another sweep."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,35 @@ from tracking.analysis.configurations import Table as Measured
 from tracking.analysis.differences import power_unless_shown
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
+from tracking.analysis.two_sweeps.comparison import Row, TwoSweeps
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, rates
-from tracking.report.page.blocks import Block, Cell, Details, Heading, Table, Words, chart, estimate_cell
+from tracking.report.page.blocks import (
+    Block,
+    Cell,
+    Details,
+    Heading,
+    Section,
+    Table,
+    Words,
+    chart,
+    estimate_cell,
+)
 from tracking.report.page.verdicts import difference_cells
 from tracking.report.words.details import details
 from tracking.report.words.equal_seconds import which_comparison
-from tracking.statistics.numbers import measured, number, times
+from tracking.report.words.two_sweeps import remarks, verdict_sentences
+from tracking.statistics.numbers import measured, nats, number, times
 
 MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12
+AGAINST = (
+    "configuration",
+    "NLL of A, nats",
+    "NLL of B, nats",
+    "B − A, nats",
+    "B is",
+    "training seconds, B / A",
+)
 
 METHOD = (
     "The intervals of all pairs of configurations hold simultaneously in 95 % of sweeps; separable means that"
@@ -168,3 +188,26 @@ def _budget(analysis: Analysis, found: Budget, figure: bool) -> list[Block]:
 
 def _range(found: Sequence[int]) -> str:
     return str(found[0]) if found[0] == found[1] else f"{found[0]} to {found[1]}"
+
+
+def against_section(found: TwoSweeps, prefix: str) -> Section:
+    """The other sweep as A, this one as B; ``prefix`` stands before the anchor."""
+    other, this = found.names
+    same_name = f" in {found.storages[0]}" if other == this else ""
+    blocks: list[Block] = [Words(f"A is {other}{same_name}, B is this sweep.")]
+    blocks += [Words(sentence) for sentence in verdict_sentences(found)]
+    blocks.append(Table(AGAINST, [_against_cells(row) for row in found.rows]))
+    blocks += [Words(sentence, "note") for sentence in remarks(found)]
+    return Section(f"{prefix}against", f"How does it compare with {other}?", blocks)
+
+
+def _against_cells(row: Row) -> list[Cell]:
+    first, second = (side.mean("val_nll_final") or 0.0 for side in (row.first, row.second))
+    ratio, interval = times(row.slower)
+    return [
+        Cell(row.name),
+        Cell(nats(first), sort=first),
+        Cell(nats(second), sort=second),
+        *difference_cells(row.validation, bool(row.diverged)),
+        Cell(ratio, interval, sort=None if row.slower is None else row.slower.value),
+    ]

@@ -7,10 +7,12 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tracking.analysis.analysis import Analysis
+from tracking.analysis.two_sweeps.comparison import TwoSweeps
 from tracking.records.records import SweepRecord
 from tracking.report.charts.palette import dark
 from tracking.report.links import Links
 from tracking.report.page.blocks import Block, Section
+from tracking.report.page.comparisons import against_section
 from tracking.report.page.copies import copies
 from tracking.report.page.first import First, first
 from tracking.report.page.origin import origin
@@ -52,6 +54,7 @@ def page(
     pictures: Sequence[Sequence[Block]],
     files: Mapping[str, str],
     links: Links | None,
+    against: TwoSweeps | None = None,
 ) -> str:
     """The report as one HTML document.
 
@@ -63,6 +66,7 @@ def page(
         pictures: each table's image grids.
         files: texts that the page offers to copy, by their file's name.
         links: the sweep's pages in MLflow; None where they are not known.
+        against: another sweep compared with this one, which is its second; None shows none.
     """
     from plotly.offline import get_plotlyjs  # 5 MB of text: only where a report is drawn
 
@@ -71,6 +75,8 @@ def page(
         prefix = f"g{number}-" if len(analyses) > 1 else ""
         title = analysis.table.yardstick.description if prefix else ""
         made = sections(analysis, prefix, grids)
+        if against is not None and against.joined.second.yardstick == analysis.table.yardstick:
+            made.append(against_section(against, prefix))
         groups.append(Group(prefix, f"Group {number}", title, first(analysis, words), made))
     tables = [(group.first.table, group.first.note) for group in groups]
     return (

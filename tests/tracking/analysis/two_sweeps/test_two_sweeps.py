@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from support.factory import Factory
 from tracking.analysis.two_sweeps.comparison import compare_sweeps
 from tracking.errors import RecordError
 from tracking.records.records import SweepRecord
+from tracking.report.report import write_report
 from tracking.report.words.two_sweeps import remarks, verdict_sentences
 from tracking.statistics.comparisons import OWN_SHARE, POOLED_SHARE, common_spread
 from tracking.statistics.step_down import step_down
@@ -145,3 +147,15 @@ def test_steps_are_those_of_holm() -> None:
         assert {i for i, one in enumerate(found) if one.separable} == rejected & allowed
         found_in += bool(rejected & allowed)
     assert found_in > 20
+
+
+def test_a_report_has_a_section_on_another_sweep(make: Factory, tmp_path: Path) -> None:
+    before = make.sweep(make.ks(1, 5, 50), name="before")
+    after = better_by(before, 2.0)
+    write_report(after, tmp_path, {}, against=compare_sweeps(before, after))
+    page = (tmp_path / "index.html").read_text()
+    assert "How does it compare with before?" in page
+    assert "A is before, B is this sweep." in page
+    assert "B has a lower (better) validation NLL at K = 1, K = 5 and K = 50." in page
+    write_report(after, tmp_path, {})
+    assert "How does it compare" not in (tmp_path / "index.html").read_text()
