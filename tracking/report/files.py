@@ -40,8 +40,9 @@ def table_name(index: int) -> str:
 def to_csv(table: Table | None) -> str:
     """A row per configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
 
-    low and high are the ends of the 95 % t-interval over seeds, empty with one seed. A part of the
-    configuration that is varied whole (``annealing``) has one column per leaf (``annealing.name``).
+    low and high are the ends of the 95 % interval over seeds, empty with one seed: a t-interval for NLLs, on
+    the log scale and within what is possible for the rest. A part of the configuration that is varied whole
+    (``annealing``) has one column per leaf (``annealing.name``).
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

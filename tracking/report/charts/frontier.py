@@ -190,7 +190,10 @@ def _named(analysis: Analysis, taken: Configuration | None) -> list[Configuratio
     line = list(chosen.configurations if chosen else analysis.front)
     ends_first = [line[0], line[-1], *line[1:-1]] if line else []
     ordered = [row for row in [*([taken] if taken else []), *ends_first, *analysis.front] if row is not None]
-    return list({id(row): row for row in ordered}.values())[:MOST_LABELS]
+    first: dict[object, Configuration] = {}
+    for row in ordered:  # each K once
+        first.setdefault(row.num_samples if len(analysis.table.num_samples) > 1 else id(row), row)
+    return list(first.values())[:MOST_LABELS]
 
 
 def _labels(
