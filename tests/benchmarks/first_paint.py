@@ -1,6 +1,6 @@
 """How soon a browser paints the report: medians of the first contentful paint, in milliseconds.
 
-    python tests/benchmarks/first_paint.py REPORT/index.html [TIMES]
+    PYTHONPATH=.:tests python tests/benchmarks/first_paint.py [REPORT/index.html [TIMES]]
 
 Without a report it makes three: of 4, 54 and 150 configurations. Each page is opened in a window of 1280×800
 and of 400×850, from a file. Needs Chromium and its driver.
@@ -11,9 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # which holds tests under the packages' names, so second
 
 from support.browser import first_paint, look, opened
 from support.factory import Factory
