@@ -49,7 +49,9 @@ def _units(found: Difference, first: Configuration, row: Configuration) -> str:
     interval = ends(found)
     if interval is not None and found.value < 0:
         interval = (-interval[1], -interval[0])
-    shown, bracket = measured(abs(found.value), interval)
     sizes = {one.trials[0].config.model.latent_dim for one in (first, row)}
+    if interval is not None:  # no more than there are
+        interval = (interval[0], min(interval[1], max(sizes)))
+    shown, bracket = measured(abs(found.value), interval)
     of = f" of {sizes.pop()}" if len(sizes) == 1 else ""
     return f"it uses {shown} {'more' if found.value > 0 else 'fewer'} latent units{of} {bracket}".rstrip()
