@@ -1,6 +1,5 @@
 """Interactive figures of comparisons: what a step in K buys, equal budgets, everything against the best."""
 
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -15,38 +14,35 @@ MOST_CURVES = 60
 MOST_ROWS = 40
 
 
-def rates(analysis: Analysis) -> Chart | None:
-    """Nats gained per extra second at each step up in K, within the stratum that answers for K."""
+def steps_up(analysis: Analysis) -> Chart | None:
+    """Nats gained at each step up in K, within the stratum that answers for K, with its extra seconds."""
     chosen = analysis.chosen
     steps = [g for g in analysis.gains if not g.whole and chosen is not None and g.stratum == chosen.label]
-    steps = [gain for gain in steps if gain.rated]
+    steps = [gain for gain in steps if not gain.diverged]
     if not steps:
         return None
-    values = [gain.rate or 0.0 for gain in steps]
-    ends = [gain.rate_interval or (value, value) for gain, value in zip(steps, values, strict=True)]
+    names = [_step(gain) + ("" if gain.seconds is None else f"<br>{_extra(gain.seconds)}") for gain in steps]
     trace: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": [_step(gain) for gain in steps],
-        "y": values,
+        "name": "measured",
+        "x": names,
+        "y": [-gain.validation.value for gain in steps],
         "error_y": {
             "type": "data",
-            "symmetric": False,
             "thickness": 1.4,
             "width": 5,
             "color": faint(HUES[0], 0.6),
-            "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
-            "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)],
+            "array": [gain.validation.half or 0.0 for gain in steps],
         },
         "marker": {
             "color": [HUES[0] if gain.validation.separable else PAPER for gain in steps],
             "size": 11,
             "line": {"color": HUES[0], "width": 2},
         },
-        "text": [f"{_step(gain)}<br>{number(gain.rate or 0.0)} nats per second" for gain in steps],
-        "hovertemplate": "%{text}<extra></extra>",
-        "showlegend": False,
+        "hovertemplate": "%{x}<br>%{y:.2f} nats<extra></extra>",
     }
+    curve = _on_the_curve(analysis, steps, names)
     zero = {
         "type": "line",
         "xref": "paper",
@@ -56,20 +52,37 @@ def rates(analysis: Analysis) -> Chart | None:
         "y1": 0,
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
     }
-    wide = min(values) > 0 and max(values) > 20 * min(values)
-    reach = [math.log10(min(values) / 4), math.log10(max(values) * 4)] if wide else _reach(values, ends)
-    kind = {"type": "log", "dtick": 1} if wide else {}
-    vertical = scale("nats per extra second", range=reach, **kind)
-    axes = {"xaxis": scale("step in K", type="category"), "yaxis": vertical}
-    return Chart([trace], layout(**axes, shapes=[] if wide else [zero], height=360))
+    axes = {
+        "xaxis": scale("step in K", type="category"),
+        "yaxis": scale("validation NLL gained, nats", rangemode="tozero"),
+    }
+    return Chart([trace, *curve], layout(**axes, shapes=[zero], height=380, showlegend=bool(curve)))
 
 
-def _reach(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> list[float]:
-    """A linear axis of rates: zero, every rate, and as much of the bars as twice the largest rate."""
-    most = 2 * max(map(abs, values)) or 1.0
-    low = min(0.0, max(min(low for low, _ in ends), -most))
-    high = max(0.0, min(max(high for _, high in ends), most))
-    return [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+def _on_the_curve(analysis: Analysis, steps: Sequence[Gain], names: Sequence[str]) -> list[Trace]:
+    """The same steps on the curve that levels off, where one fits."""
+    found = analysis.saturation
+    if found is None or not found.fits:
+        return []
+    gained = [
+        float(found.at([gain.first.num_samples])[0] - found.at([gain.second.num_samples])[0])
+        for gain in steps
+    ]
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "on the fitted curve",
+            "x": list(names),
+            "y": gained,
+            "marker": {"color": MUTED, "size": 16, "symbol": "line-ew-open", "line": {"width": 3}},
+            "hovertemplate": "%{x}<br>%{y:.2f} nats on the curve<extra></extra>",
+        }
+    ]
+
+
+def _extra(seconds: float) -> str:
+    return f"{'+' if seconds >= 0 else ''}{number(seconds, 2)} s"
 
 
 def _step(gain: Gain) -> str:

@@ -60,9 +60,11 @@ def curve_in_words(analysis: Analysis, steps: Sequence[Gain]) -> list[str]:
         each = [one / fit.fit.slope / (b - a) for one, (a, b) in zip(gained, pairs, strict=True)]
         rates = f", or {listing([number(one, 2) for one in each])} for each extra second of training"
     low, high = found.beyond_interval
-    end = f"[{nats(low)}, {nats(high)}]" if high is not None else f"(at least {nats(low)}, no upper limit)"
+    gain = f"{nats(found.beyond)} nats [{nats(low)}, {nats(high or 0.0)}]"
+    if high is None:
+        gain = f"at least {nats(low)} nats, and nothing shows where the curve levels off"
     curve = f"{nats(found.limit)} + {number(found.amplitude)} K^(−{number(found.exponent, 2)})"
-    beyond = f"all K above {pairs[-1][1]} together would gain {nats(found.beyond)} nats {end}"
+    beyond = f"all K above {pairs[-1][1]} together would gain {gain}"
     return [
         f"The curve {curve} fits these means (p = {found.p_value:.2g}). On it the steps gain {named}"
         f" nats{rates}; {beyond}."
