@@ -34,10 +34,10 @@ def refuse_elsewhere(client: Client, parent: Run, source: Source[object]) -> Non
         RecordError: the sweep in another storage has it.
     """
     other = parent.tags.get("sweeps.storage", source.root)
-    if other == source.root or client.move.roots:
+    if other == source.root:
         return
     namesake = source.namesake(other)
-    if namesake is not None and _may_write(namesake, client.uri):
+    if namesake is not None and _may_write(namesake, client):
         raise RecordError(
             f"the runs of {source.name} in {client.uri} are those of the sweep in {other}, not in"
             f" {source.root}:"
@@ -45,14 +45,17 @@ def refuse_elsewhere(client: Client, parent: Run, source: Source[object]) -> Non
         )
 
 
-def _may_write(source: Source[object], store: str) -> bool:
-    """Whether a sweep is recorded in this tracking store, as far as its storage notes that."""
+def _may_write(source: Source[object], client: Client) -> bool:
+    """Whether a sweep is recorded in this tracking store, as far as both know where they were."""
+    if client.uri.startswith("sqlite") and Path(source.root).is_relative_to(
+        uris.sqlite_path(client.uri).parent
+    ):
+        return True  # it was made, or copied, together with the store
+    if client.move.roots:
+        return False
     last = turns.last_store(source)
-    if last is None or last == store:
-        return True
-    if store.startswith("sqlite"):  # what was copied with it, and not recorded since
-        return Path(source.root).is_relative_to(uris.sqlite_path(store).parent)
-    return uris.is_server(last) and uris.is_server(store)  # which may be one, under two names
+    # Two servers may be one, under two names.
+    return last in (None, client.uri) or (uris.is_server(str(last)) and uris.is_server(client.uri))
 
 
 def attach_report(
