@@ -197,11 +197,23 @@ def finish(work: "Callable[[], Sweep]", *, as_json: bool) -> None:
     assert result is not None
     if as_json:
         print_json(result_json(result, sweep.store.tracking_uri))
-    show_result(result, err if as_json else out)
+    show_result(result, err if as_json else out, _page(sweep))
     if result.outcome == "interrupted":
         interrupted_in_order()
     if result.failed:
         raise typer.Exit(1)
+
+
+def _page(sweep: "Sweep") -> str | None:
+    """Where the tracking server shows the sweep's answer; None where there is none, or it went away."""
+    from tracking.addresses.uris import is_server
+    from tracking.errors import RecordError
+
+    if not is_server(sweep.store.tracking_uri):
+        return None
+    with contextlib.suppress(RecordError):
+        return sweep.store.view_url(sweep.name)
+    return None
 
 
 def interrupted_in_order() -> NoReturn:

@@ -38,8 +38,8 @@ def result_json(result: "SweepResult", tracking_uri: str) -> dict[str, Any]:
     }
 
 
-def show_result(result: "SweepResult", console: Console) -> None:
-    """What a person reads at the end of `run` and `resume`."""
+def show_result(result: "SweepResult", console: Console, page: str | None = None) -> None:
+    """What a person reads at the end of `run` and `resume`; ``page``: where a server shows the answer."""
     record = result.record
     counts = ", ".join(f"{number} {state}" for state, number in record.counts.items()) or "no trials"
     say(console, f"{record.name}: {counts} in {duration(result.seconds)}")
@@ -56,7 +56,7 @@ def show_result(result: "SweepResult", console: Console) -> None:
         show_instead(record, console)
     say(console, f"  report: {record.storage}/{record.name}/report/index.html")
     if result.untold is None:
-        say(console, f"  browse: sweeps ui {record.name}")
+        say(console, f"  browse: {page or f'sweeps ui {record.name}'}")
     else:
         say(console, f"  MLflow lacks something of it: {result.untold}")
         say(console, f"  see to it, then bring it up to date: sweeps verify {record.name} --repair")

@@ -50,6 +50,7 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
         say(console, f"  about {duration(values['seconds_left'])} left")
     elif waiting:
         say(console, f"  {waiting} trials are not finished; go on with: sweeps resume {values['name']}")
+    say(console, f"  browse: sweeps ui {values['name']}")
 
 
 def show_sweeps(rows: list[dict[str, Any]], console: Console) -> None:

@@ -102,13 +102,15 @@ class SweepRun:
             raise RecordError(f"{record.name}: {view.DECISION_ALTERED.format(run=self._run.id)}")
         files = view.sweep_files(record)
         digest = _digest({name: content.decode() for name, content in files.items()})
-        if self._tags.get(_FILES) != digest:
+        changed = self._tags.get(_FILES) != digest
+        if changed:
             self._client.artifacts.upload(self._run.id, files)
             self._write_tags({_FILES: digest})
             fixed = view.fixed_params(record).items()
             if params := {path: text for path, text in fixed if path not in self._run.params}:
                 self._client.log(self._run.id, params=params)
-        self._save_views(record)
+        if changed or view.VIEWS not in self._tags:
+            self._save_views(record)
         return self._run.id
 
     def _save_views(self, record: SweepRecord) -> None:
