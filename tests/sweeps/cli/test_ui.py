@@ -90,8 +90,10 @@ def test_the_report_opens_in_place_and_draws(browser: Any, links: Links) -> None
     frame = wait(browser, lambda b: next(iter(b.find_elements("tag name", "iframe")), None))
     browser.switch_to.frame(frame)
     try:
+        assert "K" in wait(browser, lambda b: b.find_elements("tag name", "h1"))[0].text
+        # A chart is drawn when it comes into sight.
+        browser.execute_script("document.querySelector('script[data-chart]').parentElement.scrollIntoView()")
         wait(browser, lambda b: b.find_elements("css selector", ".js-plotly-plot .main-svg"))
-        assert "K" in browser.find_element("tag name", "h1").text
     finally:
         browser.switch_to.default_content()
 
