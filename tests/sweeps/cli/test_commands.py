@@ -114,7 +114,9 @@ def test_a_used_name_is_refused_with_the_ways_to_go_on(finished: tuple[Workplace
 
 def test_list_and_status_show_the_sweep(finished: tuple[Workplace, dict[str, Any]]) -> None:
     place, result = finished
-    assert result["parent_run_id"] in place.sweeps("list").stdout
+    assert "4 COMPLETE" in place.sweeps("list").stdout
+    rows = place.json("list")["sweeps"]
+    assert [row["parent_run_id"] for row in rows if row["name"] == "small"] == [result["parent_run_id"]]
     status = place.json("status", "small")
     assert status["trials"] == {"COMPLETE": 4}
     assert not status["live"]
