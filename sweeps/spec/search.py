@@ -1,7 +1,7 @@
 """What a sweep tries: the space, the sampler and the seeds."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -125,6 +125,8 @@ class SearchSpec(Part):
             slowest one take, ``{seconds: 10m}`` for another time; warm-up, learning rate and the distance
             between evaluations keep their shares of the training.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"equal_seconds"})
 
     metric: Annotated[str, WithJsonSchema({"const": METRIC})] = METRIC
     space: dict[str, Any]

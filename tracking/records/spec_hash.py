@@ -24,21 +24,13 @@ def spec_sha256(spec: Mapping[str, Any]) -> str:
 
 def former_spec_sha256s(spec: Mapping[str, Any]) -> frozenset[str]:
     """The hashes that older versions recorded, which counted fewer orders or none."""
-    part = {name: spec.get(name) for name in _DECIDING} | {"search": _search(spec)}
+    part = {name: spec.get(name) for name in _DECIDING}
     unordered = json.dumps(part, sort_keys=True, separators=(",", ":"))
     return frozenset({hashlib.sha256(unordered.encode()).hexdigest(), _sha256(spec, lambda entry: entry)})
 
 
-def _search(spec: Mapping[str, Any]) -> Any:
-    """The search without a key that older versions do not have, where it says nothing."""
-    search = spec.get("search")
-    if isinstance(search, Mapping) and search.get("equal_seconds", ...) is None:
-        return {name: value for name, value in search.items() if name != "equal_seconds"}
-    return search
-
-
 def _sha256(spec: Mapping[str, Any], ordered: Callable[[Any], Any]) -> str:
-    search = _search(spec)
+    search = spec.get("search")
     if isinstance(search, Mapping) and isinstance(search.get("space"), Mapping):
         space = [[path, ordered(entry)] for path, entry in search["space"].items()]
         search = {**search, "space": space}
