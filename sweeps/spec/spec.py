@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
@@ -46,6 +46,8 @@ class SweepSpec(Part):
         notify: a command of the shell that is run when the sweep has ended, failed or was interrupted, with
             the result as JSON on standard input. It is recorded with the spec: name secrets as ``$TOKEN``.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"notify"})
 
     name: str = Field(max_length=names.MAX_LENGTH, json_schema_extra={"pattern": f"^{names.PATTERN}$"})
     base: TrainConfig = TrainConfig()
