@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from iwae.annealing import AnnealingSchedule
 from iwae.config.optimizer import OptimizerConfig
@@ -16,7 +17,7 @@ from iwae.config.train import TrainConfig
 from iwae.data.pixels import intensities, minibatch
 from iwae.errors import NonFiniteError
 from iwae.model.protocol import Model
-from iwae.objectives.objective import SUMMED, StepTerms, Weights, backward, build_objective
+from iwae.objectives.objective import SUMMED, StepTerms, Surrogates, Weights, backward, build_objective
 from iwae.randomness import generator
 
 # Summed over images while an epoch trains, in the order in which a NaN is looked for.
@@ -104,6 +105,27 @@ class Optimization:
         shape = self._model.noise_shape(self._config.objective.num_samples, len(x))
         noise = torch.randn(shape, generator=source, device=x.device, dtype=x.dtype)
         yield from zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True)
+
+    def surrogates(self, x: Tensor, weights: Weights, source: torch.Generator) -> Surrogates:
+        """Means over a minibatch ``[B, X]`` of what is differentiated, with fresh noise from ``source``."""
+        again = torch.Generator(x.device)
+
+        def of_chunk(part: Tensor, noise: Tensor | None, state: Tensor) -> Surrogates:
+            again.set_state(state)
+            terms = self.objective.step_terms(self._model, part, weights, noise=noise, generator=again)
+            return terms.surrogates
+
+        found = []
+        for part, noise in self.chunks(x, source):
+            # What a chunk holds for the gradient is computed again when the gradient needs it, from the same
+            # state of the generator.
+            state = source.get_state()
+            if noise is None:
+                found.append(of_chunk(part, noise, state))
+            else:
+                found.append(checkpoint(of_chunk, part, noise, state, use_reentrant=False))
+            source.set_state(again.get_state())
+        return (found[0] if len(found) == 1 else Surrogates.joined(found)).each(torch.mean)
 
     def epoch_means(self) -> dict[str, float]:
         """Means over the epoch's images of every term, nats; a smaller minibatch counts by its size.

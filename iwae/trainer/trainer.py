@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
@@ -269,27 +268,10 @@ class Trainer:
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)
 
-        again = torch.Generator(self.device)
-
-        def per_image(part: Tensor, noise: Tensor | None, state: Tensor) -> Surrogates:
-            again.set_state(state)
-            objective = self._optimization.objective
-            return objective.step_terms(self.model, part, weights, noise=noise, generator=again).surrogates
-
         def draw() -> Surrogates:
             if self._stop.is_set():
                 raise Stopped
-            chunks = []
-            for part, noise in self._optimization.chunks(x, source):
-                # What a chunk holds for the gradient is computed again when the gradient needs it, from the
-                # same state of the generator.
-                state = source.get_state()
-                if noise is None:
-                    chunks.append(per_image(part, noise, state))
-                else:
-                    chunks.append(checkpoint(per_image, part, noise, state, use_reentrant=False))
-                source.set_state(again.get_state())
-            return (chunks[0] if len(chunks) == 1 else Surrogates.joined(chunks)).each(torch.mean)
+            return self._optimization.surrogates(x, weights, source)
 
         return gradient_snr(self.model.groups(), (draw for _ in range(num_draws)), num_draws)
 
