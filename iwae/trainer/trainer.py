@@ -262,8 +262,7 @@ class Trainer:
 
     def _gradient_snr(self, num_draws: int) -> GradientSnr:
         """Of the objective at its end weight, at the first images trained on; of dynamic ones one sample."""
-        config = self.config
-        first = self._train[: config.batch_size]
+        config, first = self.config, self._train[: self.config.batch_size]
         x = intensities(evaluation_pixels(first, config.data.binarization, "gradient"))
         source = generator(config.seed, "gradient", self.device)
         weights = self._optimization.weights(self._optimization.num_steps)
@@ -277,8 +276,7 @@ class Trainer:
 
 
 def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
         raise ConfigError("device", "cuda is not allowed: must be cpu or auto, there is no CUDA device here")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    return torch.device(("cuda" if there else "cpu") if name == "auto" else name)
