@@ -94,6 +94,12 @@ def test_the_report_opens_in_place_and_draws(browser: Any, links: Links) -> None
         # A chart is drawn when it comes into sight.
         browser.execute_script("document.querySelector('script[data-chart]').parentElement.scrollIntoView()")
         wait(browser, lambda b: b.find_elements("css selector", ".js-plotly-plot .main-svg"))
+        # The frame may open nothing: a link shows its address, on the server that is being looked at.
+        link = browser.find_element("css selector", ".first td a[href]")
+        browser.execute_script("arguments[0].click()", link)
+        address = browser.find_element("css selector", "dialog[open] textarea").get_attribute("value")
+        assert address.startswith(links.parent.partition("/?")[0].partition("/#")[0] + "/#/experiments/")
+        assert "/runs/" in address
     finally:
         browser.switch_to.default_content()
 
