@@ -61,7 +61,7 @@ def test_table_sweep_and_report_show_in_place(tmp_path: Path, monkeypatch: pytes
     assert "val/nll_final" in html(table)[0]
     (page,) = html(report)
     assert "<iframe srcdoc=" in page
-    assert "The answer of this sweep" in page
+    assert "class=&quot;answer&quot;" in page
 
 
 def test_an_interrupt_stops_a_sweep_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
