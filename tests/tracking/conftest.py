@@ -6,6 +6,7 @@ import pytest
 from support.factory import Factory
 from support.hand_made import Sweep
 from support.trained import train_sweep
+from tracking.publish import publish
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 
@@ -55,6 +56,15 @@ def begun(sweep: Sweep) -> Sweep:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SweepStorage:
     """A sweep of two configurations and two seeds; tests read it and leave it as it is."""
     return train_sweep(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a sweep, recorded and published; a module's tests damage it and repair it again."""
+    project = tmp_path_factory.mktemp("published")
+    storage = train_sweep(project / "storage")
+    publish(storage.record(), storage, RunStore(f"sqlite:///{project}/mlflow.db").open(create=True))
+    return project
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from support.trained import train_sweep
 from tracking.files.folder import Folder
 from tracking.mlflow.models import LoggedModels
 from tracking.publish import publish
@@ -14,15 +13,6 @@ from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sweep that was trained, recorded and published; each damage is repaired before the next."""
-    project = tmp_path_factory.mktemp("published")
-    storage = train_sweep(project / "storage")
-    publish(storage.record(), storage, RunStore(f"sqlite:///{project}/mlflow.db").open(create=True))
-    return project
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from statistics import mean, stdev
 import pytest
 from scipy import stats
 
-from support.trained import train_sweep
 from sweeps.deletion import delete
 from tracking.files.folder import Folder
 from tracking.mlflow.client import Run
@@ -22,15 +21,6 @@ from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
 from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two configurations with two seeds each; each damage is repaired before the next."""
-    project = tmp_path_factory.mktemp("ranked")
-    storage = train_sweep(project / "storage")
-    publish(storage.record(), storage, RunStore(f"sqlite:///{project}/mlflow.db").open(create=True))
-    return project
 
 
 @pytest.fixture
