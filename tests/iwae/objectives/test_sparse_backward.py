@@ -6,12 +6,14 @@ from torch import Tensor
 
 from iwae.config.objective import BoundConfig
 from iwae.config.train import TrainConfig
-from iwae.errors import ConfigError
+from iwae.data.pixels import minibatch
+from iwae.errors import ConfigError, DataError
 from iwae.model.vae import VAE
 from iwae.objectives import sparse_backward
 from iwae.objectives.objective import StepTerms, Weights, build_objective
 from iwae.objectives.sparse_backward import kept_samples, select
 from iwae.randomness import generator
+from iwae.trainer.trainer import Trainer
 from support.linear_gaussian import one_dimensional, pixels
 
 
@@ -38,6 +40,26 @@ def small_model() -> tuple[VAE, Tensor]:
     config = TrainConfig.parse({"model": {"hidden_dims": [7], "latent_dim": 3}}).model
     x = (torch.rand(5, 11, generator=torch.Generator().manual_seed(3)) < 0.5).double()
     return VAE(config, 11, generator=generator(0, "initialization")).double(), x
+
+
+def trained_on_mnist() -> Trainer:
+    """An epoch of 5,000 images."""
+    config = TrainConfig.parse(
+        {
+            "data": {"name": "mnist", "binarization": "dynamic", "num_train": 5000},
+            "model": {"hidden_dims": [100], "latent_dim": 10},
+            "objective": {"num_samples": 20, "backward": {"name": "sparse"}},
+            "evaluation": {"num_images": 100},
+            "optimizer": {"lr": 3e-3},
+            "num_epochs": 1,
+        }
+    )
+    try:
+        trainer = Trainer(config)
+    except DataError:
+        pytest.skip("IWAE_DATA_DIR holds no MNIST")
+    assert len(list(trainer.epochs())) == 1
+    return trainer
 
 
 @pytest.mark.parametrize("num_kept", [1, 2, 5, 12])
@@ -87,6 +109,25 @@ def test_the_estimate_s_mean_over_many_draws_is_the_gradient() -> None:
     # Standard normal deviates: their mean square is 1 if the estimate has no bias.
     assert deviations[varied].square().mean().item() == pytest.approx(1, abs=0.35)
     torch.testing.assert_close(drawn.mean(0)[~varied], exact[~varied])
+
+
+def test_the_estimate_has_no_bias_on_a_trained_model_of_mnist() -> None:
+    trainer = trained_on_mnist()
+    x = minibatch(trainer.dataset.train[:20], "dynamic", torch.Generator().manual_seed(0)).double()
+    model = trainer.model.double()
+    noise = torch.randn(20, 20, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    exact = gradient(model, terms_of(model, x, noise, {"name": "dense"}))
+    draws = 300
+    drawn = [
+        gradient(model, terms_of(model, x, noise, {"name": "sparse", "num_kept": 3}, seed)) - exact
+        for seed in range(draws)
+    ]
+    along = torch.stack([difference @ exact for difference in drawn])
+    assert abs(along.mean()) < 3.5 * along.std() / draws**0.5
+    # n ‖mean‖² over the mean of ‖·‖² is 1 without bias; a bias of a tenth of the spread would add 3.
+    mean, squares = sum(drawn) / draws, torch.stack([difference.square().sum() for difference in drawn])
+    assert squares.mean() > 1e-4 * exact.square().sum()
+    assert draws * mean.square().sum() / squares.mean() == pytest.approx(1, abs=0.6)
 
 
 def test_the_gradient_on_the_linear_gaussian_model_is_the_published_one() -> None:
