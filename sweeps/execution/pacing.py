@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from iwae.config.train import TrainConfig
 from iwae.errors import SweepError
 from sweeps.execution.display import Display
-from sweeps.pace.equal_seconds import EqualSeconds, shape_of
+from sweeps.pace.equal_seconds import EqualSeconds
 from sweeps.pace.work import epoch_work
 from sweeps.plan.plan import draw_plan
 from sweeps.space.choosers import Prober
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
+from tracking.records.exclusive import shape_of
 
 # Kinds of configuration that are measured; the rest lies between them.
 MOST_MEASURED = 24

@@ -4,8 +4,6 @@ An epoch's seconds are measured before the first trial, and they stay in the spe
 or extended, has the same epochs.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Self
@@ -16,9 +14,7 @@ from iwae.config.part import Part, PartError
 from iwae.config.train import TrainConfig
 from sweeps.pace.seconds import Seconds
 from sweeps.pace.work import epoch_work
-
-# What an epoch's seconds depend on.
-_SHAPE = {"data", "model", "objective", "batch_size"}
+from tracking.records.exclusive import shape_of
 
 
 class EpochSeconds(Part):
@@ -84,12 +80,6 @@ class EqualSeconds(Part):
                 return first + (second - first) * (work - low) / (high - low)
         nearest = points[0] if work <= points[0][0] else points[-1]
         return nearest[1] * work / nearest[0]
-
-
-def shape_of(config: TrainConfig) -> str:
-    """A hash of what an epoch's seconds depend on."""
-    values = config.model_dump(mode="json", exclude_defaults=True, include=_SHAPE)
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def with_epochs(config: TrainConfig, num_epochs: int) -> TrainConfig:

@@ -7,13 +7,16 @@ from safetensors.numpy import save
 
 from iwae.config.train import TrainConfig
 from tracking.files.folder import Folder
+from tracking.records.exclusive import machine_kind, shape_of
 from tracking.records.records import EpochRecord, PlannedTrial
-from tracking.records.shapes import Attempt, SessionEntry
+from tracking.records.shapes import Attempt, LaunchForecast, SessionEntry, ShapeProbe, TrialForecast
 from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
 EPOCHS = 4
+STEPS = 10  # of an epoch
+MACHINE = {"device": "cpu", "threads": 1, "dataset_hash": "ab" * 32, "seed": 0}
 STARTED = 1_700_000_000.0
 METRICS = ("train/bound", "val/nll", "time/train_seconds")
 
@@ -29,6 +32,25 @@ def planned(num_samples: int, seed: int = 0, index: int = 0) -> PlannedTrial:
         }
     )
     return PlannedTrial(index, {"objective.num_samples": num_samples}, config)
+
+
+def probe(trial: PlannedTrial, step_seconds: float, machine: str = machine_kind(MACHINE)) -> ShapeProbe:
+    """What a trial's step takes alone, known within 2 %."""
+    return ShapeProbe(
+        shape=shape_of(trial.config),
+        machine=machine,
+        steps_per_epoch=STEPS,
+        step_seconds=step_seconds,
+        low=step_seconds / 1.02,
+        high=step_seconds * 1.02,
+        rounds=7,
+    )
+
+
+def forecast(*trials: PlannedTrial) -> LaunchForecast:
+    """40 s for everything, 3 s of training for each."""
+    each = {trial.key: TrialForecast(train_seconds=3.0, seconds=5.0) for trial in trials}
+    return LaunchForecast(made=STARTED, wall_seconds=40.0, wall_low=30.0, wall_high=60.0, trials=each)
 
 
 def history(epochs: int, offset: float = 0.0) -> tuple[EpochRecord, ...]:
@@ -56,13 +78,12 @@ class Sweep:
         self.storage.write_session(1, self.session)
 
     def begin(self, index: int, from_epoch: int = 0) -> None:
-        provenance = {"device": "cpu", "threads": 1, "dataset_hash": "ab" * 32, "seed": 0}
         attempt = Attempt(
             started=STARTED + index,
             hostname="elsewhere",
             pid=2,
             from_epoch=from_epoch,
-            provenance=provenance,
+            provenance=MACHINE,
         )
         self.storage.trial(self.plan[index].key).begin_attempt(attempt)
 
@@ -70,13 +91,13 @@ class Sweep:
         return self.folder / "trials" / self.plan[index].key
 
     def checkpoint(self, index: int, epochs: int, offset: float = 0.0) -> None:
-        unit = Checkpoint(epochs * 10, history(epochs, offset), state=b"state")
+        unit = Checkpoint(epochs * STEPS, history(epochs, offset), state=b"state")
         self.storage.trial(self.plan[index].key).write_checkpoint(unit)
 
     def complete(self, index: int) -> None:
         final = {"val/nll_final": 20.0 + index, "test/nll": 21.0 + index}
         weights = save({"w": np.full(3, index, dtype=np.float32)})
-        unit = Checkpoint(EPOCHS * 10, history(EPOCHS), final=final, weights=weights, time=STARTED + 60)
+        unit = Checkpoint(EPOCHS * STEPS, history(EPOCHS), final=final, weights=weights, time=STARTED + 60)
         self.storage.trial(self.plan[index].key).write_checkpoint(unit)
 
     def close(self, outcome: str = "finished") -> None:

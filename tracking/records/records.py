@@ -14,7 +14,7 @@ from iwae.config.train import TrainConfig
 from iwae.epoch import EpochRecord as EpochRecord
 from tracking.records.planned import DataSet
 from tracking.records.planned import PlannedTrial as PlannedTrial
-from tracking.records.shapes import Attempt, SessionEntry
+from tracking.records.shapes import Attempt, LaunchForecast, SessionEntry, ShapeProbe
 from tracking.records.source import Source
 
 
@@ -127,6 +127,8 @@ class SweepRecord:
         sessions: one entry a driver that worked on it, oldest first; torn ones left out.
         trials: in the plan's order.
         data: what its data sets held when they were first read; none in a record from before that was kept.
+        probes: what a training step takes alone on a machine, one a shape and kind of machine.
+        forecasts: what each driver said before its first trial, by the driver's number, from 1.
         decided: SHA-256 of spec, plan, code and data; None for a sweep from before sweeps had ids.
         earlier: the same of what was decided before, oldest first.
         source: what it was read from; None for one that was made by hand.
@@ -139,6 +141,8 @@ class SweepRecord:
     sessions: tuple[SessionEntry, ...]
     trials: tuple[TrialRecord, ...]
     data: tuple[DataSet, ...] = ()
+    probes: tuple[ShapeProbe, ...] = ()
+    forecasts: Mapping[int, LaunchForecast] = field(default_factory=dict, repr=False)
     decided: str | None = None
     earlier: tuple[str, ...] = ()
     source: "Source[SweepRecord] | None" = field(default=None, repr=False, compare=False)

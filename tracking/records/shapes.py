@@ -136,6 +136,66 @@ class Outcome(_Shape):
     time: float
 
 
+class ShapeProbe(_Shape):
+    """What an optimizer step of one shape of trial takes when it has a kind of machine to itself.
+
+    Attributes:
+        shape: of the trials: ``tracking.records.exclusive.shape_of`` their configuration.
+        machine: the kind of machine: ``tracking.records.exclusive.machine_kind``.
+        steps_per_epoch: optimizer steps of an epoch.
+        step_seconds: of a training step, over several rounds.
+        low: lower end of its 95 % interval, seconds.
+        high: upper end.
+        rounds: how often it was measured, other shapes in between.
+    """
+
+    shape: str
+    machine: str
+    steps_per_epoch: int = Field(ge=1)
+    step_seconds: float = Field(gt=0)
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    rounds: int = Field(ge=1)
+
+
+class Probes(_Shape):
+    """Everything that was probed for a sweep, in ``probe.json``: one entry a shape and kind of machine."""
+
+    probes: tuple[ShapeProbe, ...] = Field((), strict=False)
+
+
+class TrialForecast(_Shape):
+    """What one trial was said to take, in seconds.
+
+    Attributes:
+        train_seconds: of training alone.
+        seconds: from its start to its end, the evaluations included; None where that was not said.
+    """
+
+    train_seconds: float
+    seconds: float | None = None
+
+
+class LaunchForecast(_Shape):
+    """What a driver said of its trials before the first one, in ``forecasts/NNNN.json``.
+
+    Attributes:
+        made: seconds since 1970.
+        basis: what it rests on, in a few words.
+        wall_seconds: from the driver's start to its end.
+        wall_low: lower end of its interval; None where there is none.
+        wall_high: upper end.
+        trials: of the trials that were to run, by key.
+    """
+
+    made: float
+    basis: str = ""
+    wall_seconds: float
+    wall_low: float | None = None
+    wall_high: float | None = None
+    trials: dict[str, TrialForecast] = {}
+
+
 class _Published(_Shape):
     files: dict[str, str]
     summary: str
@@ -169,6 +229,8 @@ _SHAPES: dict[str, type[_Shape]] = {
     "outcome": Outcome,
     "record": _Record,
     "published": _Published,
+    "probe": Probes,
+    "forecast": LaunchForecast,
 }
 
 
@@ -176,7 +238,8 @@ def fits(kind: str, content: bytes) -> bool:
     """Whether JSON has the shape of its kind; one without a known shape only has to be JSON.
 
     Args:
-        kind: ``session``, ``attempt``, ``progress``, ``outcome``, ``published`` or, in a unit, ``record``.
+        kind: ``session``, ``attempt``, ``progress``, ``outcome``, ``published``, ``probe``, ``forecast`` or,
+            in a unit, ``record``.
         content: of the file.
     """
     shape = _SHAPES.get(kind, _Shape)

@@ -44,8 +44,13 @@ class SweepReader:
         stamps = self._storage.trial_names()
         decided = self._read_decided()
         trials = self._storage.each(lambda trial: self._read(trial, stamps.get(trial.key, {})), self._plan[1])
-        sessions = tuple(self._storage.sessions())
-        return replace(decided, sessions=sessions, trials=tuple(trials))
+        return replace(
+            decided,
+            sessions=tuple(self._storage.sessions()),
+            trials=tuple(trials),
+            probes=self._storage.probes(),
+            forecasts=self._storage.forecasts(),
+        )
 
     def done(self) -> None:
         """Everything that was read has arrived."""

@@ -6,6 +6,8 @@
         spec.yaml  plan.jsonl  code.json      the same, for people; data.json and instance.json beside them
         sessions/0001.json                    one file a driver that worked on the sweep
         codes/0002.json                       the code of a later driver, where it is another one
+        forecasts/0001.json                   what a driver said that its trials would take
+        probe.json                            seconds of a step of each shape, alone on a kind of machine
         stop.json                             a request to stop; removed by `resume`
         trials/<key>/
             attempt-0001.json                 when, where and in which environment it started
@@ -20,18 +22,22 @@ How each file proves that it is whole and whose it is: `tracking.records.seals`.
 """
 
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from tracking.files.files import Stamp
 from tracking.files.places import open_storage as open_storage
 from tracking.files.places import same_place
+from tracking.records.exclusive import merged
 from tracking.records.records import SweepRecord
-from tracking.records.shapes import SessionEntry
+from tracking.records.shapes import LaunchForecast, Probes, SessionEntry, ShapeProbe
 from tracking.storage.manifest import Decided
 from tracking.storage.sweep_files import SweepFiles
 from tracking.storage.sweep_files import sweeps_in as sweeps_in
 from tracking.storage.trial import TrialStorage
+
+PROBE = "probe.json"
 
 
 class SweepStorage(SweepFiles):
@@ -49,7 +55,13 @@ class SweepStorage(SweepFiles):
             lambda planned: self.trial(planned.key).record(planned, names.get(planned.key, ())),
             decided.plan(),
         )
-        return replace(self.outline(decided), sessions=tuple(self.sessions()), trials=tuple(trials))
+        return replace(
+            self.outline(decided),
+            sessions=tuple(self.sessions()),
+            trials=tuple(trials),
+            probes=self.probes(),
+            forecasts=self.forecasts(),
+        )
 
     def outline(self, decided: Decided) -> SweepRecord:
         """The record without sessions and trials."""
@@ -136,6 +148,33 @@ class SweepStorage(SweepFiles):
     def _session_name(number: int) -> str:
         return f"sessions/{number:04d}.json"
 
+    # What steps take alone, and what was said before
+
+    def probes(self) -> tuple[ShapeProbe, ...]:
+        """What was probed; nothing where that is torn or altered: it can be probed again."""
+        values = self.read_json(PROBE)
+        return () if values is None else Probes.from_dict(values).probes
+
+    def add_probes(self, probes: Iterable[ShapeProbe]) -> None:
+        """Keep what was probed, in the place of older probes of the same shape and kind of machine."""
+        self.write_json(PROBE, Probes(probes=merged(self.probes(), probes)).to_dict())
+
+    def forecasts(self) -> dict[int, LaunchForecast]:
+        """What each driver said that its trials would take, by its number; torn or altered ones left out."""
+        names = self.files.entries(self.path("forecasts"))
+        stems = (name.removesuffix(".json") for name in names)
+        numbers = sorted(int(stem) for stem in stems if stem.isdigit())
+        read = self.each(lambda number: self.read_json(_forecast_name(number)), numbers)
+        return {
+            number: LaunchForecast.from_dict(values)
+            for number, values in zip(numbers, read, strict=True)
+            if values is not None
+        }
+
+    def write_forecast(self, session: int, forecast: LaunchForecast) -> None:
+        """Keep what the driver with this number says before its first trial."""
+        self.write_json(_forecast_name(session), forecast.to_dict())
+
     def request_stop(self, reason: str) -> None:
         """Ask every driver and trial of the sweep to stop; they look every ``files.poll_seconds``."""
         self.write_json("stop.json", {"reason": reason, "time": time.time()})
@@ -150,3 +189,7 @@ class SweepStorage(SweepFiles):
     def clear_stop(self) -> None:
         """Forget the request to stop."""
         self.files.delete(self.path("stop.json"))
+
+
+def _forecast_name(session: int) -> str:
+    return f"forecasts/{session:04d}.json"

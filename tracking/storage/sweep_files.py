@@ -21,7 +21,7 @@ from tracking.storage.manifest import INSTANCE, ZIP, Decided
 
 DELETING = "deleting.json"  # stays until everything else of a deleted sweep is gone
 _OWN = re.compile(
-    r"sync\.json|stop\.json|(sessions|codes)/\d+\.json|report/[^/]+"
+    r"(sync|stop|probe)\.json|(sessions|codes|forecasts)/\d+\.json|report/[^/]+"
     r"|trials/[0-9a-f]+/(attempt-\d+\.json|progress\.json|outcome\.json|checkpoint-\d+\.zip|final\.zip)"
 )
 _UNKNOWN = ""  # no sweep has this id
@@ -243,6 +243,7 @@ class SweepFiles:
 
 def _kind(name: str) -> str:
     """Of a file by its name: ``session``, ``attempt``, ``progress``, ``outcome`` ..."""
-    if name.startswith("sessions/"):
-        return "session"
+    folder, _, _ = name.partition("/")
+    if folder in ("sessions", "forecasts"):
+        return folder.removesuffix("s")
     return name.rpartition("/")[2].removesuffix(".json").partition("-")[0]

@@ -7,7 +7,7 @@ from tracking.errors import AlteredError
 from tracking.files.files import Stamp
 from tracking.records.shapes import Attempt, Held, SessionEntry
 from tracking.storage.manifest import ZIP, Decided
-from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep import PROBE, SweepStorage
 from tracking.storage.trial import TrialStorage
 
 
@@ -17,12 +17,12 @@ def mend(storage: SweepStorage) -> list[str]:
     A torn checkpoint leaves the one before it; a torn final unit or outcome leaves a trial that is not
     complete and is run again from what it has; a torn attempt keeps its number and its time. A result that
     was altered is left as it is: it is not believed, and `verify` says so. Of an altered session, which holds
-    no result, no more than the time of its file is kept.
+    no result, no more than the time of its file is kept, and of a probe or a forecast nothing.
 
     Returns:
         What was done, in a line each.
     """
-    done = [*_decided(storage), *_sessions(storage)]
+    done = [*_decided(storage), *_sessions(storage), *_timings(storage)]
     for key, names in storage.trial_names().items():
         for name, stamp in names.items():
             path = storage.trial(key).path(name)
@@ -79,6 +79,16 @@ def _sessions(storage: SweepStorage) -> Iterator[str]:
             )
             storage.write_session(number, lost)
             yield f"sessions/{number:04d}.json was torn or altered"
+
+
+def _timings(storage: SweepStorage) -> Iterator[str]:
+    """Remove probes and forecasts that are not believed: the seconds are then those that trials measured."""
+    forecasts = [f"forecasts/{name}" for name in storage.files.entries(storage.path("forecasts"))]
+    for name in (PROBE, *sorted(forecasts)):
+        there = storage.files.stamp(storage.path(name)) is not None
+        if there and storage.read_json(name) is None:
+            storage.files.delete(storage.path(name))
+            yield f"{name} was torn or altered: removed"
 
 
 def _replace_attempt(trial: TrialStorage, name: str, stamp: Stamp) -> None:

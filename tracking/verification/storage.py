@@ -12,7 +12,7 @@ from iwae.errors import ConfigError
 from tracking.errors import AlteredError
 from tracking.records.records import PlannedTrial, TrialState
 from tracking.storage.manifest import ZIP, Decided
-from tracking.storage.sweep import SweepStorage
+from tracking.storage.sweep import PROBE, SweepStorage
 from tracking.verification.fault import Fault, FaultKind
 
 
@@ -21,8 +21,11 @@ def storage_faults(storage: SweepStorage) -> Iterator[Fault]:
     keys = yield from _plan_faults(storage)
     for number in storage.session_numbers():
         yield from _json_faults(storage, None, f"sessions/{number:04d}.json")
-    for name in sorted(storage.files.entries(storage.path("codes"))):
-        yield from _json_faults(storage, None, f"codes/{name}")
+    for folder in ("codes", "forecasts"):
+        for name in sorted(storage.files.entries(storage.path(folder))):
+            yield from _json_faults(storage, None, f"{folder}/{name}")
+    if storage.files.stamp(storage.path(PROBE)) is not None:
+        yield from _json_faults(storage, None, PROBE)
     for key, names in storage.trial_names().items():
         if key not in keys:
             yield Fault(key, "storage: this folder belongs to no trial of the plan", FaultKind.EXTRA)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.hand_made import Sweep
+from support.hand_made import Sweep, forecast, probe
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.storage.bundle import Bundle, write_bundle
@@ -21,6 +21,8 @@ from tracking.storage.sweep import SweepStorage
 def made(tmp_path: Path) -> Path:
     sweep = Sweep(tmp_path / "storage")
     sweep.finish()
+    sweep.storage.add_probes([probe(sweep.plan[0], 0.01)])
+    sweep.storage.write_forecast(1, forecast(*sweep.plan))
     (sweep.folder / "mine.txt").write_text("not the sweep's")
     path = tmp_path / "tiny.zip"
     images = tmp_path / "images.npz"
@@ -58,6 +60,8 @@ def test_every_file_of_the_sweep_comes_out_as_it_went_in(made: Path, tmp_path: P
     new = tmp_path / "elsewhere" / "tiny"
     assert there == {path.relative_to(new): path.read_bytes() for path in new.rglob("*") if path.is_file()}
     assert storage.record().counts == {"COMPLETE": 3}
+    assert [one.step_seconds for one in storage.record().probes] == [0.01]
+    assert storage.record().forecasts[1].wall_seconds == 40.0
     assert storage.instance == SweepStorage(Folder(tmp_path / "storage"), "tiny").instance
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from support.hand_made import EPOCHS, STARTED, Sweep, history
+from support.hand_made import EPOCHS, STARTED, Sweep, forecast, history, probe
 from tracking.records.records import TrialState
 from tracking.storage.checkpoint import Checkpoint
 from tracking.store import RunStore
 from tracking.verification.fault import FaultKind
+from tracking.verification.repair import repair_sweep
 from tracking.verification.runs import verify
 
 
@@ -51,6 +52,23 @@ def pruned_without_epochs(sweep: Sweep) -> None:
 
 def torn_session(sweep: Sweep) -> None:
     (sweep.folder / "sessions" / "0001.json").write_text('{"hostname": "els')
+
+
+def torn_probe(sweep: Sweep) -> None:
+    sweep.storage.add_probes([probe(sweep.plan[0], 0.01)])
+    path = sweep.folder / "probe.json"
+    path.write_text(path.read_text()[:-20])
+
+
+def altered_probe(sweep: Sweep) -> None:
+    sweep.storage.add_probes([probe(sweep.plan[0], 0.01)])
+    path = sweep.folder / "probe.json"
+    path.write_text(path.read_text().replace("0.01,", "0.001,"))
+
+
+def torn_forecast(sweep: Sweep) -> None:
+    sweep.storage.write_forecast(1, forecast(*sweep.plan))
+    (sweep.folder / "forecasts" / "0001.json").write_text("{")
 
 
 def unit_that_skips_an_epoch(sweep: Sweep) -> None:
@@ -104,6 +122,9 @@ FAULTS_OF_STORAGE: list[tuple[Callable[[Sweep], None], str, FaultKind]] = [
     (unreadable_weights, "has weights that cannot be read", FaultKind.TORN),
     (pruned_without_epochs, "it was pruned and nothing is left of its epochs", FaultKind.MISSING),
     (torn_session, "sessions/0001.json is not JSON", FaultKind.TORN),
+    (torn_probe, "probe.json is not JSON", FaultKind.TORN),
+    (altered_probe, "probe.json was altered.*--repair forgets what it says", FaultKind.ALTERED),
+    (torn_forecast, "forecasts/0001.json is not JSON", FaultKind.TORN),
     (lost_unit, "sweep.zip is torn or missing", FaultKind.TORN),
     (shorter_plan, "plan.jsonl is not what was decided", FaultKind.DIFFERENT),
     (altered_plan, "line 2 of plan.jsonl has another key", FaultKind.DIFFERENT),
@@ -121,3 +142,16 @@ def test_what_is_wrong_in_storage_is_found(
     plant(recorded)
     faults = verify(recorded.storage, store)
     assert kind in {fault.kind for fault in faults if re.search(words, fault.what)}, faults
+
+
+@pytest.mark.parametrize("plant", [torn_probe, altered_probe, torn_forecast])
+def test_a_damaged_probe_or_forecast_harms_nothing_and_is_removed(
+    recorded: Sweep, store: RunStore, plant: Callable[[Sweep], None]
+):
+    plant(recorded)
+    record = recorded.storage.record()
+    assert record.counts == {"COMPLETE": 3}
+    assert record.probes == ()
+    assert record.forecasts == {}
+    assert any("removed" in line for line in repair_sweep(recorded.storage, store))
+    assert verify(recorded.storage, store) == []
