@@ -34,6 +34,8 @@ def iwae_bound(log_w: Tensor) -> Tensor:
 
     Its gradient is Σ_k w̃_k ∇ log w_k with w̃ = softmax_k(log w), eq. 14.
     """
+    if log_w.shape[0] == 1:
+        return log_w[0]  # the same bits and the same gradient, without the kernels
     return torch.logsumexp(log_w, 0) - math.log(log_w.shape[0])
 
 

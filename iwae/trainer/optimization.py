@@ -2,12 +2,12 @@
 
 import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from iwae.annealing import AnnealingSchedule
@@ -19,6 +19,7 @@ from iwae.errors import NonFiniteError
 from iwae.model.protocol import Model
 from iwae.objectives.objective import SUMMED, StepTerms, Surrogates, Weights, backward, build_objective
 from iwae.randomness import generator
+from iwae.trainer.adam import Adam
 
 # Summed over images while an epoch trains, in the order in which a NaN is looked for.
 TERMS = (*SUMMED, "bound", "objective")
@@ -49,7 +50,7 @@ class Optimization:
         self.annealing = AnnealingSchedule(config)
         self.objective = build_objective(config.objective)
         self._config, self._model, self._images = config, model, images
-        self._optimizer = build_optimizer(config.optimizer, model.parameters())
+        self._optimizer = Adam(config.optimizer, model.parameters())
         self._data_generator = generator(config.seed, "data", images.device)
         self._noise_generator = generator(config.seed, "noise", images.device)
         self._permutation: Tensor | None = None
@@ -72,14 +73,14 @@ class Optimization:
         noise = torch.zeros(self._model.noise_shape(config.objective.num_samples, len(x)), device=x.device)
         terms = self.objective.step_terms(self._model, x, Weights(), noise=noise)
         backward(terms.surrogates.each(torch.sum), self._model)
-        self._optimizer.zero_grad()
+        self._optimizer.forget_gradients()
 
     def step(self) -> None:
         """One optimizer step on the next minibatch of the epoch."""
         config = self._config
         x = minibatch(self._next_images(), config.data.binarization, self._data_generator)
         weights = self.weights(self.steps)
-        self._optimizer.zero_grad()
+        self._optimizer.forget_gradients()
         for part, noise in self.chunks(x, self._noise_generator):
             terms = self.objective.step_terms(
                 self._model, part, weights, noise=noise, generator=self._noise_generator
@@ -89,8 +90,7 @@ class Optimization:
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         rate = learning_rate(config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
-        self._optimizer.param_groups[0]["lr"] = rate
-        self._optimizer.step()
+        self._optimizer.update(rate)
         self.batch += 1
 
     def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -188,11 +188,6 @@ class Optimization:
     def _add(self, terms: StepTerms) -> None:
         """Adds the sums over a chunk, in the order of ``TERMS``."""
         self._sums += torch.cat((terms.sums, torch.stack((terms.bound.sum(), terms.objective.sum()))))
-
-
-def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
-    """Adam in one fused kernel, on the CPU too."""
-    return torch.optim.Adam(parameters, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
 
 
 def learning_rate(config: OptimizerConfig, step: int, steps_per_epoch: int, num_steps: int) -> float:
