@@ -6,7 +6,7 @@ names it, and that class in the union there.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,34 @@ from torch import Tensor, nn
 from iwae.config.model import ModelConfig
 from iwae.model.densities import LogDensities
 
-# What ``encode`` gives: a type of the model's own, which only the model looks into.
+# What ``encode`` gives: a type of the model's own, which only the model looks into; a row an image.
 Encoding = Any
+
+
+class Densities(Protocol):
+    """What an objective asks of a model."""
+
+    @property
+    def widest(self) -> int:
+        """See ``Model``."""
+
+    def encode(self, x: Tensor) -> Encoding:
+        """See ``Model``."""
+
+    def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
+        """See ``Model``."""
+
+    def log_densities(
+        self,
+        x: Tensor,
+        num_samples: int,
+        *,
+        noise: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        posterior: Encoding | None = None,
+        stop_posterior: bool = False,
+    ) -> LogDensities:
+        """See ``Model``."""
 
 
 class Model(nn.Module, ABC):

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from iwae.config.objective import BoundConfig, SparseBackward
 from iwae.model.densities import LogDensities
-from iwae.model.protocol import Model
+from iwae.model.protocol import Densities
 from iwae.objectives.bounds import Weight, analytic_elbo, elbo, iwae_bound, log_weights
-from iwae.objectives.objective import StepTerms, Surrogates, Weights, sums_of
+from iwae.objectives.objective import StepTerms, Surrogates, Weights
 from iwae.objectives.sparse_backward import sparse_terms
 
 AT_ONE = Weights()
@@ -24,7 +24,7 @@ class BoundObjective:
 
     def step_terms(
         self,
-        model: Model,
+        model: Densities,
         x: Tensor,
         weights: Weights,
         *,
@@ -44,7 +44,7 @@ class BoundObjective:
         else:
             with torch.no_grad():
                 reported = bound(config, terms)
-        return StepTerms(Surrogates(surrogate, surrogate), value, reported, sums_of(terms))
+        return StepTerms(Surrogates(surrogate, surrogate), value, reported, terms)
 
 
 def objective(

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from iwae.config.objective import ObjectiveConfig
 from iwae.model.densities import LogDensities
-from iwae.model.protocol import Model
+from iwae.model.protocol import Densities, Model
 from iwae.objectives.bounds import Weight
 
-# What is summed over images beside the bound and the objective.
+# What is reported of densities, summed over images beside the bound and the objective.
 SUMMED = ("log_p_x_given_z", "log_p_z", "log_q_z_given_x", "kl")
 
 
@@ -71,13 +71,13 @@ class StepTerms(NamedTuple):
         surrogates: to be differentiated, ``[B]``: higher is better. Their values mean nothing.
         objective: value of what is maximized, ``[B]``, detached.
         bound: the bound on log p(x) at weight 1, ``[B]``, detached.
-        sums: of ``SUMMED`` over images, means over samples, ``[4]``, detached.
+        densities: of all K samples, for what is reported.
     """
 
     surrogates: Surrogates
     objective: Tensor
     bound: Tensor
-    sums: Tensor
+    densities: LogDensities
 
 
 class Objective(Protocol):
@@ -85,7 +85,7 @@ class Objective(Protocol):
 
     def step_terms(
         self,
-        model: Model,
+        model: Densities,
         x: Tensor,
         weights: Weights,
         *,
@@ -93,6 +93,8 @@ class Objective(Protocol):
         generator: torch.Generator | None = None,
     ) -> StepTerms:
         """The forward pass for pixels ``[B, X]``.
+
+        Each image is a term of its own, unless the configuration ``needs_whole_minibatch``.
 
         Args:
             model: gives the densities.

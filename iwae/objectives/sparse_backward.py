@@ -5,7 +5,7 @@ from torch import Tensor
 
 from iwae.config.objective import BoundConfig, SparseBackward
 from iwae.model.densities import LogDensities
-from iwae.model.protocol import Encoding, Model
+from iwae.model.protocol import Densities, Encoding
 from iwae.objectives.bounds import Weight, iwae_bound, log_weights
 
 # Activations of the samples that are weighed at a time; smaller blocks cost more calls than the cache saves.
@@ -13,7 +13,7 @@ BLOCK_BYTES = {"cpu": 2**25, "cuda": 2**30}
 
 
 def sparse_terms(
-    model: Model,
+    model: Densities,
     x: Tensor,
     config: BoundConfig,
     weights: tuple[Weight, Weight],
@@ -53,7 +53,7 @@ def sparse_terms(
     return surrogate, iwae_bound(log_w), terms
 
 
-def _all_samples(model: Model, x: Tensor, noise: Tensor, posterior: Encoding) -> LogDensities:
+def _all_samples(model: Densities, x: Tensor, noise: Tensor, posterior: Encoding) -> LogDensities:
     """Densities of all K samples, so many at a time that their activations fit in ``BLOCK_BYTES``."""
     sample_bytes = len(x) * model.widest * noise.element_size()
     size = max(1, BLOCK_BYTES[x.device.type] // sample_bytes)

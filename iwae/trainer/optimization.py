@@ -17,7 +17,15 @@ from iwae.config.train import TrainConfig
 from iwae.data.pixels import intensities, minibatch
 from iwae.errors import NonFiniteError
 from iwae.model.protocol import Model
-from iwae.objectives.objective import SUMMED, StepTerms, Surrogates, Weights, backward, build_objective
+from iwae.objectives.objective import (
+    SUMMED,
+    StepTerms,
+    Surrogates,
+    Weights,
+    backward,
+    build_objective,
+    sums_of,
+)
 from iwae.randomness import generator
 from iwae.trainer.adam import Adam
 
@@ -187,7 +195,8 @@ class Optimization:
 
     def _add(self, terms: StepTerms) -> None:
         """Adds the sums over a chunk, in the order of ``TERMS``."""
-        self._sums += torch.cat((terms.sums, torch.stack((terms.bound.sum(), terms.objective.sum()))))
+        values = torch.stack((terms.bound.sum(), terms.objective.sum()))
+        self._sums += torch.cat((sums_of(terms.densities), values))
 
 
 def learning_rate(config: OptimizerConfig, step: int, steps_per_epoch: int, num_steps: int) -> float:

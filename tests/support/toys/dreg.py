@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from iwae.model.protocol import Model
+from iwae.model.protocol import Densities
 from iwae.objectives.bounds import iwae_bound, log_weights
-from iwae.objectives.objective import StepTerms, Surrogates, Weights, sums_of
+from iwae.objectives.objective import StepTerms, Surrogates, Weights
 
 
 class DReG:
@@ -18,7 +18,7 @@ class DReG:
 
     def step_terms(
         self,
-        model: Model,
+        model: Densities,
         x: Tensor,
         weights: Weights,
         *,
@@ -35,4 +35,4 @@ class DReG:
             encoder=(normalized.square() * log_w).sum(0), decoder=(normalized * log_w).sum(0)
         )
         with torch.no_grad():
-            return StepTerms(surrogates, iwae_bound(log_w), iwae_bound(log_weights(terms)), sums_of(terms))
+            return StepTerms(surrogates, iwae_bound(log_w), iwae_bound(log_weights(terms)), terms)
