@@ -24,6 +24,11 @@ class AnnealingSchedule:
         self.end = config.objective.beta if self.target == "beta" else 1.0
         self._num_epochs = config.num_epochs
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the weight is its end value throughout."""
+        return isinstance(self._annealing, NoAnnealing)
+
     def __call__(self, fraction: float) -> float:
         """The weight after ``fraction`` in [0, 1] of all optimizer steps."""
         annealing = self._annealing

@@ -27,6 +27,11 @@ class ObjectivePart(Part):
         """Whether a minibatch in chunks would be another objective."""
         return False
 
+    @property
+    def reads_device(self) -> bool:
+        """Whether a step needs a number that only the device has: it is then no CUDA graph."""
+        return False
+
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
         """Refuses a run that this objective cannot be trained in.
 
@@ -122,7 +127,12 @@ class BoundConfig(ObjectivePart):
     @property
     def needs_whole_minibatch(self) -> bool:
         """With free bits, for the mean KL; with ``backward.mass``, for the number of samples."""
-        return self.free_bits > 0 or getattr(self.backward, "mass", None) is not None
+        return self.free_bits > 0 or self.reads_device
+
+    @property
+    def reads_device(self) -> bool:
+        """With ``backward.mass``: the number of kept samples."""
+        return getattr(self.backward, "mass", None) is not None
 
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
         """The analytic KL has no entropy to weigh apart."""

@@ -13,8 +13,6 @@ from iwae.objectives.bounds import Weight, analytic_elbo, elbo, iwae_bound, log_
 from iwae.objectives.objective import StepTerms, Surrogates, Weights
 from iwae.objectives.sparse_backward import sparse_terms
 
-AT_ONE = Weights()
-
 
 class BoundObjective:
     """The ELBO with the analytic KL, the average of the K logs, or the log of the average."""
@@ -39,7 +37,7 @@ class BoundObjective:
             terms = model.log_densities(x, config.num_samples, noise=noise, generator=generator)
             surrogate = objective(config, terms, *weights)  # [B]
             value = surrogate.detach()
-        if weights == AT_ONE and config.free_bits == 0:
+        if weights.at_one and config.free_bits == 0:
             reported = value
         else:
             with torch.no_grad():

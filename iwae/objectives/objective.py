@@ -35,6 +35,11 @@ class Weights(NamedTuple):
     beta: Weight = 1.0
     entropy_weight: Weight = 1.0
 
+    @property
+    def at_one(self) -> bool:
+        """Whether nothing is weighed; False for what only the device knows, which is not read."""
+        return all(isinstance(weight, float) and weight == 1 for weight in self)
+
 
 class Surrogates(NamedTuple):
     """What is differentiated for each group of parameters; the same tensor twice is differentiated once.

@@ -1,13 +1,13 @@
-"""Adam (Kingma & Ba 2015) whose step on a CPU is little more than its kernel.
+"""Adam (Kingma & Ba 2015) whose step is little more than its kernel.
 
 PyTorch's own step sorts the tensors by device again each time: beside a small model's gradient that is a
-tenth of a training step.
+tenth of a training step on a CPU. In a CUDA graph it would ask for another flag than outside of one.
 """
 
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from iwae.config.optimizer import OptimizerConfig
 
@@ -24,13 +24,13 @@ class Adam(torch.optim.Adam):
             parameter.grad = None
 
     @torch.no_grad()
-    def update(self, rate: float) -> None:
-        """One step at a learning rate."""
+    def update(self, rate: float | Tensor) -> None:
+        """One step at a learning rate, which may be a scalar of the device, float32."""
         group = self.param_groups[0]
         group["lr"] = rate
         parameters = [p for p in group["params"] if p.grad is not None]
         states = [self.state[p] for p in parameters]
-        if not all(states) or any(p.is_cuda for p in parameters):
+        if not all(states):
             self.step()  # the first one makes the states
             return
         steps = [state["step"] for state in states]

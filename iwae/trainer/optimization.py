@@ -28,6 +28,7 @@ from iwae.objectives.objective import (
 )
 from iwae.randomness import generator
 from iwae.trainer.adam import Adam
+from iwae.trainer.graph import GraphedStep, StepInputs
 
 # Summed over images while an epoch trains, in the order in which a NaN is looked for.
 TERMS = (*SUMMED, "bound", "objective")
@@ -63,6 +64,11 @@ class Optimization:
         self._noise_generator = generator(config.seed, "noise", images.device)
         self._permutation: Tensor | None = None
         self._sums = torch.zeros(len(TERMS), dtype=torch.float64, device=images.device)
+        self._graphed: GraphedStep | None = None
+        if images.device.type == "cuda":
+            annealed = None if self.annealing.is_constant else self.annealing.target
+            whole = min(config.batch_size, len(images))
+            self._graphed = GraphedStep(whole, annealed, images.device)
 
     @property
     def steps(self) -> int:
@@ -76,6 +82,15 @@ class Optimization:
 
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
+        self._try_backward()
+        if self._graphed is not None and not self._config.objective.reads_device:
+            size = min(self._config.batch_size, len(self._images))
+            images = torch.arange(size, device=self._images.device)
+            inputs = StepInputs(images, self.weights(0), self._config.optimizer.lr)
+            generators = (self._data_generator, self._noise_generator)
+            self._graphed.capture(self._update, inputs, generators, self._changing)
+
+    def _try_backward(self) -> None:
         config = self._config
         x = intensities(self._images[: config.batch_size])[: config.chunk_size]
         noise = torch.zeros(self._model.noise_shape(config.objective.num_samples, len(x)), device=x.device)
@@ -83,23 +98,52 @@ class Optimization:
         backward(terms.surrogates.each(torch.sum), self._model)
         self._optimizer.forget_gradients()
 
+    def _changing(self) -> Iterator[Tensor]:
+        """Every tensor that a step changes."""
+        yield from self._model.parameters()
+        for moments in self._optimizer.state.values():
+            yield from moments.values()
+        yield self._sums
+
     def step(self) -> None:
         """One optimizer step on the next minibatch of the epoch."""
+        inputs = self.next_inputs()
+        if self._graphed is None:
+            self._update(inputs)
+        else:
+            self._graphed(self._update, inputs)
+        self.batch += 1
+
+    def next_inputs(self) -> StepInputs:
+        """What the next step is told; the first of an epoch draws the order of the images."""
+        if self._permutation is None:
+            self._permutation = torch.randperm(
+                len(self._images), generator=self._data_generator, device=self._images.device
+            )
+        size = self._config.batch_size
+        indices = self._permutation[self.batch * size : (self.batch + 1) * size]
+        rate = learning_rate(self._config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
+        return StepInputs(indices, self.weights(self.steps), rate)
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """Of the images at ``indices`` ``[B]``, drawn afresh under ``dynamic``: ``[B, X]``."""
+        images = self._images.index_select(0, indices)
+        return minibatch(images, self._config.data.binarization, self._data_generator)
+
+    def _update(self, inputs: StepInputs) -> None:
+        """One optimizer step; reads nothing from the device, so that it can be a CUDA graph."""
         config = self._config
-        x = minibatch(self._next_images(), config.data.binarization, self._data_generator)
-        weights = self.weights(self.steps)
+        x = self.pixels(inputs.indices)
         self._optimizer.forget_gradients()
         for part, noise in self.chunks(x, self._noise_generator):
             terms = self.objective.step_terms(
-                self._model, part, weights, noise=noise, generator=self._noise_generator
+                self._model, part, inputs.weights, noise=noise, generator=self._noise_generator
             )
             backward(terms.surrogates.each(partial(self._loss, len(x))), self._model)
             self._add(terms)
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
-        rate = learning_rate(config.optimizer, self.steps, self.steps_per_epoch, self.num_steps)
-        self._optimizer.update(rate)
-        self.batch += 1
+        self._optimizer.update(inputs.rate)
 
     def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, ...]``.
@@ -141,13 +185,14 @@ class Optimization:
         Raises:
             NonFiniteError: a term or a parameter is NaN or infinite.
         """
-        means = dict(zip(TERMS, (self._sums / len(self._images)).tolist(), strict=True))
-        sums = torch.stack([p.detach().sum() for p in self._model.parameters()]).tolist()
         names = [f"parameter {name}" for name, _ in self._model.named_parameters()]
-        for term, value in (*means.items(), *zip(names, sums, strict=True)):
+        sums = torch.stack([p.detach().sum() for p in self._model.parameters()])
+        # Read at once: a read waits for the device.
+        read = torch.cat((self._sums / len(self._images), sums.double())).tolist()
+        for term, value in zip((*TERMS, *names), read, strict=True):
             if not math.isfinite(value):
                 raise NonFiniteError(self.epoch + 1, term, value)
-        return means
+        return dict(zip(TERMS, read, strict=False))
 
     def end_epoch(self) -> None:
         """The next step starts a new epoch."""
@@ -175,18 +220,12 @@ class Optimization:
         permutation = state["permutation"]
         self._permutation = None if permutation is None else permutation.to(self._images.device, copy=True)
         self._sums.copy_(state["sums"])
+        if self._graphed is not None:
+            self._graphed.drop()
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._data_generator.set_state(state["data_generator"].cpu())
         self._noise_generator.set_state(state["noise_generator"].cpu())
-
-    def _next_images(self) -> Tensor:
-        if self._permutation is None:
-            self._permutation = torch.randperm(
-                len(self._images), generator=self._data_generator, device=self._images.device
-            )
-        size = self._config.batch_size
-        return self._images.index_select(0, self._permutation[self.batch * size : (self.batch + 1) * size])
 
     def _loss(self, num_images: int, surrogate: Tensor) -> Tensor:
         """What is minimized, from the surrogates ``[b]`` of a chunk of a minibatch of so many images."""

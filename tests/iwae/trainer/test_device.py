@@ -1,0 +1,158 @@
+"""Nothing leaves the device inside an epoch, and a CUDA graph of a step is the step."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from iwae.config.train import TrainConfig
+from iwae.data.dataset import Dataset
+from iwae.data.pixels import minibatch
+from iwae.model import likelihood
+from iwae.model.build import build_model
+from iwae.objectives import sparse_backward
+from iwae.objectives.objective import Weights, backward, build_objective
+from iwae.randomness import generator
+from iwae.trainer.graph import GraphedStep
+from iwae.trainer.optimization import Optimization
+from iwae.trainer.trainer import Trainer
+
+Configure = Callable[..., TrainConfig]
+
+# What makes a host wait for its device: a number read, or a size that depends on the data.
+READS = {"_local_scalar_dense", "nonzero", "masked_select", "unique2", "_unique2", "is_nonzero", "equal"}
+
+BATCH = 400
+MANY = {"name": "iwae", "num_samples": 7}
+SPARSE = {**MANY, "backward": {"name": "sparse", "num_kept": 3}}
+MASS = {**MANY, "backward": {"name": "sparse", "mass": 0.9}}
+RUNS: dict[str, dict[str, Any]] = {
+    "vae": {"objective": {"name": "vae", "num_samples": 1, "free_bits": 0.1}},
+    "dense": {"objective": MANY},
+    "sparse": {"objective": SPARSE},
+    "annealed": {
+        "objective": {**MANY, "beta": 0.5},
+        "annealing": {"name": "linear", "warmup_epochs": 2, "target": "beta"},
+        "optimizer": {"schedule": {"name": "cosine"}, "clip_grad_norm": 1.0},
+    },
+    "in chunks": {"objective": SPARSE, "chunk_size": 150},
+}
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+
+
+class NothingRead(TorchDispatchMode):
+    """Refuses what would make the host wait, and copies from one device to another."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = function.overloadpacket.__name__
+        found = function(*args, **(kwargs or {}))
+        tensors = [value for value in (*args, found) if isinstance(value, Tensor)]
+        if name in READS or (name in ("_to_copy", "copy_") and len({t.device for t in tensors}) > 1):
+            raise AssertionError(f"{name} waits for the device")
+        return found
+
+
+def optimization_of(config: TrainConfig, digits: Dataset) -> Optimization:
+    return Trainer(config, digits)._optimization
+
+
+def steps(optimization: Optimization, count: int) -> Tensor:
+    """The parameters after so many steps, in one row."""
+    for _ in range(count):
+        optimization.step()
+        if optimization.batch == optimization.steps_per_epoch:
+            optimization.end_epoch()
+    return torch.cat([p.detach().flatten() for p in optimization._model.parameters()])
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_an_epochs_steps_read_nothing(run: str, small_config: Configure, digits: Dataset) -> None:
+    optimization = optimization_of(small_config(batch_size=BATCH, **RUNS[run]), digits)
+    with NothingRead():
+        steps(optimization, optimization.steps_per_epoch)
+
+
+def test_the_number_of_samples_that_hold_a_mass_is_read(small_config: Configure, digits: Dataset) -> None:
+    config = small_config(objective=MASS)
+    assert config.objective.reads_device
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), NothingRead():
+        optimization_of(config, digits).step()
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_step_runs_on_a_device_that_holds_no_data(
+    run: str, small_config: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``meta`` tensors have no values: whatever reads one, or makes one elsewhere and uses it, fails."""
+    for sizes in (likelihood.BLOCK_BYTES, sparse_backward.BLOCK_BYTES):
+        monkeypatch.setitem(sizes, "meta", sizes["cuda"])
+    config: TrainConfig = small_config(batch_size=BATCH, **RUNS[run])
+    source = generator(0, "noise")
+    model = build_model(config.model, 64, generator=generator(0, "initialization")).to("meta")
+    with NothingRead():
+        images = torch.empty(20, 64, dtype=torch.uint8, device="meta")
+        x = minibatch(images, "dynamic", source)
+        weight = torch.ones((), device="meta")
+        terms = build_objective(config.objective).step_terms(model, x, Weights(weight), generator=source)
+        backward(terms.surrogates.each(torch.sum), model)
+    assert terms.bound.device.type == "meta"
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_static_inputs_change_no_step(run: str, small_config: Configure, digits: Dataset) -> None:
+    """β, λ and the rate as scalars of the device: float32 in place of float64, so only last bits differ."""
+    plain, static = (optimization_of(small_config(batch_size=BATCH, **RUNS[run]), digits) for _ in range(2))
+    annealed = None if static.annealing.is_constant else static.annealing.target
+    static._graphed = GraphedStep(BATCH, annealed, torch.device("cpu"))
+    count = plain.steps_per_epoch + 3
+    expected = steps(plain, count)
+    with NothingRead():
+        found = steps(static, count)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@contextmanager
+def no_synchronization() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@cuda
+@pytest.mark.parametrize("run", RUNS)
+def test_a_cuda_graph_is_the_step(
+    run: str, small_config: Configure, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for switch in ("1", "0"):
+        monkeypatch.setenv("IWAE_CUDA_GRAPHS", switch)
+        optimization = optimization_of(small_config(batch_size=BATCH, **RUNS[run], device="cuda"), digits)
+        optimization.warm_up()
+        with no_synchronization():
+            found.append(steps(optimization, optimization.steps_per_epoch + 3))
+    assert torch.equal(*found)
+
+
+@cuda
+@pytest.mark.parametrize("run", RUNS)
+def test_a_resumed_cuda_graph_goes_on_to_the_bit(run: str, small_config: Configure, digits: Dataset) -> None:
+    config = small_config(batch_size=BATCH, **RUNS[run], device="cuda")
+    whole, first, second = (optimization_of(config, digits) for _ in range(3))
+    for optimization in (whole, first):
+        optimization.warm_up()
+    steps(first, 2)
+    second.load_state_dict(first.state_dict())
+    second.warm_up()
+    assert torch.equal(steps(second, 5), steps(whole, 7))
