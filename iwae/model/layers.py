@@ -1,10 +1,48 @@
-"""Stacks of linear layers."""
+"""Stacks of linear layers, and their activations."""
 
 import itertools
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
+# Numbers from which on the arithmetic that is saved is more than the calls cost.
+WORTH_IT = 2**14
+
+
+class Tanh(nn.Module):
+    """tanh(x) = 2 σ(2x) − 1 on a CPU, where PyTorch's sigmoid takes a fifth of the time of its tanh.
+
+    The error is at most 2e-7, the spacing of float32 around 1, near 0 too.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of any shape; fewer than ``WORTH_IT`` numbers take PyTorch's."""
+        if x.device.type != "cpu" or x.numel() < WORTH_IT:
+            return torch.tanh(x)
+        y: Tensor = _Tanh.apply(x)
+        return y
+
+
+class _Tanh(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return (x + x).sigmoid_().mul_(2).sub_(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        gradient: Tensor = gradients[0] * (1 - y * y)
+        return gradient
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": Tanh, "elu": nn.ELU}
 
 
 def dense(dims: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:

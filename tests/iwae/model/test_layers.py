@@ -1,0 +1,34 @@
+"""Activations against NumPy in float64."""
+
+import numpy as np
+import torch
+
+from iwae.model.layers import WORTH_IT, Tanh
+
+# From one end of where float32's tanh is not ±1 to the other, and beyond.
+X = torch.cat((torch.linspace(-12, 12, 2 * WORTH_IT), torch.tensor([-1e30, -1e-30, 0.0, 1e-30, 1e30])))
+EXACT = np.tanh(X.numpy().astype(np.float64))
+
+
+def test_tanh_is_exact_to_the_spacing_of_float32_around_one() -> None:
+    found = Tanh()(X).numpy()
+    assert not np.array_equal(found, torch.tanh(X).numpy())  # it is the other formula that is looked at
+    np.testing.assert_allclose(found, EXACT, rtol=0, atol=2e-7)
+
+
+def test_the_derivative_of_tanh_is_one_minus_its_square() -> None:
+    x = X.clone().requires_grad_()
+    torch.autograd.backward(Tanh()(x).sum())
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad.numpy(), 1 - EXACT**2, rtol=0, atol=6e-7)
+
+
+def test_tanh_of_several_models_at_once() -> None:
+    x = X[: 2 * WORTH_IT].reshape(2, -1)
+    alone = torch.stack([Tanh()(row) for row in x])
+    assert torch.equal(torch.func.vmap(Tanh())(x), alone)
+
+
+def test_few_numbers_take_pytorchs_tanh() -> None:
+    few = X[: WORTH_IT - 1]
+    assert torch.equal(Tanh()(few), torch.tanh(few))
