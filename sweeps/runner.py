@@ -16,12 +16,16 @@ from iwae.errors import SweepError
 from sweeps.execution.data_sets import prepare_data, refuse_missing_files
 from sweeps.execution.display import Display, NoDisplay
 from sweeps.execution.pacing import paced
+from sweeps.execution.probing import probe_alone
 from sweeps.execution.progress import Board
 from sweeps.execution.recording import prove, published, record_in
 from sweeps.execution.stopping import BUDGET, budgets, how_to_go_on, refuse_if_spent, stop_on_signals
 from sweeps.execution.tune import run_trials
 from sweeps.machines.local_ray import check_resources, ray_cluster, refuse_too_many_gpus
+from sweeps.plan.forecast import Forecast
+from sweeps.plan.outlook import in_words, outlook, places_of
 from sweeps.plan.plan import draw_plan
+from sweeps.plan.probes import known_forecast
 from sweeps.result import SweepResult
 from sweeps.spec.spec import SweepSpec
 from tracking.addresses import secrets
@@ -180,7 +184,8 @@ def _work(
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
     storage, record = session.storage, reader.record()
     pending = [trial.plan for trial in record.trials if not trial.state.ended]
-    board = Board(storage, record.trials, session.started)
+    forecast = known_forecast([trial.config for trial in record.trials], spec.resources, record.probes)
+    board = Board(storage, record.trials, session.started, forecast=forecast)
     trouble = None
     for line in repeated_images(record):
         _log.info(line)
@@ -191,6 +196,7 @@ def _work(
     ):
         try:
             if pending or spec.is_model_based:
+                _foretell(spec, session, pending, forecast)
                 with display.trials(board, spec.name):
                     trouble = run_trials(spec, session, record, pending, board)
         finally:
@@ -207,6 +213,8 @@ def _work(
         outcome = outcome_of(spec, reader.record().trials, storage.stop_requested())
         if outcome == "interrupted":
             recorder.hurry()
+        elif pending or spec.is_model_based:
+            probe_alone(spec, session, reader.record(), display)
 
     from tracking.analysis.winner import best  # loads SciPy: not before the sweep's first word
 
@@ -215,6 +223,20 @@ def _work(
     choice = best(record)
     parent, best_run, untold = published(recorder, record, storage, store, choice)
     return SweepResult(record, outcome, time.monotonic() - started, parent, choice, best_run, untold)
+
+
+def _foretell(spec: SweepSpec, session: Session, pending: list[PlannedTrial], forecast: Forecast) -> None:
+    """Keep what is said of the trials before the first one, where steps of theirs were measured before."""
+    if forecast.basis != "probe" or not pending:
+        return
+    import ray
+
+    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    places = places_of(spec.resources, there.get("CPU", 1), there.get("GPU", 0))
+    found = outlook(spec, pending, forecast, places)
+    with contextlib.suppress(StorageError):
+        session.storage.write_forecast(session.number, found.at_launch(pending))
+    _log.info(f"sweep {spec.name}: {in_words(found)}")
 
 
 def _remarks(code: Mapping[str, Any], begun: SweepStorage | None = None, session: int = 0) -> list[str]:

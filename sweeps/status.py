@@ -6,8 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from iwae.errors import SweepError
-from sweeps.plan.forecast import cost_of
+from sweeps.plan.forecast import Forecast
+from sweeps.plan.probes import known_forecast
 from sweeps.plan.time_left import Mark, time_left
+from sweeps.spec.resources import Resources
 from tracking.files.files import Files
 from tracking.files.places import same_place
 from tracking.records.records import SweepRecord, TrialState
@@ -62,20 +64,23 @@ def _seconds_left(
     record: SweepRecord, session: SessionEntry | None, elapsed: float, storage: SweepStorage
 ) -> float | None:
     """Seconds that the driver at work still needs; without one, that a next one needs at the pace so far."""
-    total = sum(cost_of(trial.config).work for trial in record.trials)
+    resources = Resources.model_validate(record.spec.get("resources", {}))
+    forecast = known_forecast((trial.config for trial in record.trials), resources, record.probes)
+    total = sum(forecast.of(trial.config).total for trial in record.trials)
     if session is None:
         # As if all its sessions had been one.
-        whole = _mark(record, math.inf)
+        whole = _mark(record, forecast, math.inf)
         return time_left([Mark(0.0, 0.0, 0), Mark(elapsed, whole.done, whole.ended)], total)
     starts = [one.started for trial in record.trials for one in trial.attempts if one is not None]
     first, now = min((at for at in starts if at >= session.started), default=None), time.time()
     if first is None:
         return None
     middle = first + (now - first) / 2
-    return time_left([_mark(record, first), _mark(record, middle), _mark(record, now, storage)], total)
+    marks = [_mark(record, forecast, when) for when in (first, middle)]
+    return time_left([*marks, _mark(record, forecast, now, storage)], total)
 
 
-def _mark(record: SweepRecord, when: float, storage: SweepStorage | None = None) -> Mark:
+def _mark(record: SweepRecord, forecast: Forecast, when: float, storage: SweepStorage | None = None) -> Mark:
     """How far a sweep was at a time; with storage, its running trials are asked how far they are now."""
     done, ended = 0.0, 0
     for trial in record.trials:
@@ -84,7 +89,7 @@ def _mark(record: SweepRecord, when: float, storage: SweepStorage | None = None)
         if storage is not None and trial.state is TrialState.RUNNING:
             progress = storage.trial(trial.key).progress()
             share = share if progress is None else max(share, progress.fraction)
-        done += cost_of(trial.config).done(share, ended=over)
+        done += forecast.of(trial.config).done(share, ended=over)
         ended += over
     return Mark(when, done, ended)
 

@@ -3,12 +3,13 @@
 What a file promises is compared with what it holds, and with this machine's memory, before it is unpacked.
 """
 
+import contextlib
 import math
 import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,24 +61,51 @@ def read_npz(path: Path, *, shuffled: bool = False) -> Images:
             another image shape than ``train``, has a name that says nothing, or is in a unit that cannot be
             told; or the images do not fit in memory.
     """
+    with _opened(path) as archive:
+        _, names = _checked(archive, path)
+        arrays = {split: _array(archive, name, path) for split, name in names.items()}
+    images = {split: _images(array) for split, array in in_bytes(arrays, path).items()}
+    if shuffled:
+        images = {split: array[permutation(len(array), f"npz/{split}")] for split, array in images.items()}
+    return Images(images["train"], images.get("validation"), images["test"])
+
+
+def split_shapes(path: Path) -> dict[str, tuple[int, int, int]]:
+    """``(N, H, W)`` of each split, from the arrays' headers alone; flat images are one row high.
+
+    Raises:
+        DataError: as ``read_npz``, as far as headers tell.
+    """
+    with _opened(path) as archive:
+        headers, names = _checked(archive, path)
+    shapes = {split: headers[name].shape for split, name in names.items()}
+    return {
+        split: (shape[0], *((1,) if len(shape) == 2 else ()), *shape[1:]) for split, shape in shapes.items()
+    }
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The file, whose reader's errors become one line."""
     if not path.is_file():
         raise DataError(f"data.path: {path} is not allowed: must be an .npz file that exists")
     if not zipfile.is_zipfile(path):
         raise DataError(f"data.path: {path} cannot be read as an .npz file: must be what numpy.savez writes")
     try:
         with zipfile.ZipFile(path) as archive:
-            headers = _headers(archive, path)
-            names = _names(headers, path)
-            _check_shapes(headers, names, path)
-            arrays = {split: _array(archive, name, path) for split, name in names.items()}
+            yield archive
     except DataError:
         raise
     except _UNREADABLE as error:
         raise DataError(f"data.path: {path} cannot be read as an .npz file: {_one_line(error)}") from None
-    images = {split: _images(array) for split, array in in_bytes(arrays, path).items()}
-    if shuffled:
-        images = {split: array[permutation(len(array), f"npz/{split}")] for split, array in images.items()}
-    return Images(images["train"], images.get("validation"), images["test"])
+
+
+def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[dict[str, _Header], dict[str, str]]:
+    """The headers of all arrays, and the name of each split's."""
+    headers = _headers(archive, path)
+    names = _names(headers, path)
+    _check_shapes(headers, names, path)
+    return headers, names
 
 
 def _headers(archive: zipfile.ZipFile, path: Path) -> dict[str, _Header]:

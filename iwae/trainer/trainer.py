@@ -161,7 +161,7 @@ class Trainer:
             split: (images, self._evaluate(images, config.final_num_samples, split))
             for split, images in shown.items()
         }
-        snr = self._gradient_snr(config.snr_num_draws) if config.snr_num_draws > 0 else None
+        snr = self.gradient_snr(config.snr_num_draws) if config.snr_num_draws > 0 else None
         return FinalEvaluation(
             final_metrics(evaluated["validation"][1], evaluated["test"][1], snr),
             image_likelihoods(config.final_num_samples, evaluated),
@@ -260,8 +260,12 @@ class Trainer:
             epoch = self.epoch if final else self.epoch + 1
             raise NonFiniteError(epoch, error.term, error.value) from None
 
-    def _gradient_snr(self, num_draws: int) -> GradientSnr:
-        """Of the objective at its end weight, at the first images trained on; of dynamic ones one sample."""
+    def gradient_snr(self, num_draws: int) -> GradientSnr:
+        """Of the objective at its end weight, at the first images trained on; of dynamic ones one sample.
+
+        Raises:
+            Stopped: after ``stop()``.
+        """
         config, first = self.config, self._train[: self.config.batch_size]
         x = intensities(evaluation_pixels(first, config.data.binarization, "gradient"))
         source = generator(config.seed, "gradient", self.device)

@@ -63,25 +63,32 @@ def plan(
     name: NewName = None,
     assignments: Set = None,
     equal_seconds: EqualSeconds = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe/--no-probe",
+            help="Measure some steps of each kind of configuration here, once for each version and machine.",
+        ),
+    ] = True,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Show the trials of a spec and what they will cost, without starting anything."""
-    from sweeps.execution.pacing import forecast
+    """Show the trials of a spec and what they will take, without starting any."""
     from sweeps.machines import machine
     from sweeps.machines.capacity import Node, unused_gpus
+    from sweeps.machines.planning import planned
     from sweeps.opening import files_of
-    from sweeps.plan.plan import draw_plan
     from sweeps.screen.plans import plan_json, show_plan
     from sweeps.screen.say import say
     from sweeps.spec.spec import load_spec
 
-    parsed = load_spec(spec, paced(assignments, equal_seconds), name)
-    trials = draw_plan(forecast(parsed))
+    parsed, files = load_spec(spec, paced(assignments, equal_seconds), name), files_of(storage)
+    with on_terminal() as display:
+        found = planned(parsed, files, display, probe=probe)
     if json:
-        print_json(plan_json(parsed, trials))
+        print_json(plan_json(found))
     else:
-        show_plan(parsed, trials, files_of(storage), out)
+        show_plan(found, files, out)
         for line in unused_gpus(parsed.resources, [Node(machine.cpus().most, machine.gpus())]):
             say(out, f"on this machine it {line}")
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sweeps.plan.forecast import cost_of
+from sweeps.plan.forecast import Forecast
 from sweeps.plan.time_left import Mark, time_left
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
@@ -34,6 +34,7 @@ class Board:
         trials: what storage held when the driver started.
         started: when it did, seconds since 1970; None is now.
         clock: gives the time, seconds since 1970.
+        forecast: what the trials take, for their shares of the whole; None takes their operations.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Board:
         trials: Iterable[TrialRecord],
         started: float | None = None,
         clock: Callable[[], float] = time.time,
+        forecast: Forecast | None = None,
     ) -> None:
+        self._forecast = forecast or Forecast()
         self._storage = storage
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
@@ -126,10 +129,11 @@ class Board:
     def seconds_left(self) -> float | None:
         """Seconds that this driver still needs at its pace; None while too little was done to say."""
         with self._lock:
-            total = sum(cost_of(row.planned.config).work for row in self._rows.values())
+            total = sum(self._forecast.of(row.planned.config).total for row in self._rows.values())
             return time_left(self._marks, total)
 
     def _mark(self) -> Mark:
         rows = self._rows.values()
-        done = (cost_of(row.planned.config).done(row.fraction, ended=row.state.ended) for row in rows)
+        forecast = self._forecast.of
+        done = (forecast(row.planned.config).done(row.fraction, ended=row.state.ended) for row in rows)
         return Mark(self._clock(), sum(done), sum(row.state.ended for row in rows))

@@ -4,7 +4,7 @@ An epoch's seconds are measured before the first trial, and they stay in the spe
 or extended, has the same epochs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -74,12 +74,22 @@ class EqualSeconds(Part):
         for one in self.measured:
             if one.shape == shape:
                 return one.seconds
-        points = sorted((one.work, one.seconds) for one in self.measured)
-        for (low, first), (high, second) in pairwise(points):
-            if low < work < high:
-                return first + (second - first) * (work - low) / (high - low)
-        nearest = points[0] if work <= points[0][0] else points[-1]
-        return nearest[1] * work / nearest[0]
+        return interpolated([(one.work, one.seconds) for one in self.measured], work)
+
+
+def interpolated(points: Iterable[tuple[float, float]], work: float) -> float:
+    """Seconds of some work between the nearest measured ones; beyond them in proportion.
+
+    Args:
+        points: work and its seconds; at least one.
+        work: whose seconds are wanted.
+    """
+    known = sorted(points)
+    for (low, first), (high, second) in pairwise(known):
+        if low < work < high:
+            return first + (second - first) * (work - low) / (high - low)
+    nearest = known[0] if work <= known[0][0] else known[-1]
+    return nearest[1] * work / nearest[0]
 
 
 def with_epochs(config: TrainConfig, num_epochs: int) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Seconds as a user writes them."""
+"""Seconds as people write them."""
 
 import re
 from typing import Annotated, Any
@@ -30,3 +30,15 @@ Seconds = Annotated[
         }
     ),
 ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -19,7 +19,7 @@ class Mark:
 
     Attributes:
         time: when, seconds since 1970.
-        done: work of its trials that was done (`sweeps.plan.forecast.Cost.work`).
+        done: work of its trials that was done (`sweeps.plan.forecast.TrialSeconds.done`).
         ended: trials that had ended.
     """
 

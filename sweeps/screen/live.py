@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.execution.progress import Board, Row
+from sweeps.pace.seconds import duration
 from tracking.errors import StorageError
 from tracking.records.records import TrialState
 
@@ -183,15 +184,3 @@ def _doing(row: Row) -> str:
 
 def _nats(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.screen.live import duration
+from sweeps.pace.seconds import duration
 from sweeps.screen.say import say
 
 if TYPE_CHECKING:

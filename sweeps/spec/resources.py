@@ -1,6 +1,6 @@
 """The sections budget, resources and tracking of a spec."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -30,11 +30,17 @@ class Resources(Part):
         cpus: CPUs of a trial; it runs with as many threads, rounded down, at least 1.
         gpus: GPUs of a trial; 0.25 lets four share one.
         max_concurrent: the most trials that run at once; null is as many as fit.
+        price_per_hour: what these CPUs and GPUs cost for an hour, in any currency: `sweeps plan` says what
+            the trials will cost. Of a machine that is paid as a whole, its price by the trials that run at
+            once.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"price_per_hour"})
 
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
     max_concurrent: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
+    price_per_hour: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _whole_above_one(self) -> Self:

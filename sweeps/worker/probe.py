@@ -1,64 +1,227 @@
-"""Measures how long an epoch takes, in a worker that has the resources of a trial and nothing else to do."""
+"""Measures what a training step, an evaluation and a gradient draw take of each shape, alone in a process.
 
-from collections.abc import Sequence
-from dataclasses import replace
+Shapes take turns, so that whatever else the machine does falls on all of them. Images are random: seconds
+and memory depend on how many there are and of how many pixels, not on what they show.
+"""
+
+import gc
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
+from iwae.data.pixels import evaluation_pixels
+from iwae.epoch import EpochRecord
+from iwae.evaluation.evaluation import evaluate
+from iwae.trainer.machine import memory_bytes, peak_memory_bytes, reset_peak_memory
 from iwae.trainer.trainer import Trainer
-from sweeps.worker.trial import cached_dataset
+from sweeps.pace.sizes import Sizes, sizes_of
+from sweeps.pace.work import RATE, epoch_work, row_work, step_work, steps_per_epoch
+from tracking.provenance.machine import environment
+from tracking.records.exclusive import machine_kind, shape_of
+from tracking.records.shapes import ShapeProbe
 
-STEPS = 8
-ROUNDS = 7
+ROUNDS = 9
+# Of these rounds some measure evaluation and gradient draws too, which need not be known as well as a step.
+EVALUATED = 3
+# Seconds of one thing in one round, about, and the steps that this may be.
+QUANTUM, MOST_STEPS = 0.06, 12
+# Importance samples of an image that a round of the final evaluation draws at most.
+MOST_SAMPLES = 400
+_NEVER = 10**6
 
 
-def epoch_seconds(configs: Sequence[TrainConfig], device: str, threads: int) -> list[float]:
-    """Training seconds of an epoch of each configuration: the median over rounds of a few steps.
+def probe(
+    configs: Sequence[TrainConfig], device: str, threads: int, most_seconds: float = math.inf
+) -> list[ShapeProbe]:
+    """What each configuration's shape takes; the median over rounds.
 
-    The configurations take turns, so that whatever else the machine does falls on all of them.
+    On one CPU thread it is CPU time, which other work on the machine changes least; else wall-clock time.
 
     Args:
-        configs: each costs ``2 · ROUNDS · STEPS`` optimizer steps, of which half warm up.
+        configs: of different shapes.
         device: ``cpu`` or ``cuda``.
         threads: PyTorch's intra-op threads.
+        most_seconds: no round begins after so many seconds, but the first three.
     """
-    found: list[list[float]] = [[] for _ in configs]
-    for _ in range(ROUNDS):
-        for config, seconds in zip(configs, found, strict=True):
-            dataset = cached_dataset(config.data)
-            steps = -(-len(dataset.train) // config.batch_size)
-            seconds.append(_step_seconds(config, dataset, device, threads) * steps)
-    return [median(seconds) for seconds in found]
+    began = time.monotonic()
+    shapes = [_Shape(config, device, threads) for config in configs]
+    for number in range(ROUNDS):
+        if number >= EVALUATED and time.monotonic() - began > most_seconds:
+            break
+        for shape in shapes:
+            shape.measure(evaluation=number < EVALUATED)
+    return [shape.found() for shape in shapes]
 
 
-def _step_seconds(config: TrainConfig, dataset: Dataset, device: str, threads: int) -> float:
-    """Of a short epoch, after one that warmed up.
+class _Shape:
+    """A trainer of one shape, and what was measured of it.
 
-    One CPU thread is measured in CPU time, which other work on the machine changes least; else it is the time
-    that a trial counts.
+    Args:
+        config: of the shape.
+        device: where it trains.
+        threads: PyTorch's intra-op threads.
     """
+
+    def __init__(self, config: TrainConfig, device: str, threads: int) -> None:
+        self._config, self._sizes = config, sizes_of(config.data)
+        self._threads = threads
+        self._step: list[float] = []
+        self._curve: list[float] = []
+        self._final: list[float] = []
+        self._draw: list[float] = []
+        gc.collect()
+        kind = torch.device(device)
+        reset_peak_memory(kind)
+        before = memory_bytes(kind) or 0
+        steps, seconds = steps_per_epoch(config), step_work(config) / RATE
+        self._num_steps = min(steps, max(1, min(MOST_STEPS, math.ceil(QUANTUM / seconds))))
+        if steps <= MOST_STEPS * 2 and steps * seconds < 4 * QUANTUM:
+            self._num_steps = steps  # with its last, smaller minibatch
+        images = self._num_steps * config.batch_size
+        dataset = random_images(config, self._sizes, min(images, self._sizes.train))
+        self._trainer = Trainer(_endless(config, device, threads), dataset)
+        self._epochs: Iterator[EpochRecord] = self._trainer.epochs()
+        self._validation = evaluation_pixels(
+            self._trainer.dataset.validation, config.data.binarization, "validation"
+        )
+        self.measure(evaluation=True)
+        for list_ in (self._step, self._curve, self._final, self._draw):
+            list_.clear()
+        held = sum(len(part) for part in (dataset.train, dataset.validation, dataset.test))
+        rest = self._sizes.num_bytes - held * self._sizes.num_pixels
+        self._peak = peak_memory_bytes(kind) - before + max(0, rest)
+
+    def measure(self, *, evaluation: bool) -> None:
+        """One round."""
+        before = self._train_seconds()
+        epoch = next(self._epochs)
+        seconds = self._train_seconds() - before
+        if not self._counts_cpu:
+            seconds = epoch.metrics["time/epoch_seconds"]
+        self._step.append(seconds / self._num_steps * self._last_minibatch)
+        if evaluation:
+            settings = self._config.evaluation
+            self._curve.append(self._row_seconds(settings.num_samples, settings.num_images))
+            samples = min(settings.final_num_samples, MOST_SAMPLES)
+            self._final.append(self._row_seconds(samples, settings.final_num_images))
+            if settings.snr_num_draws:
+                draws = max(3, int(QUANTUM * RATE / step_work(self._config)))
+                draws = min(draws, settings.snr_num_draws)
+                self._draw.append(self._seconds(lambda: self._trainer.gradient_snr(draws)) / draws)
+
+    def found(self) -> ShapeProbe:
+        """The medians."""
+        low, high = median_interval(self._step)
+        return ShapeProbe(
+            shape=shape_of(self._config),
+            machine=machine_kind(environment(str(self._trainer.device), self._threads, "", 0, code="none")),
+            steps_per_epoch=steps_per_epoch(self._config),
+            step_seconds=median(self._step),
+            low=low,
+            high=high,
+            rounds=len(self._step),
+            curve_row_seconds=median(self._curve),
+            final_row_seconds=median(self._final),
+            draw_seconds=median(self._draw) if self._draw else None,
+            peak_bytes=self._peak,
+        )
+
+    @property
+    def _counts_cpu(self) -> bool:
+        return self._trainer.device.type == "cpu" and self._threads == 1
+
+    @property
+    def _last_minibatch(self) -> float:
+        """Seconds of a step of an epoch by those of a whole minibatch: the last one may be smaller."""
+        if self._num_steps == steps_per_epoch(self._config):
+            return 1.0
+        return epoch_work(self._config) / (steps_per_epoch(self._config) * step_work(self._config))
+
+    def _train_seconds(self) -> float:
+        seconds: float = self._trainer.state_dict()["stopwatch"]["cpu_seconds"]
+        return seconds
+
+    def _row_seconds(self, num_samples: int, most_images: int | None) -> float:
+        """Seconds for an image and sample, of about a quantum."""
+        rows = QUANTUM * RATE / row_work(self._config)
+        images: Tensor = self._validation[: max(2, min(int(rows / num_samples), most_images or _NEVER))]
+        few = min(self._config.evaluation.few_num_samples, num_samples)
+        seconds = self._seconds(
+            lambda: evaluate(self._trainer.model, images, num_samples, few_num_samples=few)
+        )
+        return seconds / (len(images) * num_samples)
+
+    def _seconds(self, work: Callable[[], object]) -> float:
+        device = self._trainer.device
+        clock = time.thread_time if self._counts_cpu else time.perf_counter
+        began = clock()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return clock() - began
+
+
+def _endless(config: TrainConfig, device: str, threads: int) -> TrainConfig:
+    """The configuration without schedules and without an evaluation, for epochs of a few steps."""
+    values = config.to_dict()
     short: dict[str, Any] = {
         "device": device,
         "threads": threads,
-        "num_epochs": 3,  # the last one is evaluated, and not reached
+        "num_epochs": _NEVER,
         "annealing": {"name": "none"},
-        "optimizer": {**config.to_dict()["optimizer"], "schedule": {"name": "constant"}},
-        "evaluation": {**config.to_dict()["evaluation"], "every": 4},
+        "optimizer": {**values["optimizer"], "schedule": {"name": "constant"}},
+        "evaluation": {**values["evaluation"], "every": _NEVER},
     }
-    few = replace(dataset, train=dataset.train[: STEPS * config.batch_size])
-    trainer = Trainer(TrainConfig.parse({**config.to_dict(), **short}), few)
-    epochs = trainer.epochs()
-    next(epochs)
-    before = _cpu_seconds(trainer)
-    seconds = next(epochs).metrics["time/epoch_seconds"]
-    if trainer.device.type == "cpu" and threads == 1:
-        seconds = _cpu_seconds(trainer) - before
-    return seconds / -(-len(few.train) // config.batch_size)
+    return TrainConfig.parse({**values, **short})
 
 
-def _cpu_seconds(trainer: Trainer) -> float:
-    """CPU time of the training thread in training so far."""
-    seconds: float = trainer.state_dict()["stopwatch"]["cpu_seconds"]
-    return seconds
+def random_images(config: TrainConfig, sizes: Sizes, num_train: int) -> Dataset:
+    """A data set of these sizes but for its training images, and of a quantum's evaluation."""
+    source = np.random.default_rng(0)
+    levels = 256 if config.model.likelihood == "gaussian" else 2
+    rows = math.ceil(QUANTUM * RATE / row_work(config))
+    shown = max(2, min(sizes.validation, rows))
+
+    def images(count: int) -> Tensor:
+        pixels = source.integers(0, levels, (count, sizes.num_pixels), np.uint8) * (255 // (levels - 1))
+        return torch.from_numpy(pixels)
+
+    parts = (images(num_train), images(shown), images(2))
+    return Dataset(*parts, (sizes.height, sizes.width), config.data.name, "random")
+
+
+def median_interval(values: Sequence[float], coverage: float = 0.95) -> tuple[float, float]:
+    """Order statistics between which the median lies, whatever the distribution; of few values their range.
+
+    Of n values the (i+1)-th and the (n-i)-th hold it with probability 1 − 2 P(Binomial(n, ½) ≤ i).
+    """
+    ordered, n = sorted(values), len(values)
+    below, inner = 0.0, 0
+    for i in range(n // 2):
+        below += math.comb(n, i) / 2**n
+        if 1 - 2 * below < coverage:
+            break
+        inner = i
+    return ordered[inner], ordered[n - 1 - inner]
+
+
+def main() -> None:
+    """Read the arguments of `probe` as JSON, write what it found as JSON: for a process of its own."""
+    asked = json.load(sys.stdin)
+    configs = [TrainConfig.parse(one) for one in asked["configs"]]
+    found = probe(configs, asked["device"], asked["threads"], asked["most_seconds"])
+    sys.stdout.write(json.dumps([one.to_dict() for one in found]))
+
+
+if __name__ == "__main__":
+    main()

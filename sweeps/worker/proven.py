@@ -41,23 +41,27 @@ def sources_by_value() -> dict[str, str]:
     return dict(sources.of_this_process())
 
 
-def probed(driver: Mapping[str, str], configs: str, device: str, threads: int) -> list[float] | str:
-    """Seconds of an epoch, measured in a worker, or why it cannot measure them.
+def probed(
+    driver: Mapping[str, str], configs: str, device: str, threads: int, most_seconds: float
+) -> list[dict[str, Any]] | str:
+    """What shapes take, measured in a worker, as plain data; or why it cannot be measured.
 
     Args:
         driver: the manifest of the driver's sources.
         configs: a list of configurations as JSON.
-        device: see `sweeps.worker.probe.epoch_seconds`.
+        device: see `sweeps.worker.probe.probe`.
         threads: see there.
+        most_seconds: see there.
     """
     if (why := refusal(driver)) is not None:
         return why
     from iwae.config.train import TrainConfig
     from iwae.errors import SweepError
-    from sweeps.worker.probe import epoch_seconds
+    from sweeps.worker.probe import probe
 
+    parsed = [TrainConfig.parse(one) for one in json.loads(configs)]
     try:
-        return epoch_seconds([TrainConfig.parse(one) for one in json.loads(configs)], device, threads)
+        return [one.to_dict() for one in probe(parsed, device, threads, most_seconds)]
     except SweepError as error:
         return str(error)
 

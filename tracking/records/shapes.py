@@ -147,6 +147,11 @@ class ShapeProbe(_Shape):
         low: lower end of its 95 % interval, seconds.
         high: upper end.
         rounds: how often it was measured, other shapes in between.
+        curve_row_seconds: of an image and sample in an evaluation of the curve; None where not measured.
+        final_row_seconds: the same in the final evaluation.
+        draw_seconds: of a draw of the gradient for its signal-to-noise ratio.
+        peak_bytes: the most memory that training and evaluating it takes beside the process's own, images
+            included.
     """
 
     shape: str
@@ -156,6 +161,10 @@ class ShapeProbe(_Shape):
     low: float = Field(gt=0)
     high: float = Field(gt=0)
     rounds: int = Field(ge=1)
+    curve_row_seconds: float | None = Field(None, gt=0)
+    final_row_seconds: float | None = Field(None, gt=0)
+    draw_seconds: float | None = Field(None, gt=0)
+    peak_bytes: int | None = Field(None, ge=0)
 
 
 class Probes(_Shape):
@@ -185,6 +194,7 @@ class LaunchForecast(_Shape):
         wall_seconds: from the driver's start to its end.
         wall_low: lower end of its interval; None where there is none.
         wall_high: upper end.
+        coverage: probability with which the interval holds it.
         trials: of the trials that were to run, by key.
     """
 
@@ -193,6 +203,7 @@ class LaunchForecast(_Shape):
     wall_seconds: float
     wall_low: float | None = None
     wall_high: float | None = None
+    coverage: float | None = None
     trials: dict[str, TrialForecast] = {}
 
 

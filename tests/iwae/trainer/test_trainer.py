@@ -228,7 +228,7 @@ def test_gradients_noise_is_measured_at_pixels_that_were_trained_on(
         return log_densities(x, *arguments, **more)
 
     monkeypatch.setattr(instance.model, "log_densities", kept)
-    instance._gradient_snr(4)
+    instance.gradient_snr(4)
     trained_on = resident(digits.train, "fixed", "train")[: config.batch_size]
     assert all(torch.equal(x, intensities(trained_on)) for x in seen)
     assert len(seen) == 4

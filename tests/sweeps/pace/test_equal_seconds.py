@@ -6,7 +6,8 @@ import pytest
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.changes import extended
-from sweeps.execution.pacing import MOST_MEASURED, forecast, kinds
+from sweeps.execution.pacing import forecast
+from sweeps.execution.probing import MOST_MEASURED, kinds
 from sweeps.pace.equal_seconds import EqualSeconds, with_epochs
 from sweeps.pace.work import epoch_work
 from sweeps.plan.plan import draw_plan

@@ -8,7 +8,7 @@ import pytest
 
 from iwae.config.train import TrainConfig
 from sweeps.execution.progress import Board
-from sweeps.plan.forecast import cost_of
+from sweeps.plan.forecast import Forecast
 from sweeps.plan.plan import draw_plan
 from sweeps.plan.time_left import Mark, time_left
 from sweeps.spec.spec import load_spec
@@ -93,15 +93,15 @@ def test_status_counts_from_the_first_attempt_of_the_session(tmp_path: Path) -> 
         half = TrialProgress(phase="training", epoch=1, num_epochs=2, fraction=0.5, time=time.time())
         storage.trial(plans[1].key).write_progress(half)
         left = status_json(storage)["seconds_left"]
-    costs = [cost_of(plan.config) for plan in plans]
-    done = costs[0].work + 0.5 * (costs[1].work - costs[1].final_work)
-    assert left == pytest.approx(500 / done * (sum(cost.work for cost in costs) - done), rel=0.01)
+    costs = [Forecast().of(plan.config) for plan in plans]
+    done = costs[0].total + 0.5 * (costs[1].total - costs[1].final)
+    assert left == pytest.approx(500 / done * (sum(cost.total for cost in costs) - done), rel=0.01)
 
 
 def test_no_estimate_of_the_quickstart_is_wild() -> None:
     """Its progress, as recorded on two cores, played again second by second until the last seconds."""
     times = json.loads((Path(__file__).parents[1] / "fixtures/quickstart-times.json").read_text())
-    costs = [cost_of(trial.config) for trial in draw_plan(load_spec("quickstart"))]
+    costs = [Forecast().of(trial.config) for trial in draw_plan(load_spec("quickstart"))]
     first, last = min(one["began"] for one in times), max(one["ended"] for one in times)
     marks: list[Mark] = []
     told = 0
@@ -112,7 +112,7 @@ def test_no_estimate_of_the_quickstart_is_wild() -> None:
             for cost, one in zip(costs, times, strict=True)
         ]
         marks.append(Mark(now, sum(done), sum(one["ended"] <= now for one in times)))
-        left, true = time_left(marks, sum(cost.work for cost in costs)), last - now
+        left, true = time_left(marks, sum(cost.total for cost in costs)), last - now
         if left is not None:
             told += 1
             assert true / 1.6 < left < 1.6 * true

@@ -11,7 +11,8 @@ from rich.table import Table
 from iwae.config.train import TrainConfig
 from sweeps.cli import app as cli_shared
 from sweeps.execution.progress import Board
-from sweeps.screen.live import LiveTable, duration
+from sweeps.pace.seconds import duration
+from sweeps.screen.live import LiveTable
 from sweeps.screen.say import log_on, say
 from tracking.files.folder import Folder
 from tracking.records.records import EpochRecord, PlannedTrial, TrialRecord, TrialState

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from support.hand_made import Sweep
-from sweeps.plan.forecast import seconds_per_work
+from sweeps.plan.forecast import seconds_scale
 from sweeps.screen.status import show_status, show_sweeps
 from sweeps.spec.spec import load_spec
 from sweeps.status import status_json, sweeps_json
@@ -61,7 +61,7 @@ def test_list_plan_and_status_go_on_beside_neighbours_that_cannot_be_read(storag
     sweeps_json(storage, None)  # everything is imported before the user changes
     with as_another_user():
         rows = {row["name"]: row for row in sweeps_json(storage, None)}
-        rate = seconds_per_work(storage, spec)
+        rate = seconds_scale(storage, spec)
         with pytest.raises(RecordError, match=r"no sweep other in .*tiny"):
             SweepStorage(storage, "other").record()
     assert rows["tiny"]["trials"] == {"COMPLETE": 3}
