@@ -118,6 +118,7 @@ class VAE(Model):
 
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
         *hidden, last = self.decoder
+        assert isinstance(last, nn.Linear)
         for layer in hidden:
             z = layer(z)  # [K, B, D] -> [K, B, H]
         if self.config.likelihood == "bernoulli":
