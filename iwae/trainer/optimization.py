@@ -84,6 +84,16 @@ class Optimization:
         weight = self.annealing(steps / self.num_steps)
         return Weights(self._config.objective.beta)._replace(**{self.annealing.target: weight})
 
+    @property
+    def optimizer(self) -> Adam:
+        """With the parameters and their moments."""
+        return self._optimizer
+
+    @property
+    def sums(self) -> Tensor:
+        """Of ``TERMS`` over the images of the epoch so far, float64 ``[6]``."""
+        return self._sums
+
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
         self._try_backward()
@@ -133,6 +143,11 @@ class Optimization:
         """Of the images at ``indices`` ``[B]``, drawn afresh under ``dynamic``: ``[B, X]``."""
         images = self._images.index_select(0, indices)
         return minibatch(images, self._config.data.binarization, self._data_generator)
+
+    def noise(self, num_images: int) -> Tensor:
+        """Of the next minibatch, ``[K, B, ...]``."""
+        shape = self._model.noise_shape(self._config.objective.num_samples, num_images)
+        return torch.randn(shape, generator=self._noise_generator, device=self._images.device)
 
     def _update(self, inputs: StepInputs) -> None:
         """One optimizer step; reads nothing from the device, so that it can be a CUDA graph."""
