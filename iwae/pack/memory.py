@@ -48,7 +48,7 @@ class PackMemory:
     def _views(self, rows: Tensor) -> list[Tensor]:
         """The tensors of rows ``[..., P]``."""
         return [
-            rows[..., offset : offset + shape.numel()].unflatten(-1, shape) if shape else rows[..., offset]
+            rows[..., offset : offset + shape.numel()].view((*rows.shape[:-1], *shape))
             for offset, shape in zip(self._offsets, self._shapes, strict=True)
         ]
 

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from iwae.config.packing import pack_key
 from iwae.errors import PackError
-from iwae.model.protocol import Model
 from iwae.objectives.objective import StepTerms, Surrogates, Weights
+from iwae.pack.key import pack_key
 from iwae.pack.memory import PackMemory
-from iwae.pack.stack import Stack
+from iwae.pack.stack import Stack, by_slots
 from iwae.randomness import generator
 from iwae.trainer.optimization import TERMS, Optimization
 from iwae.trainer.stopwatch import together
@@ -49,7 +48,7 @@ class Pack:
     same trial alone only the last bits of a step differ. A slot that is free costs as much as one in use.
 
     Args:
-        trainer: any of the shape, which ``iwae.config.packing.pack_key`` tells.
+        trainer: any of the shape, which ``iwae.pack.key.pack_key`` tells.
         slots: N, the most trials at once.
 
     Raises:
@@ -77,7 +76,7 @@ class Pack:
 
         That call raises the trainer's own NonFiniteError, and gives None after its ``stop()``: such a trainer
         leaves at the next step, with a state to go on from, and the others train on. One that had stopped
-        inside an epoch joins where it left. A trainer's seconds are the pack's, divided by those that trained.
+        inside an epoch joins where it left. A trainer's seconds are the pack's, divided by who trained.
 
         Args:
             trainers: of the pack's shape, at most N; others the next time, or in another order, as one likes.
@@ -117,7 +116,7 @@ class Pack:
             config = trainer.config.optimizer
             if config.clip_grad_norm is not None:
                 self._memory.clip(slot, config.clip_grad_norm)
-            alike.setdefault((inputs.rate, *config.betas, config.eps), []).append(slot)
+            alike.setdefault((float(inputs.rate), *config.betas, config.eps), []).append(slot)
             optimization.batch += 1
         for numbers, slots in alike.items():
             self._memory.update(slots, *numbers)
@@ -135,14 +134,13 @@ class Pack:
             rows = self._slots * multiple * -(-size // multiple)
             pixels = self._memory.gradients.new_zeros(rows, self._model.num_pixels)
             noise = pixels.new_zeros(self._model.noise_shape(self._num_samples, rows))
-            by_slot = (self._slots, -1)
             self._inputs[size] = _Inputs(
-                pixels, noise, pixels.unflatten(0, by_slot), noise.unflatten(1, by_slot)
+                pixels, noise, by_slots(pixels, self._slots), by_slots(noise, self._slots, 1)
             )
         return self._inputs[size]
 
     def _differentiate(self, size: int, scales: list[float], weights: list[Weights]) -> Tensor:
-        """Gradients of all slots' losses, surrogates times ``scales``; gives sums of ``TERMS``, ``[N, 6]``."""
+        """Sets the gradients of the losses, surrogates times ``scales``; sums of ``TERMS``, ``[N, 6]``."""
         inputs = self._inputs_of(size)
         every = Weights()
         if not all(each.at_one for each in weights):
@@ -152,11 +150,11 @@ class Pack:
         scale = torch.tensor(scales, device=self._sums.device)
 
         def loss(surrogate: Tensor) -> Tensor:
-            return (surrogate.unflatten(0, (self._slots, -1))[:, :size].sum(1) * scale).sum()
+            return (by_slots(surrogate, self._slots)[:, :size].sum(1) * scale).sum()
 
         self._memory.set_gradients(self._gradients(terms.surrogates.each(loss)))
         with torch.no_grad():
-            return _sums_of_images(terms).unflatten(1, (self._slots, -1))[..., :size].sum(-1).T
+            return by_slots(_sums_of_images(terms), self._slots, 1)[..., :size].sum(-1).T
 
     def _gradients(self, losses: Surrogates) -> dict[str, Tensor]:
         parameters = self._memory.parameters

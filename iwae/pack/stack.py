@@ -56,13 +56,20 @@ class Stack:
             return functional_call(self._model, parameters, ("log_densities", x, num_samples), options)
 
         encoded = None if posterior is None else tree_map(self._by_slot, posterior)
-        by_slot = noise.unflatten(1, (self._slots, -1))  # [K, N, B, ...]
-        in_dims, out_dims = (0, 0, 1, None if posterior is None else 0), LogDensities(1, 1, 1, 0)
-        terms = vmap(of_slot, in_dims, out_dims)(self._parameters, self._by_slot(x), by_slot, encoded)
-        return LogDensities(*(term.flatten(1, 2) for term in terms[:3]), terms.kl.flatten(0, 1))
+        by_slot = by_slots(noise, self._slots, 1)  # [K, N, B, ...]
+        in_dims = (0, 0, 1, None if posterior is None else 0)
+        terms = vmap(of_slot, in_dims)(self._parameters, self._by_slot(x), by_slot, encoded)
+        # [N, K, B] -> [K, N · B]
+        log_p_x_given_z, log_p_z, log_q_z_given_x = (term.transpose(0, 1).flatten(1, 2) for term in terms[:3])
+        return LogDensities(log_p_x_given_z, log_p_z, log_q_z_given_x, terms.kl.flatten(0, 1))
 
     def _by_slot(self, tensor: Tensor) -> Tensor:
-        return tensor.unflatten(0, (self._slots, -1))
+        return by_slots(tensor, self._slots)
+
+
+def by_slots(tensor: Tensor, slots: int, dim: int = 0) -> Tensor:
+    """The images of all slots in dimension ``dim``, N · B, as two dimensions."""
+    return tensor.reshape(*tensor.shape[:dim], slots, -1, *tensor.shape[dim + 1 :])
 
 
 class _Calls(nn.Module):

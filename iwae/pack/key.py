@@ -1,4 +1,4 @@
-"""Which configurations train as one batched program: those that differ in scalars only."""
+"""Which configurations train as one batched program: those that differ in scalars only. No PyTorch."""
 
 import hashlib
 import json
