@@ -9,7 +9,7 @@ import pytest
 from support.hand_made import STARTED, Sweep
 from tracking.connection.run_deletion import delete_runs
 from tracking.errors import RecordError
-from tracking.records.spec_hash import spec_sha256
+from tracking.records.planned import spec_sha256
 from tracking.store import RunStore
 
 

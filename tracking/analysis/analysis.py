@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.configurations import SECONDS, Configuration, Table
 from tracking.analysis.curves.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains, saturation
@@ -82,7 +82,7 @@ def analyse(table: Table) -> Analysis:
     groups, best, equal = strata(table), best_of(table), table.equal_seconds is not None
     best_row = next(row for row in table.configurations if row.trials is best.configuration)
     compared = [group for group in groups if len(group.configurations) > 1]
-    timed = [(row, seconds) for row in table.steady if (seconds := row.mean("train_seconds")) is not None]
+    timed = [(row, seconds) for row in table.steady if (seconds := row.mean(SECONDS)) is not None]
     front = pareto_front([(seconds, row.mean("val_nll_final") or 0.0) for row, seconds in timed])
     return Analysis(
         table=table,

@@ -3,19 +3,22 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 from iwae.config.train import flatten
 from tracking.analysis.divergence import divergence
 from tracking.records.contents import measured_on
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
+from tracking.records.shapes import ShapeProbe
 from tracking.records.yardstick import Yardstick
 from tracking.statistics.intervals import Estimate, positive_interval, t_interval
 from tracking.statistics.power import Family
 
 K_PATH = "objective.num_samples"
+SECONDS = "seconds"  # the time axis: of the trial alone where that was probed, else as it was measured
 
 
 def _final(name: str) -> Callable[[TrialRecord], float | None]:
@@ -48,8 +51,18 @@ def _training_memory(trial: TrialRecord) -> float | None:
     return None if peak is None or not starts else max(0.0, peak - max(starts))
 
 
+def _exclusive(trial: TrialRecord) -> float | None:
+    return trial.seconds_after(trial.history[-1]) if trial.alone and trial.history else None
+
+
+def _measured(trial: TrialRecord) -> float | None:
+    return trial.train_seconds if trial.history else None
+
+
 COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
-    "train_seconds": lambda trial: trial.train_seconds if trial.history else None,
+    SECONDS: lambda trial: _exclusive(trial) if trial.alone else _measured(trial),
+    "train_seconds": _measured,
+    "train_seconds_exclusive": _exclusive,
     "seconds_per_epoch": _seconds_per_epoch,
     "val_nll_final": _final("val/nll_final"),
     "val_nll_few": _final("val/nll_final_few"),
@@ -106,9 +119,19 @@ class Configuration:
         return self.trials[0].config.objective.num_samples
 
     @property
+    def alone(self) -> ShapeProbe | None:
+        """What a step takes alone on a machine; None where the seconds are those that its trials measured."""
+        return self.trials[0].alone
+
+    @property
     def shared_timing(self) -> bool:
-        """Whether the seconds of any of its trials were measured on a shared machine."""
+        """Whether any of its trials measured its seconds on a shared machine."""
         return any(trial.timing.get("shared") for trial in self.trials)
+
+    @property
+    def shared_seconds(self) -> bool:
+        """Whether the seconds of the time axis are those of a shared machine."""
+        return self.shared_timing and self.alone is None
 
     def values(self, column: str) -> tuple[float, ...]:
         """A column's value of every seed that has one."""
@@ -118,7 +141,7 @@ class Configuration:
         """A column's mean over seeds with its 95 % interval; None if no seed has it.
 
         A t-interval for NLLs; for seconds, counts, ratios and bytes that of the logarithm, within what the
-        column can be.
+        column can be. Seconds of a trial alone have the interval of their probe, over its rounds.
         """
         return self._estimates[column]
 
@@ -137,6 +160,10 @@ class Configuration:
     def _estimated(self, column: str, values: tuple[float, ...]) -> Estimate | None:
         if column in NATS:
             return t_interval(values)
+        if column in (SECONDS, "train_seconds_exclusive") and self.alone and values:
+            mean, one = fmean(values), self.alone
+            low, high = (mean * end / one.step_seconds for end in (one.low, one.high))
+            return Estimate(mean, low, high, one.rounds)
         return positive_interval(values, *self.possible(column))
 
     def possible(self, column: str) -> tuple[float, float]:
@@ -194,6 +221,12 @@ class Table:
         )
 
     @property
+    def timed_on(self) -> str | None:
+        """The kind of machine that the seconds are those of, alone; None where they are as measured."""
+        alone = self.configurations[0].alone
+        return None if alone is None else alone.machine
+
+    @property
     def num_samples(self) -> tuple[int, ...]:
         """The K's in the table, ascending."""
         return tuple(sorted({c.num_samples for c in self.configurations}))
@@ -211,7 +244,8 @@ def tables(record: SweepRecord) -> list[Table]:
     paths = tuple(dict.fromkeys(path for t in record.trials for path in flatten(t.plan.overrides)))
     groups: dict[Yardstick, list[Configuration]] = {}
     contents = measured_on(record)
-    for trials in record.configurations.values():
+    for planned in record.configurations.values():
+        trials = [replace(trial, alone=record.alone.get(trial.key)) for trial in planned]
         done = [
             t for t in trials if t.state is TrialState.COMPLETE and COLUMNS["val_nll_final"](t) is not None
         ]

@@ -1,11 +1,14 @@
 """Differences between a table's configurations: one family a column, so a pair has one verdict everywhere."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
-from tracking.analysis.configurations import Configuration, Table
+from scipy import special
+
+from tracking.analysis.configurations import SECONDS, Configuration, Table
 from tracking.statistics.comparisons import Difference, compare
+from tracking.statistics.intervals import CONFIDENCE
 from tracking.statistics.power import smallest_difference
 
 NLL = "val_nll_final"
@@ -21,12 +24,46 @@ def differences(
     """
     groups = [row.values(column) for row in table.configurations]
     if logarithmic:
-        groups = [tuple(log(value) for value in values if value > 0) for values in groups]
+        groups = [tuple(math.log(value) for value in values if value > 0) for values in groups]
     places = _places(table)
     compared = [(places[id(first)], places[id(second)]) for first, second in pairs]
     present = [pair for pair in compared if groups[pair[0]] and groups[pair[1]]]
     found = dict(zip(present, compare(groups, present, apart=table.apart, looks=table.looks), strict=True))
     return [found.get(pair) for pair in compared]
+
+
+def ratios_of_seconds(table: Table, pairs: Sequence[Rows]) -> list[Difference | None]:
+    """Logarithm of the ratio of training seconds, second to first: clocks err in proportion."""
+    if table.timed_on is None:
+        return differences(table, pairs, SECONDS, logarithmic=True)
+    return [probed_ratio(*pair, math.comb(len(table.configurations), 2)) for pair in pairs]
+
+
+def probed_ratio(first: Configuration, second: Configuration, size: int) -> Difference | None:
+    """The same of two configurations whose steps were probed alone.
+
+    Two probes are independent, and the errors of their logarithms close to normal; one probe of both has no
+    error in their ratio.
+
+    Args:
+        first: has a probe.
+        second: too.
+        size: how many ratios share the error rate (Bonferroni).
+    """
+    before, after = first.mean(SECONDS), second.mean(SECONDS)
+    if first.alone is None or second.alone is None or not before or not after:
+        return None
+    value = math.log(after / before)
+    if first.diverged or second.diverged:
+        return Difference(value)
+    halves = [math.log(one.high / one.low) / 2 for one in (first.alone, second.alone)]
+    wider = _normal(1 - (1 - CONFIDENCE) / max(1, size)) / _normal(CONFIDENCE)
+    half = 0.0 if first.alone == second.alone else wider * math.hypot(*halves)
+    return Difference(value, value - half, value + half)
+
+
+def _normal(confidence: float) -> float:
+    return float(special.ndtri((1 + confidence) / 2))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tracking.records.records import TrialRecord
 from tracking.statistics.comparisons import Difference, compare
 from tracking.statistics.intervals import Estimate, t_interval
 
-NLL, FINAL, SECONDS = "val/nll", "val/nll_final", "time/train_seconds"
+NLL, FINAL = "val/nll", "val/nll_final"
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class Point(NamedTuple):
 def curve(trial: TrialRecord) -> tuple[Point, ...]:
     """The trial's evaluations as they were measured, at ``evaluation.num_samples``."""
     return tuple(
-        Point(e.epoch, e.metrics[SECONDS], e.metrics[NLL])
+        Point(e.epoch, seconds, e.metrics[NLL])
         for e in trial.history
-        if NLL in e.metrics and SECONDS in e.metrics
+        if NLL in e.metrics and (seconds := trial.seconds_after(e)) is not None
     )
 
 
@@ -192,5 +192,5 @@ def _over_all_seeds(values: Sequence[float | None]) -> Estimate | None:
 
 
 def _epochs_done(trial: TrialRecord, seconds: float) -> int:
-    times: Sequence[tuple[int, float]] = [(e.epoch, e.metrics.get(SECONDS, 0.0)) for e in trial.history]
+    times = [(e.epoch, trial.seconds_after(e) or 0.0) for e in trial.history]
     return max((epoch for epoch, time in times if time <= seconds), default=0)

@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import exp
 from statistics import fmean
 
-from tracking.analysis.configurations import Configuration, Table
-from tracking.analysis.differences import differences
+from tracking.analysis.configurations import SECONDS, Configuration, Table
+from tracking.analysis.differences import differences, ratios_of_seconds
 from tracking.analysis.strata import Stratum
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.fits.saturation import Saturation, fit_saturation
@@ -66,13 +66,13 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
             steps.append((stratum.label, rows[0], rows[-1], True))
     pairs = [(first, second) for _, first, second, _ in steps]
     validation, test = differences(table, pairs), differences(table, pairs, "test_nll")
-    slower = differences(table, pairs, "train_seconds", logarithmic=True)
+    slower = ratios_of_seconds(table, pairs)
     found = []
     for (label, first, second, whole), nats, on_test, ratio in zip(
         steps, validation, test, slower, strict=True
     ):
         assert nats is not None  # every configuration of a table has it
-        before, after = first.mean("train_seconds"), second.mean("train_seconds")
+        before, after = first.mean(SECONDS), second.mean(SECONDS)
         extra = None if before is None or after is None else after - before
         rate = -nats.value / extra if extra is not None and extra > 0 else None
         interval = None if rate is None or extra is None else _rate_interval(nats, extra, ratio)

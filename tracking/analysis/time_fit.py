@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.analysis.configurations import K_PATH, Configuration, Table, text
+from tracking.analysis.configurations import K_PATH, SECONDS, Configuration, Table, text
 from tracking.analysis.strata import Stratum, short_path
 from tracking.statistics.fits.line import Floats, LineFit, fit_line
 from tracking.statistics.numbers import listing
@@ -55,7 +55,7 @@ def adjusted_fit(table: Table) -> TimeFit | None:
 
     Numbers enter linearly, everything else by level. None where that leaves b undetermined.
     """
-    rows = tuple(c for c in table.configurations if c.mean("train_seconds") is not None)
+    rows = tuple(c for c in table.configurations if c.mean(SECONDS) is not None)
     columns: list[Floats] = []
     used: list[str] = []
     left_out: list[str] = []
@@ -86,7 +86,7 @@ def adjusted_fit(table: Table) -> TimeFit | None:
 
 
 def _fit(label: str, rows: Sequence[Configuration], others: Floats | None) -> TimeFit | None:
-    timed = [(row, row.mean("train_seconds")) for row in rows]
+    timed = [(row, row.mean(SECONDS)) for row in rows]
     points = [(row, seconds) for row, seconds in timed if seconds is not None]
     num_samples = tuple(row.num_samples for row, _ in points)
     seconds = tuple(value for _, value in points)
@@ -106,7 +106,9 @@ def _fit(label: str, rows: Sequence[Configuration], others: Floats | None) -> Ti
 
 
 def _steps_per_epoch(row: Configuration) -> int | None:
-    """Optimizer steps of an epoch, from what the trial measured: examples a second times its seconds."""
+    """Optimizer steps of an epoch: as probed, else examples a second times its seconds, as measured."""
+    if row.alone is not None:
+        return row.alone.steps_per_epoch
     for epoch in row.trials[0].history:
         speed = epoch.metrics.get("throughput/examples_per_second")
         seconds = epoch.metrics.get("time/epoch_seconds")

@@ -11,9 +11,9 @@ from iwae.config import yaml
 from iwae.config.train import TrainConfig
 from tracking.mlflow.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import chain
+from tracking.records.planned import spec_sha256
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.records.source import Unit
-from tracking.records.spec_hash import spec_sha256
 
 STATUS = {
     TrialState.RUNNING: "RUNNING",

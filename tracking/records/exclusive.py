@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from iwae.config.train import TrainConfig
 from tracking.records.shapes import ShapeProbe
@@ -34,3 +35,43 @@ def machine_kind(environment: Mapping[str, Any]) -> str:
 def merged(known: Iterable[ShapeProbe], new: Iterable[ShapeProbe]) -> tuple[ShapeProbe, ...]:
     """Probes with newer ones in the place of those of the same shape and kind of machine."""
     return tuple({(one.shape, one.machine): one for one in (*known, *new)}.values())
+
+
+class Trial(Protocol):
+    """What decides which probe is a trial's."""
+
+    @property
+    def key(self) -> str:
+        """Its identity."""
+
+    @property
+    def config(self) -> TrainConfig:
+        """Its configuration."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where it ran."""
+
+
+def on_one_machine(
+    probes: Iterable[ShapeProbe], trials: Sequence[Trial], complete: Sequence[Trial]
+) -> dict[str, ShapeProbe]:
+    """The probe of each trial by its key, all of one kind of machine.
+
+    Args:
+        probes: of some shapes on some kinds of machine.
+        trials: that get a probe, where their shape has one.
+        complete: those of them that must have one, else nothing has; of the kinds of machine for which that
+            holds the one that most of them ran on is taken.
+    """
+    shapes = {trial.key: shape_of(trial.config) for trial in trials}
+    needed = {shapes[trial.key] for trial in complete}
+    kinds: dict[str, dict[str, ShapeProbe]] = {}
+    for one in probes:
+        kinds.setdefault(one.machine, {})[one.shape] = one
+    ran = Counter(machine_kind(trial.provenance) for trial in complete)
+    whole = [kind for kind, known in kinds.items() if needed <= known.keys()]
+    if not whole or not needed:
+        return {}
+    taken = kinds[max(sorted(whole), key=lambda kind: ran[kind])]
+    return {key: taken[shape] for key, shape in shapes.items() if shape in taken}

@@ -12,6 +12,7 @@ from typing import Any
 
 from iwae.config.train import TrainConfig
 from iwae.epoch import EpochRecord as EpochRecord
+from tracking.records.exclusive import on_one_machine
 from tracking.records.planned import DataSet
 from tracking.records.planned import PlannedTrial as PlannedTrial
 from tracking.records.shapes import Attempt, LaunchForecast, SessionEntry, ShapeProbe
@@ -53,6 +54,8 @@ class TrialRecord:
         seen: the last sign of life of a trial that has not ended, seconds since 1970.
         seals: the digests in the seals of its attempts and of its newest unit and outcome, by file name;
             files from before there were seals have none.
+        alone: what its steps take alone on a machine; None where the seconds are those that it measured. Only
+            tables give it one (``SweepRecord.alone``).
     """
 
     plan: PlannedTrial
@@ -65,6 +68,7 @@ class TrialRecord:
     ended: float | None = None
     seen: float | None = None
     seals: Mapping[str, str] = field(default_factory=dict, repr=False)
+    alone: ShapeProbe | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -97,6 +101,12 @@ class TrialRecord:
     def train_seconds(self) -> float:
         """Training seconds so far, without evaluation, logging and checkpoints."""
         return self.history[-1].metrics.get("time/train_seconds", 0.0) if self.history else 0.0
+
+    def seconds_after(self, epoch: EpochRecord) -> float | None:
+        """Training seconds up to the end of an epoch: of its steps alone, else as measured; None without."""
+        if self.alone is not None:
+            return epoch.epoch * self.alone.epoch_seconds
+        return epoch.metrics.get("time/train_seconds")
 
     @property
     def cpu_seconds(self) -> float:
@@ -175,6 +185,15 @@ class SweepRecord:
         for trial in self.trials:
             groups.setdefault(trial.plan.configuration_key, []).append(trial)
         return {key: tuple(trials) for key, trials in groups.items()}
+
+    @cached_property
+    def alone(self) -> Mapping[str, ShapeProbe]:
+        """What the steps of each trial take alone on one kind of machine, by the trial's key.
+
+        Empty unless one kind was probed for every complete trial: seconds of two kinds, or of a probe and of
+        a shared machine, are not comparable. Of several kinds it is that on which most of them ran.
+        """
+        return on_one_machine(self.probes, self.trials, self.complete) if self.probes else {}
 
     @property
     def equal_seconds(self) -> float | None:

@@ -166,6 +166,11 @@ class ShapeProbe(_Shape):
     draw_seconds: float | None = Field(None, gt=0)
     peak_bytes: int | None = Field(None, ge=0)
 
+    @property
+    def epoch_seconds(self) -> float:
+        """Of an epoch of training."""
+        return self.steps_per_epoch * self.step_seconds
+
 
 class Probes(_Shape):
     """Everything that was probed for a sweep, in ``probe.json``: one entry a shape and kind of machine."""

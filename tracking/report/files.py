@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import COLUMNS, Configuration, Table, text
+from tracking.analysis.clocks.forecasts import Check, checks
+from tracking.analysis.configurations import COLUMNS, SECONDS, Configuration, Table, text
 from tracking.analysis.curves.time_to_target import TimeToTarget
 from tracking.analysis.differences import Power, power_unless_shown
 from tracking.analysis.equal_budgets import Budget
@@ -29,6 +30,7 @@ CSV_COLUMNS = (
     "ess",
     "encoder_snr",
     "peak_memory_bytes",
+    "train_seconds_exclusive",  # what is added later stands behind
 )
 
 
@@ -77,6 +79,7 @@ def to_json(
             "trials": record.counts,
             "confidence": CONFIDENCE,
             "warnings": list(warnings),
+            "forecasts": [_check(one) for one in checks(record)],
             "groups": [_group(analysis, words) for analysis, words in zip(analyses, headlines, strict=True)],
         },
         indent=2,
@@ -97,6 +100,8 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "headline": list(words),
         "varied": list(table.paths),
         "looks": table.looks,
+        "time_axis": "train_seconds" if table.timed_on is None else "train_seconds_exclusive",
+        "timed_on": table.timed_on,
         "configurations": [_configuration(row) for row in table.configurations],
         "best": {
             "configuration": analysis.best_row.key,
@@ -131,6 +136,21 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _check(one: Check) -> dict[str, Any]:
+    forecast = one.forecast
+    return {
+        "session": one.session,
+        "basis": forecast.basis,
+        "wall_seconds": forecast.wall_seconds,
+        "wall_interval": [forecast.wall_low, forecast.wall_high],
+        "wall_seconds_taken": one.wall_seconds,
+        "within": one.within,
+        "median_error": one.median_error,
+        "with_evaluation": one.whole,
+        "trials": [{"trial": pair.trial.key, "said": pair.said, "took": pair.took} for pair in one.pairs],
+    }
+
+
 def _time_to_target(found: TimeToTarget | None) -> dict[str, Any] | None:
     if found is None:
         return None
@@ -152,7 +172,7 @@ def _time_to_target(found: TimeToTarget | None) -> dict[str, Any] | None:
 
 
 def _configuration(row: Configuration) -> dict[str, Any]:
-    metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS}
+    metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS if column != SECONDS}
     return {
         "key": row.key,
         "name": row.name,
@@ -201,6 +221,7 @@ def _standing(one: Standing) -> dict[str, Any]:
         "configuration": one.configuration.key,
         "num_samples": one.configuration.num_samples,
         "train_seconds": one.configuration.mean("train_seconds"),
+        "train_seconds_exclusive": one.configuration.mean("train_seconds_exclusive"),
         "gives_up": _difference(one.gives_up),
         "gives_up_at_most": one.at_most,
         "change_from_smallest": _difference(one.change),
@@ -243,11 +264,17 @@ def _gain(table: Table, gain: Gain) -> dict[str, Any]:
         "val_nll_final": _difference(gain.validation),
         "power": _power(power_unless_shown(table, gain.first, gain.second, gain.validation)),
         "test_nll": _difference(gain.test),
-        "train_seconds": gain.seconds,
+        "train_seconds": _extra(gain, "train_seconds"),
+        "train_seconds_exclusive": _extra(gain, "train_seconds_exclusive"),
         "log_seconds_ratio": _difference(gain.slower),
         "nats_per_second": gain.rate,
         "nats_per_second_interval": gain.rate_interval,
     }
+
+
+def _extra(gain: Gain, column: str) -> float | None:
+    before, after = gain.first.mean(column), gain.second.mean(column)
+    return None if before is None or after is None else after - before
 
 
 def _budget(found: Budget) -> dict[str, Any]:

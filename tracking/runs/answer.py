@@ -1,17 +1,18 @@
 """The best configuration's numbers as metrics of the sweep's run, so that sweeps can be ranked in MLflow."""
 
+from tracking.analysis.clocks.forecasts import forecast_metrics
 from tracking.analysis.configurations import Configuration, tables
 from tracking.analysis.winner import best_of
 from tracking.records.records import SweepRecord
 
 
 def answer_metrics(record: SweepRecord) -> dict[str, float]:
-    """The means over seeds of the best configuration, and what the sweep cost.
+    """The means over seeds of the best configuration, what the sweep cost, and how right its forecast was.
 
     NLLs in nats; the half-width is that of the 95 % interval over seeds. Nothing of ``best/`` without a
     complete trial.
     """
-    cost = {"cpu_hours": record.cpu_hours, "gpu_hours": record.gpu_hours}
+    cost = {"cpu_hours": record.cpu_hours, "gpu_hours": record.gpu_hours, **forecast_metrics(record)}
     found = tables(record)
     if not found:
         return cost
@@ -30,6 +31,7 @@ def _best(row: Configuration) -> dict[str, float]:
         "test_nll": row.mean("test_nll"),
         "num_samples": row.num_samples,
         "train_seconds": row.mean("train_seconds"),
+        "train_seconds_exclusive": row.mean("train_seconds_exclusive"),
         "seeds": len(row.trials),
     }
     return {f"best/{name}": float(value) for name, value in values.items() if value is not None}

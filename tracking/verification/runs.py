@@ -11,8 +11,8 @@ from tracking.published import publication_faults
 from tracking.ranking import ranking_faults
 from tracking.records import chain
 from tracking.records.contents import other_data
+from tracking.records.planned import former_spec_sha256s
 from tracking.records.records import SweepRecord, TrialRecord
-from tracking.records.spec_hash import former_spec_sha256s
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore

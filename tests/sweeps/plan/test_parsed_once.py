@@ -11,7 +11,7 @@ from sweeps.plan.samplers import Suggester
 from sweeps.spec.checks import PROBES
 from sweeps.spec.spec import load_spec
 from tracking.files.folder import Folder
-from tracking.records.spec_hash import spec_sha256
+from tracking.records.planned import spec_sha256
 from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 

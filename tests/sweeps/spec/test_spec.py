@@ -10,7 +10,7 @@ from iwae.config import yaml
 from iwae.errors import ConfigError
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import SweepSpec, differences, json_schema, load_spec, ready_specs
-from tracking.records.spec_hash import former_spec_sha256s, spec_sha256
+from tracking.records.planned import former_spec_sha256s, spec_sha256
 
 
 def document(**search: Any) -> dict[str, Any]:
@@ -79,7 +79,6 @@ def test_sha256_depends_on_what_decides_results_and_on_nothing_else() -> None:
         "base.threads=2",
         "base.device=cpu",
         "base.chunk_size=7",
-        "base.activation_bytes=100000000",
     ):
         assert sha256(same) == sha256()
     for other in ("base.num_epochs=40", "search.seeds=[0]", "search.space.annealing=null"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.analysis.configurations import Configuration
+from tracking.analysis.differences import probed_ratio
 from tracking.analysis.strata import describe, telling
 from tracking.analysis.two_sweeps.joining import Joined, join
 from tracking.records.records import SweepRecord
@@ -22,7 +23,8 @@ class Row:
         first: in the first sweep, with its seeds.
         second: in the second.
         validation: final validation NLL of the second minus that of the first, nats: negative is better.
-        slower: logarithm of the ratio of training seconds, second to first; None where one has none.
+        slower: logarithm of the ratio of training seconds, second to first; None where one has none. Of the
+            trials alone where both sweeps have these, on the same kind of machine; else as measured.
     """
 
     name: str
@@ -84,7 +86,7 @@ def compare_sweeps(first: SweepRecord, second: SweepRecord) -> TwoSweeps:
     pairs = joined.pairs
     told = telling(joined.paths, [_key(row, joined.paths) for row, _ in pairs])
     nats = _family(joined, "val_nll_final", logarithmic=False)
-    slower = _family(joined, "train_seconds", logarithmic=True)
+    slower = _slower(joined)
     rows = []
     for (one, other), difference, ratio in zip(pairs, nats, slower, strict=True):
         assert difference is not None  # a row of a table has a final NLL
@@ -120,6 +122,12 @@ def _family(joined: Joined, column: str, *, logarithmic: bool) -> list[Differenc
     return [None if place is None else found[place] for place in places]
 
 
+def _slower(joined: Joined) -> list[Difference | None]:
+    if joined.first.timed_on is None or joined.first.timed_on != joined.second.timed_on:
+        return _family(joined, "train_seconds", logarithmic=True)
+    return [probed_ratio(*pair, len(joined.pairs)) for pair in joined.pairs]
+
+
 def _copies(pairs: Sequence[tuple[Configuration, Configuration]]) -> int:
     """Trials with the same key whose final numbers are the same: one training, seen twice."""
     count = 0
@@ -146,6 +154,7 @@ def _side_dict(row: Configuration) -> dict[str, Any]:
         "seeds": len(row.trials),
         "val_nll_final": row.mean("val_nll_final"),
         "train_seconds": row.mean("train_seconds"),
+        "train_seconds_exclusive": row.mean("train_seconds_exclusive"),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tracking.analysis.analysis import Analysis
+from tracking.analysis.configurations import SECONDS
 from tracking.analysis.time_fit import TimeFit
 from tracking.report.charts.axes import Axis, Series
 from tracking.report.charts.marks import points, seeds
@@ -24,14 +25,14 @@ def time_against_k(analysis: Analysis, axis: Axis) -> Chart:
     if not data and analysis.adjusted is not None:
         data += _line(analysis.adjusted, Series("", (), INK))
     for one in axis.series:
-        trace = points(axis, one, "train_seconds", mode="markers")
-        data += [] if trace is None else [*seeds(axis, one, "train_seconds"), trace]
+        trace = points(axis, one, SECONDS, mode="markers")
+        data += [] if trace is None else [*seeds(axis, one, SECONDS), trace]
     return Chart(
         data,
         layout(
             # A line in K is straight on a linear axis alone; anything else is as in the other figures.
             xaxis=across(axis, logarithmic=not axis.by_k),
-            yaxis=scale("training seconds", range=view(axis.rows, ("train_seconds",), zero=True)),
+            yaxis=scale("training seconds", range=view(axis.rows, (SECONDS,), zero=True)),
             height=430,
         ),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import MOST_BARS
 from tracking.report.charts.spread import bar, dots
@@ -110,11 +110,11 @@ def frontier(analysis: Analysis, taken: Configuration | None, width: int, height
         width: in pixels.
         height: in pixels.
     """
-    rows = [row for row in analysis.table.steady if (row.mean("train_seconds") or 0.0) > 0]
+    rows = [row for row in analysis.table.steady if (row.mean(SECONDS) or 0.0) > 0]
     if not rows:
         return None
     left, top, right, bottom = SIDES
-    x = _scale(rows, "train_seconds", left, width - right, logarithmic=True)
+    x = _scale(rows, SECONDS, left, width - right, logarithmic=True)
     y = _scale(rows, "val_nll_final", height - bottom, top)
     front = {id(row) for row in analysis.front}
     points = [_point(row, _kind(row, taken, front), x, y, len(rows) > MOST_BARS) for row in rows]
@@ -158,19 +158,19 @@ def _point(row: Configuration, kind: str, x: Scale, y: Scale, crowded: bool) -> 
         if crowded or found is None
         else (scale(max(found[0], 1e-12) if log else found[0]), scale(found[1]))
         for scale, log, found in (
-            (x, True, bar(row, "train_seconds", row.estimate("train_seconds"))),
+            (x, True, bar(row, SECONDS, row.estimate(SECONDS))),
             (y, False, bar(row, "val_nll_final", row.estimate("val_nll_final"))),
         )
     )
-    pairs = zip(dots(row, "train_seconds"), dots(row, "val_nll_final"), strict=False)
+    pairs = zip(dots(row, SECONDS), dots(row, "val_nll_final"), strict=False)
     seeds = () if crowded else tuple((x(seconds), y(nll)) for seconds, nll in pairs)
-    place = x(_mean(row, "train_seconds")), y(_mean(row, "val_nll_final"))
+    place = x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))
     return Point(*place, kind, _title(row), median_of(row.trials).key, across, along, seeds)
 
 
 def _title(row: Configuration) -> str:
-    nll, seconds = row.estimate("val_nll_final"), row.estimate("train_seconds")
-    shown = " ".join(measured(_mean(row, "train_seconds"), ends(seconds))).strip()
+    nll, seconds = row.estimate("val_nll_final"), row.estimate(SECONDS)
+    shown = " ".join(measured(_mean(row, SECONDS), ends(seconds))).strip()
     likelihood = f"{nats(_mean(row, 'val_nll_final'))} {between(ends(nll))}".strip()
     return f"{row.name}\n{likelihood} nats\n{shown} s\n{plural(len(row.trials), 'seed')}"
 
@@ -179,7 +179,7 @@ def _steps(front: Sequence[Configuration], x: Scale, y: Scale) -> str:
     """The front's staircase as the path of an SVG; empty with one point."""
     if len(front) < 2:
         return ""
-    places = [(x(_mean(row, "train_seconds")), y(_mean(row, "val_nll_final"))) for row in front]
+    places = [(x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))) for row in front]
     (first_x, first_y), *rest = places
     return f"M{first_x} {first_y}" + "".join(f"H{right}V{down}" for right, down in rest)
 
@@ -211,7 +211,7 @@ def _labels(
     made, several = [], len({row.num_samples for row in rows}) > 1
     for row in rows:
         text = f"K = {row.num_samples}" if several else row.name
-        place = x(_mean(row, "train_seconds")), y(_mean(row, "val_nll_final"))
+        place = x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))
         found = _free(place, text + ", take this" * (row is taken), frame, [*busy, *thin])
         found = found or _free(place, text, frame, busy)
         if found is not None:

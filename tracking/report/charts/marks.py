@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from tracking.analysis.configurations import NATS, Configuration
+from tracking.analysis.configurations import NATS, SECONDS, Configuration
 from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import Axis, Measured, Series, with_gaps
 from tracking.report.charts.palette import faint
@@ -14,7 +14,7 @@ from tracking.statistics.intervals import Estimate
 from tracking.statistics.numbers import number
 
 UNITS = {
-    "train_seconds": " s",
+    SECONDS: " s",
     "active_units": " dimensions",
     "ess": " importance samples",
     "training_memory_bytes": " MiB",

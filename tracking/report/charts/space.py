@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import K_PATH, Configuration, text
+from tracking.analysis.configurations import K_PATH, SECONDS, Configuration, text
 from tracking.analysis.strata import short_path
 from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import MOST_BARS
@@ -23,7 +23,7 @@ def pareto(analysis: Analysis) -> Chart:
     colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
     crowded = len(analysis.table.configurations) > MOST_BARS
     taken = None if analysis.recommendation is None else analysis.recommendation.chosen
-    shown = [row for row in analysis.table.configurations if row.mean("train_seconds") is not None]
+    shown = [row for row in analysis.table.configurations if row.mean(SECONDS) is not None]
     data: list[Trace] = []
     front = [_place(row) for row in analysis.front]
     if len(front) > 1:
@@ -54,7 +54,7 @@ def pareto(analysis: Analysis) -> Chart:
                 "legendgroup": str(k),
                 "x": [x for x, _ in places],
                 "y": [y for _, y in places],
-                "error_x": _error(rows, "train_seconds", colours[k], crowded),
+                "error_x": _error(rows, SECONDS, colours[k], crowded),
                 "error_y": _error(rows, "val_nll_final", colours[k], crowded),
                 "marker": {
                     "color": colours[k],
@@ -79,17 +79,15 @@ def pareto(analysis: Analysis) -> Chart:
 
 def _decades(rows: Sequence[Configuration]) -> list[float]:
     """The range of a logarithmic axis of seconds that holds all means, seeds and bars."""
-    low, high = view(rows, ("train_seconds",))
-    least = min((value for row in rows for value in row.values("train_seconds") if value > 0), default=1.0)
+    low, high = view(rows, (SECONDS,))
+    least = min((value for row in rows for value in row.values(SECONDS) if value > 0), default=1.0)
     return [math.log10(max(low, 0.7 * least)), math.log10(max(high, least))]
 
 
 def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace]:
     """The single seeds of configurations with two."""
     pairs = [
-        place
-        for row in rows
-        for place in zip(dots(row, "train_seconds"), dots(row, "val_nll_final"), strict=False)
+        place for row in rows for place in zip(dots(row, SECONDS), dots(row, "val_nll_final"), strict=False)
     ]
     return (
         [
@@ -110,13 +108,13 @@ def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace
 
 
 def _place(row: Configuration) -> tuple[float, float]:
-    return row.mean("train_seconds") or 0.0, row.mean("val_nll_final") or 0.0
+    return row.mean(SECONDS) or 0.0, row.mean("val_nll_final") or 0.0
 
 
 def _pareto_hover(row: Configuration) -> str:
     estimate = row.estimate("val_nll_final")
     assert estimate is not None  # every configuration of a table has it
-    return f"{hover(row, estimate, 'val_nll_final', nats)}<br>{number(row.mean('train_seconds') or 0.0)} s"
+    return f"{hover(row, estimate, 'val_nll_final', nats)}<br>{number(row.mean(SECONDS) or 0.0)} s"
 
 
 def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:
@@ -139,11 +137,11 @@ def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: boo
 def parallel_coordinates(analysis: Analysis) -> Chart:
     """One line a configuration through everything that is varied and what came of it."""
     table = analysis.table
-    rows = [row for row in table.steady if row.mean("train_seconds") is not None]
+    rows = [row for row in table.steady if row.mean(SECONDS) is not None]
     paths = sorted(table.distinct_paths, key=lambda path: path != K_PATH)
     dimensions = [_dimension(short_path(path), [row.parameters.get(path) for row in rows]) for path in paths]
     for label, column in (
-        ("train s", "train_seconds"),
+        ("train s", SECONDS),
         ("active units", "active_units"),
         ("test NLL", "test_nll"),
     ):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.report.charts.frontier import Frontier, frontier
 from tracking.report.page.blocks import Cell, Table, estimate_cell
 from tracking.report.page.verdicts import verdict_cell
@@ -81,7 +81,7 @@ def _row(analysis: Analysis, row: Configuration, by_k: bool) -> list[Cell]:
     return [
         Cell(str(row.num_samples), sort=float(row.num_samples)) if by_k else Cell(row.name),
         _likelihood(row.estimate("val_nll_final")),
-        estimate_cell(row.estimate("train_seconds")),
+        estimate_cell(row.estimate(SECONDS)),
         *_against(analysis, row),
         Cell("", runs=[(f"s{trial.config.seed}", trial.key) for trial in row.trials[:MOST_ROWS]]),
     ]

@@ -74,7 +74,7 @@ def page(
     for number, (analysis, words, grids) in enumerate(zip(analyses, headlines, pictures, strict=True), 1):
         prefix = f"g{number}-" if len(analyses) > 1 else ""
         title = analysis.table.yardstick.description if prefix else ""
-        made = sections(analysis, prefix, grids)
+        made = sections(record, analysis, prefix, grids)
         if against is not None and against.joined.second.yardstick == analysis.table.yardstick:
             made.append(against_section(against, prefix))
         groups.append(Group(prefix, f"Group {number}", title, first(analysis, words), made))

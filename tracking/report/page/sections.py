@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.time_fit import TimeFit
+from tracking.records.records import SweepRecord
 from tracking.report.charts.against_k import gradients, likelihood, memory, time_against_k, units
 from tracking.report.charts.axes import MOST_BARS, axis_of
 from tracking.report.charts.space import importance_bars, parallel_coordinates, pareto
@@ -12,16 +13,20 @@ from tracking.report.charts.spread import beyond, note
 from tracking.report.page.blocks import Block, Cell, Details, Heading, Section, Table, Words, chart
 from tracking.report.page.comparisons import budget_section, comparison_section, rate_section
 from tracking.report.page.table import configuration_table
-from tracking.report.page.time_to_target import target_section
+from tracking.report.page.timing.seconds import seconds_section
+from tracking.report.page.timing.time_to_target import target_section
 from tracking.report.words.time import beside, fit_sentence
 from tracking.report.words.why import why
 from tracking.statistics.numbers import listing, measured, number, plural
 
 
-def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list[Section]:
+def sections(
+    record: SweepRecord, analysis: Analysis, prefix: str, pictures: Sequence[Block]
+) -> list[Section]:
     """Every section that has something in it, in order.
 
     Args:
+        record: the sweep.
         analysis: of one table.
         prefix: stands before every anchor, so that two tables do not share any.
         pictures: the image grids.
@@ -41,6 +46,7 @@ def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list
         ),
         Section("budgets", "What do equal epochs and equal seconds give?", budget_section(analysis)),
         Section("time", grows, _time(analysis)),
+        Section("seconds", "How were the seconds measured?", seconds_section(record, analysis)),
         Section("nll", nll, _likelihood(analysis)),
         Section("pareto", "Which configurations are worth their time?", _pareto(analysis)),
         Section("units", "Why? What the model uses", _units(analysis)),
@@ -55,11 +61,14 @@ def sections(analysis: Analysis, prefix: str, pictures: Sequence[Block]) -> list
 
 def _time(analysis: Analysis) -> list[Block]:
     axis = axis_of(analysis)
-    caption = f"Mean training seconds of each configuration. {note(axis.detailed, why=True)}"
+    probed = analysis.table.timed_on is not None
+    caption = "Training seconds of each configuration alone. Bars are 95 % intervals of the measurement."
+    if not probed:
+        caption = f"Mean training seconds of each configuration. {note(axis.detailed, why=True)}"
     if axis.by_k:
         caption += " Lines are least-squares fits to the means; each configuration counts once, whatever its"
         caption += " number of seeds. Bands are pointwise 95 % confidence bands of the line."
-    if shared := sum(row.shared_timing for row in axis.rows):
+    if shared := sum(row.shared_seconds for row in axis.rows):
         counted = plural(len(axis.rows), "configuration")
         caption += f" {shared} of {counted} measured on a shared machine."
     blocks: list[Block] = []

@@ -9,9 +9,16 @@ from tracking.analysis.configurations import Table as AnalysedTable
 from tracking.analysis.strata import short_path
 from tracking.report.page.blocks import MOST_OPEN_ROWS, Block, Cell, Table, Words, estimate_cell
 
-MEASURES = (
+Measure = tuple[str, str, str, float]
+SECONDS_MEASURES: Sequence[Measure] = (
     ("train seconds", "train_seconds", "number", 1.0),
     ("s / epoch", "seconds_per_epoch", "number", 1.0),
+)
+PROBED_MEASURES: Sequence[Measure] = (
+    ("train seconds, alone", "train_seconds_exclusive", "number", 1.0),
+    ("as measured", "train_seconds", "number", 1.0),
+)
+MEASURES: Sequence[Measure] = (
     ("validation NLL", "val_nll_final", "nats", 1.0),
     ("test NLL", "test_nll", "nats", 1.0),
     ("active units", "active_units", "number", 1.0),
@@ -20,7 +27,7 @@ MEASURES = (
     ("memory of training, MiB", "training_memory_bytes", "number", 2.0**20),
     ("whole process, MiB", "peak_memory_bytes", "number", 2.0**20),
 )
-SECONDS = ("train_seconds", "seconds_per_epoch")
+MEASURED_SECONDS = ("train_seconds", "seconds_per_epoch")
 
 
 def configuration_table(analysis: Analysis) -> list[Block]:
@@ -28,14 +35,15 @@ def configuration_table(analysis: Analysis) -> list[Block]:
     found = analysis.table
     paths = found.distinct_paths or found.paths
     everywhere = all(row.shared_timing for row in found.configurations)
-    names = [name + "*" * (everywhere and column in SECONDS) for name, column, *_ in MEASURES]
+    measures = (*(SECONDS_MEASURES if found.timed_on is None else PROBED_MEASURES), *MEASURES)
+    names = [name + "*" * (everywhere and column in MEASURED_SECONDS) for name, column, *_ in measures]
     head = [*(short_path(path) for path in paths), "seeds", *names]
     if not paths:
         head.insert(0, "configuration")
     shown = list(found.configurations)
     if len(shown) > MOST_OPEN_ROWS:  # the best must not be scrolled out of sight
         shown.sort(key=lambda row: row.mean("val_nll_final") or 0.0)
-    rows = [_row(row, paths, starred=not everywhere) for row in shown]
+    rows = [_row(row, paths, measures, starred=not everywhere) for row in shown]
     marked = next(index for index, row in enumerate(shown) if row is analysis.best_row)
     return [
         Words(f"{found.yardstick.description}."),
@@ -44,14 +52,16 @@ def configuration_table(analysis: Analysis) -> list[Block]:
     ]
 
 
-def _row(row: Configuration, paths: Sequence[str], *, starred: bool) -> list[Cell]:
+def _row(
+    row: Configuration, paths: Sequence[str], measures: Sequence[Measure], *, starred: bool
+) -> list[Cell]:
     cells = [_parameter(row, path) for path in paths] or [Cell(row.name)]
     cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
-    for _, column, show, unit in MEASURES:
+    for _, column, show, unit in measures:
         cell = estimate_cell(row.estimate(column), show, unit)
         if column == "val_nll_final" and row.diverged:
             cell = replace(cell, shown=cell.shown + "†")
-        if column in SECONDS and row.shared_timing and starred:
+        if column in MEASURED_SECONDS and row.shared_timing and starred:
             cell = replace(cell, shown=cell.shown + "*")
         cells.append(cell)
     return cells
@@ -71,6 +81,8 @@ def _legend(table: AnalysedTable) -> str:
         words += " † Diverged: excluded from every comparison."
     if any(row.shared_timing for row in rows):
         words += " * Seconds measured on a shared machine."
+    if table.timed_on is not None:
+        words += " Brackets of seconds alone: the 95 % interval of their measurement."
     return words
 
 

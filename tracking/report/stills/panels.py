@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.analysis.time_fit import TimeFit
 from tracking.report.charts.axes import Axis, Series, with_gaps
 from tracking.report.charts.palette import INK, MUTED, TAKEN, k_colours
 from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
+from tracking.report.words.time import beside
 from tracking.statistics.numbers import listing, measured
 
 MARKERS = {
@@ -43,7 +44,7 @@ def draw_time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
         band = fit.fit.band(grid)
         if band is not None:
             axes.fill_between(grid, *band, color=colour, alpha=0.1, linewidth=0)
-    _against(axes, axis, "train_seconds", joined=False, logarithmic=False)
+    _against(axes, axis, SECONDS, joined=False, logarithmic=False)
     for index, fit in enumerate(fits if len(fits) <= MOST_FORMULAS else []):
         axes.text(
             0.03,
@@ -54,9 +55,9 @@ def draw_time(axes: Axes, analysis: Analysis, axis: Axis) -> None:
             va="top",
             color=colours.get(fit.label, INK),
         )
-    shared = sum(row.shared_timing for row in axis.rows)
-    axes.set_ylabel("seconds" + ", measured on a shared machine" * (2 * shared > len(axis.rows)))
-    axes.set_ylim(view(axis.rows, ("train_seconds",), zero=True))
+    how = beside(axis.rows)
+    axes.set_ylabel(f"seconds, {how}" if how else "seconds")
+    axes.set_ylim(view(axis.rows, (SECONDS,), zero=True))
 
 
 def formula(fit: TimeFit) -> str:
@@ -105,12 +106,12 @@ def draw_units(axes: Axes, axis: Axis) -> None:
 
 def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
     """Mean training seconds and mean validation NLL; points on the Pareto front ringed, each K named once."""
-    rows = [row for row in axis.rows if row.mean("train_seconds") is not None]
+    rows = [row for row in axis.rows if row.mean(SECONDS) is not None]
     by_k = k_colours(analysis.table.num_samples)
     front = {id(row) for row in analysis.front}
     taken = None if analysis.recommendation is None else analysis.recommendation.chosen
     for one in axis.series:
-        shown = [row for row in one.rows if row.mean("train_seconds") is not None]
+        shown = [row for row in one.rows if row.mean(SECONDS) is not None]
         if one.joined and axis.by_k:
             for steady, run in groupby(shown, key=lambda row: not row.diverged):
                 if steady:  # the line breaks at a configuration that diverged
@@ -119,9 +120,9 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
             colour = one.colour if axis.by_lines else by_k[row.num_samples]
             _front_point(axes, row, colour, id(row) in front, one.crowded)
     axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
-    if taken is not None and taken.mean("train_seconds") is not None:
+    if taken is not None and taken.mean(SECONDS) is not None:
         axes.plot(*_places([taken]), "o", ms=15, mfc="none", mec=TAKEN, mew=2, zorder=5)
-    x, (low, high) = view(rows, ("train_seconds",)), view(rows, ("val_nll_final",))
+    x, (low, high) = view(rows, (SECONDS,)), view(rows, ("val_nll_final",))
     axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
     axes.set_ylim(low - 0.07 * (high - low), high)  # room for labels below the front
     if len(analysis.table.num_samples) > 1:
@@ -132,14 +133,14 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
 
 
 def _places(rows: Sequence[Configuration]) -> tuple[list[float], list[float]]:
-    x, y = ([row.mean(column) or 0.0 for row in rows] for column in ("train_seconds", "val_nll_final"))
+    x, y = ([row.mean(column) or 0.0 for row in rows] for column in (SECONDS, "val_nll_final"))
     return x, y
 
 
 def _front_point(axes: Axes, row: Configuration, colour: str, ringed: bool, bare: bool) -> None:
     (x,), (y,) = _places([row])
     if not bare:
-        seconds, nats = dots(row, "train_seconds"), dots(row, "val_nll_final")
+        seconds, nats = dots(row, SECONDS), dots(row, "val_nll_final")
         if len(seconds) == len(nats):
             axes.plot(seconds, nats, ".", color=colour, alpha=0.4, markersize=4.5, zorder=2)
         ends = bar(row, "val_nll_final", row.estimate("val_nll_final"))

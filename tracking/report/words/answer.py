@@ -1,7 +1,7 @@
 """The answer: which K to take, what it costs, what it gives up, how sure that is, and what to do next."""
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.analysis.differences import Power
 from tracking.analysis.recommendation import Doubt, Recommendation, Standing
 from tracking.report.words.equal_seconds import at_equal_seconds
@@ -168,7 +168,7 @@ def _unjudged(found: Recommendation) -> list[str]:
 
 def _cost(row: Configuration, other: Configuration) -> str:
     """``2.5 s of training (K = 50: 4.5 s)``."""
-    seconds, others = row.mean("train_seconds"), other.mean("train_seconds")
+    seconds, others = row.mean(SECONDS), other.mean(SECONDS)
     if seconds is None:
         return "an unknown training time"
     how = beside([row, other])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.analysis.recommendation import Recommendation, Standing
 from tracking.statistics.numbers import listing, nats, number, plural
 
@@ -46,7 +46,7 @@ def planned_epochs(analysis: Analysis, rows: tuple[Configuration, ...]) -> str:
     deviation = largest_deviation(rows)
     if deviation is None:
         return f"{words}."
-    ends = [mean for row in rows if (mean := row.mean("train_seconds")) is not None]
+    ends = [mean for row in rows if (mean := row.mean(SECONDS)) is not None]
     between = f"from {number(min(ends))} s to {number(max(ends))} s"
     words += f"; measured: {between}, at most {100 * deviation:.0f} % from their mean"
     if deviation <= LARGE_DEVIATION:
@@ -56,7 +56,7 @@ def planned_epochs(analysis: Analysis, rows: tuple[Configuration, ...]) -> str:
 
 def largest_deviation(rows: tuple[Configuration, ...]) -> float | None:
     """The largest distance of a K's mean training seconds from the mean over K's, as a share of it."""
-    seconds = [found for row in rows if (found := row.mean("train_seconds")) is not None]
+    seconds = [found for row in rows if (found := row.mean(SECONDS)) is not None]
     if not seconds:
         return None
     mean = sum(seconds) / len(seconds)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.configurations import SECONDS, Configuration
 from tracking.records.records import SweepRecord
 from tracking.statistics.intervals import Estimate
 from tracking.statistics.numbers import ends, listing, measured, nats, plural
@@ -60,7 +60,7 @@ def _table(analysis: Analysis, most: int) -> str:
     shown = ranked[:most]
     if len(ranked) <= most:
         shown = list(analysis.table.configurations)
-    everywhere = all(row.shared_timing for row in shown)
+    everywhere = all(row.shared_seconds for row in shown)
     lines = [
         f"| configuration | seeds | train s{STAR * everywhere} | validation NLL | test NLL | active units |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -71,7 +71,7 @@ def _table(analysis: Analysis, most: int) -> str:
         if analysis.replicated
         else "One seed: no interval."
     )
-    if any(row.shared_timing for row in shown):
+    if any(row.shared_seconds for row in shown):
         note += f" {STAR} Seconds measured on a shared machine."
     if len(ranked) > most:
         note += f" The {most} lowest of {len(ranked)} configurations."
@@ -80,8 +80,8 @@ def _table(analysis: Analysis, most: int) -> str:
 
 def _row(row: Configuration, best: bool, starred: bool) -> str:
     name = _plain(row.name)
-    seconds, units = row.estimate("train_seconds"), row.estimate("active_units")
-    star = STAR * (starred and row.shared_timing)
+    seconds, units = row.estimate(SECONDS), row.estimate("active_units")
+    star = STAR * (starred and row.shared_seconds)
     cells = [
         f"**{name}**" if best else name,
         str(len(row.trials)),

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import Configuration
+from tracking.analysis.clocks.forecasts import Check
+from tracking.analysis.clocks.own import reasons, slowdown
+from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.equal_budgets import against_lowest, lowest_of
 from tracking.analysis.time_fit import TimeFit
 from tracking.statistics.numbers import between, ends, listing, measured, nats, number, plural
@@ -31,8 +33,51 @@ def fit_sentence(fit: TimeFit, measured_how: str = "") -> str:
 
 
 def beside(rows: Sequence[Configuration]) -> str:
-    """That most rows' seconds were measured on a shared machine; empty where they were not."""
+    """That the seconds were measured alone, or most of them on a shared machine; empty where neither."""
+    if rows and all(row.alone is not None for row in rows):
+        return "measured alone"
     return "measured on a shared machine" if 2 * sum(row.shared_timing for row in rows) > len(rows) else ""
+
+
+def how_measured(table: Table) -> list[str]:
+    """How the seconds of trials alone were measured, and what sets the trials' own clocks apart."""
+    probes = [row.alone for row in table.configurations if row.alone is not None]
+    rounds = sorted({one.rounds for one in probes})
+    counted = plural(rounds[0], "round") if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]} rounds"
+    words = [
+        f"The training seconds of this report are a trial's steps times what a step takes alone on"
+        f" {table.timed_on}. That was measured with nothing else running, in {counted} in which the"
+        " configurations took turns. Brackets are 95 % intervals of that measurement."
+    ]
+    trials = [trial for row in table.configurations for trial in row.trials]
+    slower = slowdown(table.configurations)
+    if slower is not None:
+        said = f"The trials' own clocks gave {number(slower, 2)} times these seconds in the median"
+        why = [f"{count} of {len(trials)}: {reason}" for reason, count in reasons(trials).items()]
+        words.append(f"{said}{f' ({listing(why, 4)})' if why else ''}.")
+    return words
+
+
+def forecast_sentences(one: Check) -> list[str]:
+    """How a driver's forecast came out."""
+    forecast, words = one.forecast, []
+    on = f" (from {forecast.basis})" if forecast.basis else ""
+    said = f"Before the first trial the sweep was to take {number(forecast.wall_seconds)} s"
+    if forecast.wall_low is not None and forecast.wall_high is not None:
+        said += f" [{number(forecast.wall_low)}, {number(forecast.wall_high)}]"
+    if one.wall_seconds is None:
+        words.append(f"{said}{on}; it was not run to its end in one go.")
+    else:
+        inside = {True: ", within the interval", False: ", outside the interval", None: ""}[one.within]
+        words.append(f"{said}{on}; it took {number(one.wall_seconds)} s{inside}.")
+    if one.median_error is not None and one.worst is not None:
+        worst, what = one.worst, "" if one.whole else " of training"
+        words.append(
+            f"The seconds{what} of {plural(len(one.pairs), 'trial')} were forecast with an error of"
+            f" {100 * one.median_error:.0f} % in the median and {100 * worst.error:.0f} % at most"
+            f" ({worst.trial.plan.name}: {number(worst.said)} s for {number(worst.took)} s)."
+        )
+    return words
 
 
 def equal_seconds(analysis: Analysis, chosen: str) -> list[str]:

@@ -42,13 +42,24 @@ def timing(record: SweepRecord) -> list[str]:
         reasons = list(
             dict.fromkeys(str(trial.timing.get("reason") or "no reason recorded") for trial in shared)
         )
-        sentences.append(
+        said = (
             f"{len(shared)} of {plural(len(trials), 'complete trial')} shared their device or cores while"
-            f" they trained ({listing(reasons, 3)}): their seconds are not those of an idle machine,"
-            " and differences in seconds may partly come from the load."
+            f" they trained ({listing(reasons, 3)})"
+        )
+        if record.alone:
+            said += ": what they measured is given beside the seconds alone, and no comparison uses it."
+        else:
+            said += ": their seconds are not those of an idle machine, and differences in seconds may partly"
+            said += " come from the load."
+        sentences.append(said)
+    if record.alone:
+        kind = next(iter(record.alone.values())).machine
+        sentences.append(
+            f"Training seconds are those of {kind} with nothing else to do: trials that run side by side take"
+            " longer, other machines less or more."
         )
     machines = {_machine(trial) for trial in trials} - {""}
-    if len(machines) > 1:
+    if len(machines) > 1 and not record.alone:
         sentences.append(
             f"Training seconds come from {len(machines)} machines or devices"
             f" ({listing(sorted(machines), 4)}): differences between them affect every fit and rate."

@@ -1,1 +1,0 @@
-from .pack import Pack as Pack

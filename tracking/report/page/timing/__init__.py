@@ -1,0 +1,1 @@
+"""The blocks about seconds."""
