@@ -6,6 +6,7 @@ SweepError
 │   │   └── ConfigErrors        several of them
 │   ├── DataError               a data set that is missing or malformed
 │   └── CheckpointError         weights or a trainer's state that cannot be used
+├── PackError                   trials that cannot train as one program: each trains alone
 ├── TrainingError               the work itself failed: the trial is FAILED
 │   └── NonFiniteError          NaN or infinity, with its epoch and term
 └── Stopped                     no failure: the work was asked to end early
@@ -77,6 +78,10 @@ class CheckpointError(UserError):
 
 class Stopped(SweepError):  # noqa: N818 (not an error)
     """The work was asked to stop before its end; what was done so far can be resumed."""
+
+
+class PackError(SweepError):
+    """Trials cannot train together in a pack; alone they can."""
 
 
 class TrainingError(SweepError):

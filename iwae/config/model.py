@@ -1,7 +1,7 @@
 """ModelConfig: which model is trained, one class a family.
 
 What is asked of every family's class: a ``name`` (only the default family may leave it out), ``latent_dim``,
-``likelihood``, ``built_by`` and ``flops``.
+``likelihood``, ``built_by``, ``flops`` and ``floats``.
 """
 
 import itertools
@@ -25,6 +25,23 @@ class Flops(NamedTuple):
 
     encode: float
     decode: float
+
+
+class Floats(NamedTuple):
+    """Numbers in memory during a training step.
+
+    Attributes:
+        parameters: of the model.
+        image: activations of one image in the encoder, with their gradients.
+        sample: activations of one sample of an image in the decoder, with the gradients that are there at
+            the same time.
+        noise: standard normal numbers of one sample of an image.
+    """
+
+    parameters: int
+    image: int
+    sample: int
+    noise: int
 
 
 class VAEConfig(Part):
@@ -73,6 +90,19 @@ class VAEConfig(Part):
         encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
         decoder = (self.latent_dim, *self.decoder_widths, num_pixels)
         return Flops(2.0 * _multiply_adds(encoder), 2.0 * _multiply_adds(decoder))
+
+    def floats(self, num_pixels: int) -> Floats:
+        """What the dense layers hold, for images of ``num_pixels`` pixels."""
+        encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
+        decoder = (self.latent_dim, *self.decoder_widths, num_pixels)
+        parameters = _multiply_adds(encoder) + sum(encoder[1:]) + _multiply_adds(decoder) + sum(decoder[1:])
+        # The derivative of ELU is had from its input, of the others from their output, which is kept anyway.
+        copies = 2 if self.activation == "elu" else 1
+        encoded = num_pixels + copies * sum(self.hidden_dims) + 2 * max(encoder[1:])
+        # Logits and their gradient, or the latter and the hidden layer's; z, z² and the terms of log q.
+        last = num_pixels + max(num_pixels, *decoder[:-1])
+        sampled = last + copies * sum(self.decoder_widths) + 4 * self.latent_dim
+        return Floats(parameters, encoded, sampled, self.latent_dim)
 
 
 def _multiply_adds(widths: tuple[int, ...]) -> int:

@@ -32,6 +32,11 @@ class ObjectivePart(Part):
         """Whether a step needs a number that only the device has: it is then no CUDA graph."""
         return False
 
+    @property
+    def backward_samples(self) -> int:
+        """Samples of an image that go through the backward pass; the most where it varies."""
+        return self.num_samples
+
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
         """Refuses a run that this objective cannot be trained in.
 
@@ -133,6 +138,12 @@ class BoundConfig(ObjectivePart):
     def reads_device(self) -> bool:
         """With ``backward.mass``: the number of kept samples."""
         return getattr(self.backward, "mass", None) is not None
+
+    @property
+    def backward_samples(self) -> int:
+        """M of a sparse backward pass, at most K."""
+        kept = self.backward.count if isinstance(self.backward, SparseBackward) else None
+        return min(self.num_samples, kept or self.num_samples)
 
     def check_run(self, annealed: str, chunk_size: int | None) -> None:
         """The analytic KL has no entropy to weigh apart."""

@@ -6,7 +6,7 @@ Every limit is checked here, and a wrong value gets one line: "`path`: value is 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,8 @@ from iwae.config.schedules import (
 )
 
 # The key of a trial does not depend on where it ran.
-RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size"})
+RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size", "activation_bytes"})
+MIB = 2**20
 
 
 class TrainConfig(Part):
@@ -38,9 +39,14 @@ class TrainConfig(Part):
         seed: of initialization, shuffling, binarization and posterior noise.
         device: ``auto`` takes CUDA where there is one; not part of the key.
         threads: PyTorch's intra-op threads; null leaves them as they are; not part of the key.
-        chunk_size: images that one forward and backward pass holds in memory; their gradients are summed, so
-            that only the last bits of a step differ; null takes the minibatch whole; not part of the key.
+        chunk_size: images of a forward and backward pass at most; gradients of the passes are summed, so that
+            only the last bits of a step differ; null leaves it to ``activation_bytes``; not part of the key.
+        activation_bytes: memory for what a pass holds for its gradient. A minibatch that needs more is taken
+            in chunks of images, and where one image needs more, its samples are (their activations are then
+            computed twice); only the last bits of a step differ; not part of the key.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"activation_bytes"})
 
     data: DataConfig = DataConfig()
     model: ModelConfig = VAEConfig()
@@ -54,6 +60,7 @@ class TrainConfig(Part):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(default=None, ge=1, le=10**5)
     chunk_size: Count | None = None
+    activation_bytes: int = Field(default=1024 * MIB, ge=MIB, le=2**50)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,8 @@
 """Stacks of linear layers, and their activations."""
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,11 +19,17 @@ class Tanh(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of any shape; fewer than ``WORTH_IT`` numbers take PyTorch's."""
+        """In place, of any shape; fewer than ``WORTH_IT`` numbers take PyTorch's."""
         if x.device.type != "cpu" or x.numel() < WORTH_IT:
-            return torch.tanh(x)
+            return x.tanh_()
+        if not torch.is_grad_enabled():
+            return _tanh(x)
         y: Tensor = _Tanh.apply(x)
         return y
+
+
+def _tanh(x: Tensor) -> Tensor:
+    return x.add_(x).sigmoid_().mul_(2).sub_(1)
 
 
 class _Tanh(torch.autograd.Function):
@@ -29,7 +37,7 @@ class _Tanh(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        return (x + x).sigmoid_().mul_(2).sub_(1)
+        return _tanh(x.clone())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -42,10 +50,15 @@ class _Tanh(torch.autograd.Function):
         return gradient
 
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": Tanh, "elu": nn.ELU}
+# In place: a linear layer's gradient does not need what it gave.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "tanh": Tanh,
+    "elu": partial(nn.ELU, inplace=True),
+}
 
 
-def dense(dims: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+def dense(dims: tuple[int, ...], activation: Callable[[], nn.Module]) -> nn.Sequential:
     """Linear layers of the widths ``dims``, inputs first, with activations between them; values unset."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(dims):

@@ -6,12 +6,28 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
-# A product of n factors in [½, 1] is at least 2⁻ⁿ; float32 holds 2⁻¹²⁶.
-MAX_FACTORS = 64
+# Probabilities that are multiplied before one logarithm is taken.
+MAX_FACTORS = 32
 # Logits worked on at a time: on the CPU about what a core's cache holds.
 BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**30}
+
+
+def bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """Log-probability of binary pixels whose logits are a linear layer's output, W h + b.
+
+    Args:
+        hidden: h, ``[K, B, H]``.
+        weight: W, ``[X, H]``.
+        bias: b, ``[X]``.
+        x: pixels 0 or 1, ``[B, X]``.
+
+    Returns:
+        ``[K, B]``.
+    """
+    return bernoulli_log_likelihood(linear(hidden, weight, bias), x)
 
 
 def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
@@ -43,15 +59,24 @@ def gaussian_log_likelihood(mean: Tensor, x: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * squared - x.shape[-1] * (log_std + HALF_LOG_TWO_PI)
 
 
-def _log_likelihood(logits: Tensor, sign: Tensor, magnitude: Tensor, linear: Tensor) -> Tensor:
-    """Of a block ``[k, B, X]``, with ``sign`` = x − ½ and two buffers of the block's shape: ``[k, B]``.
+def _log_likelihood(logits: Tensor, sign: Tensor, scratch: Tensor) -> Tensor:
+    """Of a block ``[k, B, X]``, with ``sign`` = 2 x − 1 and a buffer of the block's shape: ``[k, B]``.
 
-    x ℓ − softplus(ℓ) = (x − ½) ℓ − ½ |ℓ| + log σ(|ℓ|). The first two cancel exactly where x is the likelier
-    value. σ(|ℓ|) is in [½, 1], so up to 64 of them are multiplied before one logarithm is taken.
+    The probability of a pixel is σ(t) with t = ``sign`` ℓ; many are multiplied before one logarithm is taken.
+    Where a product leaves the range of the floats, log σ(t) = min(t, 0) + log σ(|t|) keeps it in [2⁻³², 1].
+    On CUDA it always does: to ask for the smallest product would wait for the device.
     """
-    torch.abs(logits, out=magnitude)
-    torch.mul(logits, sign, out=linear).sub_(magnitude, alpha=0.5)
-    factors = torch.sigmoid(magnitude, out=magnitude)
+    probabilities = torch.sigmoid(torch.mul(logits, sign, out=scratch), out=scratch)
+    products = _products(probabilities)
+    if not products.is_cuda and bool(products.amin() >= torch.finfo(products.dtype).tiny):
+        return torch.log(products).sum(-1)
+    agreement = torch.mul(logits, sign, out=scratch)
+    unlikely = agreement.clamp_max(0).sum(-1)
+    return unlikely + torch.log(_products(agreement.abs_().sigmoid_())).sum(-1)
+
+
+def _products(factors: Tensor) -> Tensor:
+    """Products of up to ``MAX_FACTORS`` of the last dimension each; overwrites ``factors``."""
     combined = 1
     while factors.shape[-1] > 1 and combined <= MAX_FACTORS // 2:
         half = factors.shape[-1] // 2
@@ -59,7 +84,7 @@ def _log_likelihood(logits: Tensor, sign: Tensor, magnitude: Tensor, linear: Ten
             factors[..., :1].mul_(factors[..., -1:])
         factors = factors[..., :half].mul_(factors[..., half : 2 * half])
         combined *= 2
-    return linear.sum(-1) + torch.log(factors).sum(-1)
+    return factors.contiguous()  # a logarithm of strided rows takes as long as all the rest
 
 
 def _blocks(logits: Tensor) -> Iterator[slice]:
@@ -88,13 +113,12 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
         log_p = logits.new_empty(logits.shape[:2])
-        sign = x - 0.5
-        scratch: list[Tensor] = []
+        sign = 2 * x - 1
+        scratch: Tensor | None = None
         for block in _blocks(logits):
             part = logits[block]
-            if not scratch or scratch[0].shape != part.shape:
-                scratch = [torch.empty_like(part), torch.empty_like(part)]
-            log_p[block] = _log_likelihood(part, sign, *scratch)
+            scratch = torch.empty_like(part) if scratch is None else scratch[: len(part)]
+            log_p[block] = _log_likelihood(part, sign, scratch)
         return log_p
 
     @staticmethod

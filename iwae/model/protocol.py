@@ -63,6 +63,9 @@ class Model(nn.Module, ABC):
 
     config: ModelConfig
     num_pixels: int
+    # Memory for what waits for a backward pass; of what is beyond, ``log_densities`` computes the samples a
+    # second time when their gradient is asked for.
+    activation_bytes = 2**30
 
     @abstractmethod
     def __init__(

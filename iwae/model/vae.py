@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from iwae.config.memory import FLOAT_BYTES
 from iwae.config.model import VAEConfig
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize, pixel_statistics
 from iwae.model.layers import ACTIVATIONS, dense
-from iwae.model.likelihood import HALF_LOG_TWO_PI, bernoulli_log_likelihood, gaussian_log_likelihood
+from iwae.model.likelihood import HALF_LOG_TWO_PI, bernoulli_layer, gaussian_log_likelihood
 from iwae.model.protocol import Model
 
 # log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
@@ -100,9 +102,28 @@ class VAE(Model):
 
     def log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
         """Log p(x|z) of pixels ``[B, X]`` at latents ``[K, B, D]``: ``[K, B]``, in nats."""
-        output = self.decoder(z)  # [K, B, D] -> [K, B, X]
+        samples = self._samples_at_once(len(x))
+        if len(z) <= samples or not torch.is_grad_enabled():
+            return self._log_likelihood(z, x)
+        parts = [
+            checkpoint(self._log_likelihood, part, x, use_reentrant=False, preserve_rng_state=False)
+            for part in torch.split(z, samples)
+        ]
+        return torch.cat(parts)
+
+    def _samples_at_once(self, num_images: int) -> int:
+        """Samples of so many images whose activations fit in ``activation_bytes``; at least one."""
+        sample_bytes = FLOAT_BYTES * self.config.floats(self.num_pixels).sample
+        return max(1, self.activation_bytes // (num_images * sample_bytes))
+
+    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
+        *hidden, last = self.decoder
+        assert isinstance(last, nn.Linear)
+        for layer in hidden:
+            z = layer(z)  # [K, B, D] -> [K, B, H]
         if self.config.likelihood == "bernoulli":
-            return bernoulli_log_likelihood(output, x)
+            return bernoulli_layer(z, last.weight, last.bias, x)
+        output = last(z)  # [K, B, H] -> [K, B, X]
         log_std: Tensor = self.observation_log_std
         if self.config.observation_std == "learned":
             log_std = log_std.clamp_min(MIN_LEARNED_LOG_STD)

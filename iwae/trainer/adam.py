@@ -23,6 +23,17 @@ class Adam(torch.optim.Adam):
         for parameter in self.param_groups[0]["params"]:
             parameter.grad = None
 
+    def states(self) -> list[dict[str, Tensor]]:
+        """``step``, ``exp_avg`` and ``exp_avg_sq`` of every parameter; zeros before the first step."""
+        for parameter in self.param_groups[0]["params"]:
+            if not self.state[parameter]:
+                self.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+        return [self.state[parameter] for parameter in self.param_groups[0]["params"]]
+
     @torch.no_grad()
     def update(self, rate: float | Tensor) -> None:
         """One step at a learning rate, which may be a scalar of the device, float32."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from iwae.annealing import AnnealingSchedule
+from iwae.config.memory import images_at_once, images_of_a_pass
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.schedules import CosineRate, StagedRate
 from iwae.config.train import TrainConfig
@@ -49,6 +50,7 @@ class Optimization:
         num_steps: of the whole training.
         annealing: the schedule of one of the objective's weights.
         objective: what is maximized.
+        images_at_once: of a forward and backward pass.
     """
 
     def __init__(self, config: TrainConfig, model: Model, images: Tensor) -> None:
@@ -59,6 +61,8 @@ class Optimization:
         self.annealing = AnnealingSchedule(config)
         self.objective = build_objective(config.objective)
         self._config, self._model, self._images = config, model, images
+        self.images_at_once = images_of_a_pass(config, model.num_pixels, images.device.type)
+        model.activation_bytes = config.activation_bytes
         self._optimizer = Adam(config.optimizer, model.parameters())
         self._data_generator = generator(config.seed, "data", images.device)
         self._noise_generator = generator(config.seed, "noise", images.device)
@@ -80,6 +84,16 @@ class Optimization:
         weight = self.annealing(steps / self.num_steps)
         return Weights(self._config.objective.beta)._replace(**{self.annealing.target: weight})
 
+    @property
+    def optimizer(self) -> Adam:
+        """With the parameters and their moments."""
+        return self._optimizer
+
+    @property
+    def sums(self) -> Tensor:
+        """Of ``TERMS`` over the images of the epoch so far, float64 ``[6]``."""
+        return self._sums
+
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
         self._try_backward()
@@ -92,7 +106,7 @@ class Optimization:
 
     def _try_backward(self) -> None:
         config = self._config
-        x = intensities(self._images[: config.batch_size])[: config.chunk_size]
+        x = intensities(self._images[: self.images_at_once])
         noise = torch.zeros(self._model.noise_shape(config.objective.num_samples, len(x)), device=x.device)
         terms = self.objective.step_terms(self._model, x, Weights(), noise=noise)
         backward(terms.surrogates.each(torch.sum), self._model)
@@ -130,12 +144,17 @@ class Optimization:
         images = self._images.index_select(0, indices)
         return minibatch(images, self._config.data.binarization, self._data_generator)
 
+    def noise(self, num_images: int) -> Tensor:
+        """Of the next minibatch, ``[K, B, ...]``."""
+        shape = self._model.noise_shape(self._config.objective.num_samples, num_images)
+        return torch.randn(shape, generator=self._noise_generator, device=self._images.device)
+
     def _update(self, inputs: StepInputs) -> None:
         """One optimizer step; reads nothing from the device, so that it can be a CUDA graph."""
         config = self._config
         x = self.pixels(inputs.indices)
         self._optimizer.forget_gradients()
-        for part, noise in self.chunks(x, self._noise_generator):
+        for part, noise in self.chunks(x, self.images_at_once, self._noise_generator):
             terms = self.objective.step_terms(
                 self._model, part, inputs.weights, noise=noise, generator=self._noise_generator
             )
@@ -145,13 +164,12 @@ class Optimization:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         self._optimizer.update(inputs.rate)
 
-    def chunks(self, x: Tensor, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Pixels ``[B, X]`` in chunks that fit in memory, each with its own noise ``[K, b, ...]``.
+    def chunks(self, x: Tensor, size: int, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Pixels ``[B, X]`` in chunks of at most ``size`` images, each with its own noise ``[K, b, ...]``.
 
         Drawn for all images first, the noise is the same as without chunks; one chunk draws its own (None).
         """
-        size = self._config.chunk_size
-        if size is None or size >= len(x):
+        if size >= len(x):
             yield x, None
             return
         shape = self._model.noise_shape(self._config.objective.num_samples, len(x))
@@ -168,7 +186,7 @@ class Optimization:
             return terms.surrogates
 
         found = []
-        for part, noise in self.chunks(x, source):
+        for part, noise in self.chunks(x, images_at_once(self._config, self._model.num_pixels), source):
             # What a chunk holds for the gradient is computed again when the gradient needs it, from the same
             # state of the generator.
             state = source.get_state()

@@ -57,6 +57,7 @@ class Trainer:
         device: of the model and the data.
         model: what is trained.
         dataset: its bytes on the device.
+        stopwatch: its seconds of training.
 
     Raises:
         DataError: the data set cannot be loaded, or does not suit the likelihood.
@@ -83,7 +84,7 @@ class Trainer:
         self._refuse_shared_noise()
         self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
         self._optimization = Optimization(config, self.model, self._train)
-        self._stopwatch = Stopwatch(self.device)
+        self.stopwatch = Stopwatch(self.device)
         reset_peak_memory(self.device)
         self._memory_before = memory_bytes(self.device)
         self._stop = threading.Event()
@@ -100,9 +101,14 @@ class Trainer:
         return self._optimization.steps
 
     @property
+    def images_at_once(self) -> int:
+        """Images of a forward and backward pass."""
+        return self._optimization.images_at_once
+
+    @property
     def timing_shared(self) -> bool:
         """Whether training had to share its cores: its seconds are then no measurement of its cost."""
-        return self._stopwatch.contended
+        return self.stopwatch.contended
 
     @property
     def progress(self) -> Progress:
@@ -112,6 +118,16 @@ class Trainer:
         done = min(1.0, (epoch * per_epoch + batch) / self._optimization.num_steps)
         in_phase = batch / per_epoch if phase == "training" else self._evaluated
         return Progress(phase, epoch, self.config.num_epochs, done, in_phase)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop()`` was called."""
+        return self._stop.is_set()
+
+    def join(self) -> Optimization:
+        """The optimization, for a pack to make the steps of the current epoch; see ``iwae.pack``."""
+        self._phase = "training"
+        return self._optimization
 
     def stop(self) -> None:
         """Ends ``epochs()`` or ``finish()`` at the next step or block; may be called from another thread.
@@ -134,7 +150,7 @@ class Trainer:
             except Stopped:
                 return
             self._optimization.end_epoch()
-            self._stopwatch.epoch_seconds = 0.0
+            self.stopwatch.epoch_seconds = 0.0
             yield EpochRecord(self.epoch, time.time(), metrics)
 
     def finish(self) -> dict[str, float]:
@@ -176,7 +192,7 @@ class Trainer:
         return {
             **self._identity(),
             "optimization": self._optimization.state_dict(),
-            "stopwatch": self._stopwatch.state_dict(),
+            "stopwatch": self.stopwatch.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -189,7 +205,7 @@ class Trainer:
             if state[name] != ours:
                 raise CheckpointError(f"the saved state has another {name}: {state[name]}, not {ours}")
         self._optimization.load_state_dict(state["optimization"])
-        self._stopwatch.load_state_dict(state["stopwatch"])
+        self.stopwatch.load_state_dict(state["stopwatch"])
 
     def _identity(self) -> dict[str, str]:
         """What a state must agree in: bits are the same only on the same kind of device."""
@@ -209,14 +225,14 @@ class Trainer:
     def _train_epoch(self) -> None:
         """The steps of the current epoch that are left."""
         self._phase = "training"
-        with self._stopwatch.running():
+        with self.stopwatch.running():
             while self._optimization.batch < self._optimization.steps_per_epoch:
                 if self._stop.is_set():
                     raise Stopped
                 self._optimization.step()
 
     def _epoch_metrics(self) -> dict[str, float]:
-        optimization, seconds = self._optimization, self._stopwatch.epoch_seconds
+        optimization, seconds = self._optimization, self.stopwatch.epoch_seconds
         means = optimization.epoch_means()
         target = optimization.annealing.target
         metrics = {
@@ -225,7 +241,7 @@ class Trainer:
             "train/kl": means["kl"],
             "train/reconstruction": means["log_p_x_given_z"],
             f"annealing/{target}": optimization.weights(optimization.steps - 1)._asdict()[target],
-            "time/train_seconds": self._stopwatch.train_seconds,
+            "time/train_seconds": self.stopwatch.train_seconds,
             "time/epoch_seconds": seconds,
             "throughput/examples_per_second": len(self.dataset.train) / seconds,
         }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sweeps.spec.spec import SweepSpec
 
 # What a trial takes beside training and evaluation, and an epoch of it: reports to Tune, progress, files.
-# Fitted to sweeps: `python tests/benchmarks/forecast.py`.
+# Fitted to sweeps: `python tests/benchmarks/service/forecast.py`.
 TRIAL_SECONDS, EPOCH_SECONDS = 0.25, 0.006
 
 

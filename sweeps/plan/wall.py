@@ -10,8 +10,9 @@ from sweeps.plan.forecast import Basis
 
 # The interval holds the sweep's time in this share of cases.
 COVERAGE = 0.9
-# Fitted to sweeps: `python tests/benchmarks/forecast.py`. Seconds beside the trials: of a command before its
-# driver is entered in storage (PyTorch, MLflow, Ray), of the first workers and the probe, of the report.
+# Fitted to sweeps: `python tests/benchmarks/service/forecast.py`. Seconds beside the trials: of a command
+# before its driver is entered in storage (PyTorch, MLflow, Ray), of the first workers and the probe, of the
+# report.
 START_SECONDS, SESSION_SECONDS, REPORT_SECONDS = 8.0, 6.0, 8.0
 AROUND_DEVIATION = 0.2
 # CPU seconds of the driver and of Ray for each trial, and for each epoch of it: it works beside the trials.

@@ -29,7 +29,7 @@ from tracking.records import names
 
 # Only these decide the results; the rest may change on resume.
 _DECIDING = ("name", "base", "search", "scheduler")
-_WHERE_IT_RUNS = ("base.device", "base.threads", "base.chunk_size")
+_WHERE_IT_RUNS = ("base.device", "base.threads", "base.chunk_size", "base.activation_bytes")
 
 
 class SweepSpec(Part):

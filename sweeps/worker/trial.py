@@ -57,6 +57,7 @@ class IwaeTrial:
         self._planned = planned
         self._desk = Desk(self._options, planned)
         self._chunk_size = self._planned.config.chunk_size
+        self._images_at_once = self._planned.config.batch_size
         self._trainer: Trainer | None = None
         self._epochs: Iterator[EpochRecord] = iter(())
         self._history: list[EpochRecord] = []
@@ -110,6 +111,7 @@ class IwaeTrial:
         dataset = cached_dataset(config.data)
         refuse_other(options.data, config.data, dataset)
         trainer = Trainer(config, dataset)
+        self._images_at_once = trainer.images_at_once
         provenance = environment(
             device=str(trainer.device),
             threads=torch.get_num_threads(),
@@ -176,19 +178,17 @@ class IwaeTrial:
     def _shrink(self) -> bool:
         """Half as many images in memory at once from now on, if that can be; the trial is begun again."""
         config = self._planned.config
-        size = self._chunk_size or config.batch_size
         fewest = -(-config.batch_size // 2**self._options.shrink_retries)
-        if config.objective.needs_whole_minibatch or size <= fewest:
+        if config.objective.needs_whole_minibatch or self._images_at_once <= fewest:
             return False
-        self._chunk_size = -(-size // 2)
+        self._chunk_size = self._images_at_once = -(-self._images_at_once // 2)
         return True
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         self._end()
         cause = f"{type(error).__name__}: {error}"
         if is_out_of_memory(error):
-            size = self._chunk_size or self._planned.config.batch_size
-            cause = f"out of memory with {size} images at once: {cause}"
+            cause = f"out of memory with {self._images_at_once} images at once: {cause}"
         self._desk.close(TrialState.FAILED, f"{cause}\n\n{traceback.format_exc()}")
         return self._result(over=True, outcome=TrialState.FAILED)
 

@@ -1,9 +1,9 @@
 """The quickstart's 24 trials have the numbers that they had when they were written down, to the bit.
 
-`fixtures/quickstart.json.xz` holds what `sweeps run quickstart` made at commit 7cb0df6: every epoch and the
-final evaluation of each trial, without seconds and bytes. Bits depend on processor, PyTorch and threads:
-where these are others the tests compare early epochs to 1e-4 and final likelihoods to 1e-2, and their names
-say so.
+`fixtures/quickstart.json.xz` holds every epoch and the final evaluation of each trial, without seconds and
+bytes; `fixtures/quickstart.py` wrote it at the commit that it names. Bits depend on processor, PyTorch and
+threads: where these are others the tests compare early epochs to 1e-4 and final likelihoods to 1e-2, and
+their names say so.
 """
 
 import json

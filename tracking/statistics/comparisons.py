@@ -15,8 +15,8 @@ often. Own spreads corrected over all pairs of 12 configurations are valid and u
 700 standard deviations at two seeds and 27 at three. The wider of the two is 18 and 4.3. Steady
 configurations are held to the family's level by the pooled interval. A configuration with a spread of its own
 has the first interval; all comparisons with it err together, so it is corrected for the number of
-configurations whose spread stands out and not for the number of pairs. ``tests/benchmarks/coverage.py`` has
-the simulations.
+configurations whose spread stands out and not for the number of pairs.
+``tests/benchmarks/simulations/coverage.py`` has the simulations.
 """
 
 import math

@@ -6,9 +6,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from iwae.config.memory import images_at_once, images_of_a_pass, peak_step_bytes
+from iwae.config.model import VAEConfig
+from iwae.config.objective import BoundConfig
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.errors import ConfigError
+from iwae.model.vae import VAE
+from iwae.objectives.objective import Weights, build_objective
 from iwae.trainer.trainer import Trainer
 
 Configure = Callable[..., TrainConfig]
@@ -72,3 +77,84 @@ def test_free_bits_need_the_whole_minibatch(small_config: Configure) -> None:
     objective = {"name": "vae", "free_bits": 0.1, "num_samples": 1}
     with pytest.raises(ConfigError, match="chunk_size: 10 is not allowed: must be null with free bits"):
         small_config(objective=objective, chunk_size=10)
+
+
+def wide(num_samples: int, **parts: object) -> TrainConfig:
+    objective = {"num_samples": num_samples, **parts.pop("objective", {})}  # type: ignore[dict-item]
+    return TrainConfig.parse({"objective": objective, **parts})
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "images"), [(1, 100), (20, 100), (50, 50), (100, 25), (5000, 1), (100_000, 1)]
+)
+def test_a_pass_takes_as_many_images_as_the_cache_holds(num_samples: int, images: int) -> None:
+    assert images_of_a_pass(wide(num_samples), 784, "cpu") == images
+
+
+def test_a_pass_takes_the_minibatch_whole_where_memory_is_all_that_counts() -> None:
+    assert images_of_a_pass(wide(100), 784, "cuda") == 100
+    assert images_of_a_pass(wide(100, activation_bytes=2**25), 784, "cuda") == 34
+    sparse = {"backward": {"name": "sparse", "num_kept": 4}}
+    assert images_of_a_pass(wide(5000, objective=sparse), 784, "cpu") == 100
+
+
+@pytest.mark.parametrize("objective", [{}, {"name": "multi-sample-vae"}, {"name": "vae"}, SPARSE])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_samples_in_chunks_have_the_gradient_of_all_at_once(
+    objective: dict[str, object], likelihood: str
+) -> None:
+    config = VAEConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu", likelihood=likelihood)
+    model = VAE(config, 10, generator=torch.Generator().manual_seed(0)).double()
+    x = torch.randint(0, 2, (6, 10), generator=torch.Generator().manual_seed(3)).double()
+    noise = torch.randn(9, 6, 3, generator=torch.Generator().manual_seed(1)).double()
+    estimator = build_objective(BoundConfig.model_validate({"num_samples": 9, **objective}))
+    found = []
+    for rows in (10**6, 18, 1):  # of an image and a sample
+        model.activation_bytes = rows * 4 * config.floats(10).sample
+        terms = estimator.step_terms(
+            model, x, Weights(0.5), noise=noise, generator=torch.Generator().manual_seed(2)
+        )
+        gradients = torch.autograd.grad(terms.surrogates.encoder.sum(), list(model.parameters()))
+        found.append([*gradients, terms.objective, terms.bound, terms.sums])
+    for chunked in found[1:]:
+        torch.testing.assert_close(chunked, found[0], rtol=1e-9, atol=1e-9)
+
+
+def test_what_the_gradient_holds_does_not_grow_with_the_samples() -> None:
+    """The bytes saved for the backward pass: with chunks of samples only latents and log-densities grow."""
+    config = VAEConfig(hidden_dims=(12,), latent_dim=3)
+    model = VAE(config, 50, generator=torch.Generator().manual_seed(0))
+    x = torch.randint(0, 2, (6, 50), generator=torch.Generator().manual_seed(3)).float()
+
+    def saved(num_samples: int) -> int:
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            held = model.log_densities(x, num_samples, generator=torch.Generator().manual_seed(2))
+        del held
+        return sum(sizes.values())
+
+    whole = saved(200) - saved(100)
+    assert whole > 100 * 6 * 4 * (50 + 12)
+    model.activation_bytes = 20 * 6 * 4 * config.floats(50).sample
+    chunked = saved(200) - saved(100)
+    assert chunked < 100 * 6 * 4 * 6 * config.latent_dim
+
+
+def test_an_explicit_chunk_is_a_limit() -> None:
+    assert images_at_once(wide(1, chunk_size=30), 784) == 25  # four even chunks
+    assert images_of_a_pass(wide(100, chunk_size=60), 784, "cpu") == 25
+
+
+def test_memory_of_a_step_is_the_parameters_the_noise_and_one_pass() -> None:
+    config = wide(5000)
+    parameters = 784 * 400 + 400 + 400 * 40 + 40 + 20 * 400 + 400 + 400 * 784 + 784
+    assert config.model.floats(784).parameters == parameters
+    noise, one_image = 4 * 5000 * 100 * 20, 4 * 5000 * (2 * 784 + 400 + 80)
+    peak = peak_step_bytes(config, 784)
+    assert 16 * parameters + noise + one_image < peak < 1.1 * (16 * parameters + noise + one_image)
+    assert peak_step_bytes(wide(5000, activation_bytes=2**24), 784) < peak - one_image + 2**25

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from iwae.config.limits import Width
-from iwae.config.model import Flops
+from iwae.config.model import Floats, Flops
 from iwae.config.objective import ObjectivePart
 from iwae.config.part import Part
 
@@ -24,6 +24,11 @@ class PPCAConfig(Part):
     def flops(self, num_pixels: int) -> Flops:
         """Of the two matrices."""
         return Flops(2.0 * self.latent_dim * num_pixels, 2.0 * self.latent_dim * num_pixels)
+
+    def floats(self, num_pixels: int) -> Floats:
+        """Of the means of the pixels, with the squared residuals and their gradients."""
+        parameters = (2 * self.latent_dim + 1) * num_pixels + self.latent_dim * (self.latent_dim + 2) + 1
+        return Floats(parameters, num_pixels, 4 * num_pixels + 4 * self.latent_dim, self.latent_dim)
 
 
 class DRegConfig(ObjectivePart):

@@ -79,6 +79,7 @@ def test_sha256_depends_on_what_decides_results_and_on_nothing_else() -> None:
         "base.threads=2",
         "base.device=cpu",
         "base.chunk_size=7",
+        "base.activation_bytes=100000000",
     ):
         assert sha256(same) == sha256()
     for other in ("base.num_epochs=40", "search.seeds=[0]", "search.space.annealing=null"):

@@ -126,7 +126,7 @@ SWEEPS = 300
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize("first_spread", [1.0, 10.0], ids=["equal spreads", "one ten times"])
 def test_the_bound_on_what_is_given_up_is_seldom_wrong(make, seeds, first_spread):
-    """tests/benchmarks/recommendation.py is the long form, with how often a K is recommended at all."""
+    """benchmarks/simulations/recommendation.py is the long form, with how often a K is recommended at all."""
     table = measured(make, {k: (nll,) * seeds for k, nll in TRUTH.items()})
     rng = np.random.default_rng(seeds)
     truth, lowest = np.array(list(TRUTH.values())), min(TRUTH.values())

@@ -1,4 +1,4 @@
-"""A short form of tests/benchmarks/coverage.py: a statement may be wrong in 5 % of sweeps, not in more."""
+"""Short for benchmarks/simulations/coverage.py: a statement may be wrong in 5 % of sweeps, not in more."""
 
 import math
 

@@ -13,7 +13,7 @@ from tracking.records.records import SweepRecord
 from tracking.records.yardstick import Yardstick
 
 # Where a trial runs is told by the machine; seeds are replicates; the yardstick is compared on its own.
-_APART = re.compile(r"seed|device|threads|chunk_size|evaluation\..*|data\.(?!num_train).*")
+_APART = re.compile(r"seed|device|threads|chunk_size|activation_bytes|evaluation\..*|data\.(?!num_train).*")
 _DATA = tuple(DataConfig.model_fields)
 _MEASURED = {
     "likelihood": "model.likelihood",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.two_sweeps import false_separations
+from benchmarks.simulations.two_sweeps import false_separations
 from scipy import stats
 
 from support.factory import Factory

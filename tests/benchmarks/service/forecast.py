@@ -1,6 +1,6 @@
 """How well the model of work fits one thread's seconds, and the constants that fit them best.
 
-    python tests/benchmarks/forecast.py
+    python tests/benchmarks/service/forecast.py
 
 CPU seconds of a training step and of an epoch's evaluation at K = 1, 5, 20, 50: the fastest of several, so
 that other work on the machine counts little.

@@ -1,6 +1,6 @@
 """Coverage of the median time to a target where training ends before some seeds reach it.
 
-    python tests/benchmarks/censoring.py
+    python tests/benchmarks/simulations/censoring.py
 
 Log-normal times with median 1, censored at random or all at the end of training; about a minute.
 """

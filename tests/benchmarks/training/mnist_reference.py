@@ -1,6 +1,6 @@
 """Acceptance: −L_500 on MNIST against two independent implementations, about ten minutes on one core.
 
-    IWAE_DATA_DIR=... OMP_NUM_THREADS=1 python tests/benchmarks/mnist_reference.py
+    IWAE_DATA_DIR=... OMP_NUM_THREADS=1 python tests/benchmarks/training/mnist_reference.py
 
 784-400-20, ReLU, Adam 1e-3, batch 100, dynamic binarization, 50,000 training images, PyTorch's own
 initialization, 5 epochs; measured on the first 2,000 test images, one Bernoulli sample of their pixels.

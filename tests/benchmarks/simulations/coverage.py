@@ -1,4 +1,4 @@
-"""How often the report is wrong: `python tests/benchmarks/coverage.py [--sweeps 2000]`.
+"""How often the report is wrong: `python tests/benchmarks/simulations/coverage.py [--sweeps 2000]`.
 
 Every row is a claim of the report, made by its own code about simulated sweeps, at 2, 3 and 5 seeds: the
 percentage of sweeps in which at least one statement of the family is false, with its standard error. It

@@ -1,6 +1,6 @@
 """How often the recommended K is a wrong one, and whether seeds show what the report says they show.
 
-    python tests/benchmarks/recommendation.py [--sweeps 1000]
+    python tests/benchmarks/simulations/recommendation.py [--sweeps 1000]
 
 For sweeps over four K's whose true NLLs are known, by the report's own code:
 

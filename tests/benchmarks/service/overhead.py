@@ -1,4 +1,4 @@
-"""What the service costs beside training: `python tests/benchmarks/overhead.py [--trials 200]`.
+"""What the service costs beside training: `python tests/benchmarks/service/overhead.py [--trials 200]`.
 
 1. Trials that train nothing (one step on one image, no pictures, one evaluation sample): seconds a trial,
    from the first trial's start to the last one's end and to the complete record, and the driver's memory.

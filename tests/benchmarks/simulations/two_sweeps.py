@@ -1,6 +1,6 @@
 """How often `sweeps compare` sees a difference that is not there.
 
-    python tests/benchmarks/two_sweeps.py [--pairs 200]
+    python tests/benchmarks/simulations/two_sweeps.py [--pairs 200]
 
 Every cell is the percentage of pairs of sweeps without a difference (A/A) in which at least one of eight
 configurations is called separable in validation NLL, by the code of the command; it should be at most 5. The

@@ -1,4 +1,4 @@
-"""How the service grows: `python tests/benchmarks/scale.py [--trials 1000] [--figures] [--postgres]`.
+"""How the service grows: `python tests/benchmarks/service/scale.py [--trials 1000] [--figures] [--postgres]`.
 
 Three sweeps of real short trials, of a tenth, half and all of the trials, each by `sweeps run --address` on
 two raylets, recorded by an MLflow server: trials a minute, the driver's memory, how far MLflow is behind

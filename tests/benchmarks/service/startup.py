@@ -1,6 +1,6 @@
 """Seconds until a command says its first word, beside what Python and PyTorch take in the same minutes.
 
-    python tests/benchmarks/startup.py [--times 5] [--folder FOLDER]
+    python tests/benchmarks/service/startup.py [--times 5] [--folder FOLDER]
 
 Each command is run in turn, so that other work on the machine falls on all of them. `run` ends at its first
 word: the check that names the sweep. Medians.

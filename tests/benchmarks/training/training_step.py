@@ -1,7 +1,7 @@
 """CPU milliseconds of a training step beside other people's, interleaved in one process.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/training_step.py [--samples 1 5 20 50 100] [--seconds 8]
-        [--hidden 400] [--latent 20]
+    OMP_NUM_THREADS=1 python tests/benchmarks/training/training_step.py [--samples 1 5 20 50 100]
+        [--seconds 8] [--hidden 400] [--latent 20]
 
 Batch 100, dynamic binarization, synthetic bytes of 784 pixels. The columns:
 

@@ -1,6 +1,7 @@
 """CPU microseconds of an evaluation, an image and sample, beside its matrix products alone.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/evaluation.py [--images 40] [--samples 500] [--seconds 10]
+    OMP_NUM_THREADS=1 python tests/benchmarks/training/evaluation.py [--images 40] [--samples 500]
+        [--seconds 10]
 
 Both are timed in turn in one process, as CPU time of one thread. The columns:
 

@@ -1,6 +1,6 @@
 """How soon a browser paints the report: medians of the first contentful paint, in milliseconds.
 
-    PYTHONPATH=.:tests python tests/benchmarks/first_paint.py [REPORT/index.html [TIMES]]
+    PYTHONPATH=.:tests python tests/benchmarks/service/first_paint.py [REPORT/index.html [TIMES]]
 
 Without a report it makes three: of 4, 54 and 150 configurations. Each page is opened in a window of 1280×800
 and of 400×850, from a file. Needs Chromium and its driver.

@@ -1,6 +1,7 @@
 """What the sparse backward pass adds to the gradient: no bias, and how much variance.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/sparse_variance.py [--epochs 10] [--samples 50] [--draws 200]
+    OMP_NUM_THREADS=1 python tests/benchmarks/training/sparse_variance.py [--epochs 10] [--samples 50]
+        [--draws 200]
 
 Trains on real MNIST with the dense gradient, and stops at the beginning, in the middle and at the end. There
 it compares, for M kept samples of an image, the estimate with the dense gradient of the same minibatch and

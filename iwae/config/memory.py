@@ -1,0 +1,54 @@
+"""Memory of a training step, and how a minibatch is cut so that it fits; without PyTorch, for planners."""
+
+from iwae.config.train import TrainConfig
+
+FLOAT_BYTES = 4
+# Parameter, gradient and Adam's two moments.
+COPIES_OF_PARAMETERS = 4
+# Pixels as bytes, intensities, uniform numbers and binary pixels.
+BYTES_OF_A_PIXEL = 1 + 3 * FLOAT_BYTES
+# On the CPU a pass over what its cache holds takes no longer than one over the whole minibatch, so no more is
+# in memory at once. Smaller chunks cost more calls than they save.
+CACHED_BYTES = 24 * 2**20
+
+
+def images_at_once(config: TrainConfig, num_pixels: int, most_bytes: int | None = None) -> int:
+    """Images of one forward and backward pass, in chunks of a minibatch that are as even as can be.
+
+    Args:
+        config: its ``chunk_size`` and ``activation_bytes`` are what must not be passed.
+        num_pixels: X.
+        most_bytes: of activations, where that is less.
+    """
+    if config.objective.needs_whole_minibatch:
+        return config.batch_size
+    held = min(config.activation_bytes, most_bytes or config.activation_bytes)
+    image_bytes = FLOAT_BYTES * config.model.floats(num_pixels).sample * config.objective.backward_samples
+    most = min(config.chunk_size or config.batch_size, max(1, held // image_bytes))
+    chunks = -(-config.batch_size // most)
+    return -(-config.batch_size // chunks)
+
+
+def images_of_a_pass(config: TrainConfig, num_pixels: int, device: str) -> int:
+    """Images of a training step's forward and backward pass on ``cpu`` or ``cuda``."""
+    return images_at_once(config, num_pixels, CACHED_BYTES if device == "cpu" else None)
+
+
+def peak_step_bytes(config: TrainConfig, num_pixels: int, device: str = "cpu") -> int:
+    """Most memory that training steps take beside the process itself, the data set and evaluations.
+
+    Parameters with gradient and optimizer state, a minibatch with its noise, and the activations of one pass:
+    no more than ``activation_bytes``, unless one sample of an image takes more.
+    """
+    floats = config.model.floats(num_pixels)
+    images = images_of_a_pass(config, num_pixels, device)
+    batch, samples = config.batch_size, config.objective.num_samples
+    rows = images * config.objective.backward_samples
+    sample_bytes = FLOAT_BYTES * floats.sample
+    held = max(min(rows * sample_bytes, config.activation_bytes), images * sample_bytes)
+    return (
+        COPIES_OF_PARAMETERS * FLOAT_BYTES * floats.parameters
+        + batch * (BYTES_OF_A_PIXEL * num_pixels)
+        + FLOAT_BYTES * (batch * samples * floats.noise + images * floats.image)
+        + held
+    )
