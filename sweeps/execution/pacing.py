@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from iwae.config.train import TrainConfig
 from iwae.errors import SweepError
 from sweeps.execution.display import Display
-from sweeps.execution.probing import kinds, probed_in_worker
+from sweeps.execution.probing import probed_in_worker
 from sweeps.pace.equal_seconds import EqualSeconds
 from sweeps.pace.work import epoch_work
+from sweeps.plan.kinds import kinds
 from sweeps.spec.spec import SweepSpec
 from tracking.records.shapes import ShapeProbe
 

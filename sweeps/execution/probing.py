@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from iwae.config.train import TrainConfig
 from iwae.errors import SweepError
 from sweeps.execution.display import Display
-from sweeps.pace.work import RATE, epoch_work, step_work
-from sweeps.plan.plan import draw_plan
+from sweeps.pace.work import RATE, step_work
+from sweeps.plan.kinds import spread
 from sweeps.plan.probes import device_of, keep, kept
-from sweeps.space.choosers import Prober
 from sweeps.spec.resources import Resources
 from sweeps.spec.spec import SweepSpec
 from tracking.errors import StorageError
@@ -27,33 +26,16 @@ from tracking.storage.sessions import Session
 if TYPE_CHECKING:
     import ray
 
-# Kinds of configuration that are measured; the rest lies between them.
-MOST_MEASURED = 24
 # A shape whose step takes longer, by its operations, is not measured: its seconds follow from the others'.
 MOST_STEP_SECONDS = 20.0
 # Seconds that the rounds of all shapes may take, about.
 PLAN_SECONDS, EXCLUSIVE_SECONDS = 20.0, 10.0
 # A sweep that trained for less is not probed: that would take as long as its trials did.
 LEAST_TRAINED = 10.0
-_DRAWS, _LOOK_SECONDS = 256, 0.5
+# Shapes that are measured after a sweep: its report needs those of all trials, or of none.
+MOST_SHAPES = 100
+_LOOK_SECONDS = 0.5
 _log = logging.getLogger(__name__)
-
-
-def kinds(spec: SweepSpec) -> list[TrainConfig]:
-    """A configuration of each kind that takes its own time; of very many those that are spread out."""
-    if spec.is_model_based:
-        prober = Prober()
-        return spread([spec.configuration(spec.space.draw(prober)) for _ in range(_DRAWS)])
-    return spread([trial.config for trial in draw_plan(spec)])
-
-
-def spread(configs: Iterable[TrainConfig]) -> list[TrainConfig]:
-    """One of each shape, by work; of very many shapes those that are spread out."""
-    different = sorted({shape_of(config): config for config in configs}.values(), key=epoch_work)
-    if len(different) <= MOST_MEASURED:
-        return different
-    last = len(different) - 1
-    return [different[round(i * last / (MOST_MEASURED - 1))] for i in range(MOST_MEASURED)]
 
 
 def _measurable(configs: Iterable[TrainConfig]) -> list[TrainConfig]:
@@ -157,7 +139,10 @@ def _unknown(record: SweepRecord) -> list[_Kind]:
             # The newest machine of a kind is the likeliest to be there still.
             shapes = {**found.get(machine, ("", {}))[1], shape_of(trial.config): trial.config}
             found[machine] = (last.hostname, shapes)
-    kinds_of = [_Kind(hostname, _measurable(spread(shapes.values()))) for hostname, shapes in found.values()]
+    kinds_of = [
+        _Kind(hostname, _measurable(spread(shapes.values(), MOST_SHAPES)))
+        for hostname, shapes in found.values()
+    ]
     return [kind for kind in kinds_of if kind.configs]
 
 

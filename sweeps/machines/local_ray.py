@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from iwae.errors import ConfigError, SweepError
 from sweeps.execution.display import Display
 from sweeps.machines import machine
+from sweeps.machines.admission import DRIVER_BYTES, largest_trial
 from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
 from sweeps.machines.first_worker import await_cluster_worker, await_first_worker, told_if_silent
 from sweeps.process import signals
@@ -24,6 +25,7 @@ from tracking.addresses import reach
 from tracking.addresses.secrets import without_secrets_of
 from tracking.addresses.uris import shown
 from tracking.errors import RecordError
+from tracking.statistics.numbers import plural
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +50,8 @@ RAY_ENVIRONMENT = {
 
 # A socket's path has at most 107 bytes; below the temporary folder Ray's has up to 70.
 MOST_TMPDIR_BYTES = 36
-# Of a local sweep: Ray's processes and a driver with PyTorch and MLflow, and a worker with PyTorch.
-DRIVER_BYTES, WORKER_BYTES = int(1.75 * 2**30), 2**29
+# A worker with PyTorch and a small trial.
+WORKER_BYTES = 2**29
 
 
 def check_resources(spec: SweepSpec, address: str | None) -> None:
@@ -88,8 +90,12 @@ def _check_at_most(asked: float, limit: machine.Limit, name: str) -> None:
         )
 
 
-def local_cpus(resources: Resources) -> tuple[int, list[str]]:
+def local_cpus(resources: Resources, trial_bytes: int = 0) -> tuple[int, list[str]]:
     """The CPUs that a sweep takes of this machine.
+
+    Args:
+        resources: of a trial.
+        trial_bytes: memory that its largest trial takes.
 
     Returns:
         Their number, and what is to be said of it in lines.
@@ -99,11 +105,11 @@ def local_cpus(resources: Resources) -> tuple[int, list[str]]:
     if number < (os.cpu_count() or 1):
         said.append(f"takes {number} of {os.cpu_count()} CPUs: {limit.why}")
     memory = machine.memory()
-    if memory is not None:
-        together = max(1, int((memory.most - DRIVER_BYTES) / WORKER_BYTES))
-        if together < number / resources.cpus:
-            number = max(1, int(together * resources.cpus))
-            said.append(f"runs at most {together} trials at once: {memory.why}")
+    each = WORKER_BYTES if resources.gpus else max(WORKER_BYTES, trial_bytes)
+    together = max(1, int((memory.most - DRIVER_BYTES) / each))
+    if together < number / resources.cpus:
+        number = max(1, int(together * resources.cpus))
+        said.append(f"runs at most {plural(together, 'trial')} at once: {memory.why}")
     return number, said
 
 
@@ -116,7 +122,7 @@ def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Itera
         RecordError: no cluster answers at the address.
         SweepError: Ray, or a worker of it, cannot start here.
     """
-    number, said = local_cpus(spec.resources) if address is None else (0, [])
+    number, said = (0, []) if address else local_cpus(spec.resources, largest_trial(spec))
     options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False, "address": address}
     if address is None:
         options |= {"address": "local", "include_dashboard": False, "num_cpus": number}

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 # cgroup v1 has one tree a controller, v2 one tree for all, often beside the first under "unified".
 _GROUPS, _MOUNTS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 _UNLIMITED_BYTES = 1 << 60  # v1 says "none" with a number near 2^63
@@ -34,31 +36,47 @@ def cpus() -> Limit:
     return min(limits, key=lambda limit: limit.most)
 
 
-def memory() -> Limit | None:
-    """The bytes that a control group lets the process and its children have; None where none does."""
-    limits = [
+def memory() -> Limit:
+    """The bytes that the process and its children may have."""
+    there = psutil.virtual_memory().total
+    limits = [Limit(there, f"the memory of this machine, {there / 2**30:.3g} GiB")]
+    limits += [
         Limit(limit, f"the memory limit of its control group, {limit / 2**30:.3g} GiB")
         for folder in _folders("memory")
         for name in ("memory.max", "memory.limit_in_bytes")
         if (limit := _number(folder / name)) is not None and limit < _UNLIMITED_BYTES
     ]
-    return min(limits, key=lambda limit: limit.most, default=None)
+    return min(limits, key=lambda limit: limit.most)
 
 
 def gpus() -> int:
     """How many NVIDIA GPUs the driver shows this process, whether or not PyTorch can use them."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return 0
-    try:
-        listed = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=_ASK_SECONDS).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    there = sum(line.startswith("GPU ") for line in listed.splitlines())
+    there = sum(line.startswith("GPU ") for line in _asked_driver("-L"))
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     if shown is None:
         return there
     return min(there, sum(name.strip() not in ("", "-1", "NoDevFiles") for name in shown.split(",")))
+
+
+def gpu_memory() -> Limit | None:
+    """The bytes of the smallest GPU here; None where the driver does not say."""
+    lines = _asked_driver("--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    found = [int(line) * 2**20 for line in lines if line.strip().isdigit()]
+    if not found:
+        return None
+    return Limit(min(found), f"the memory of a GPU here, {min(found) / 2**30:.3g} GiB")
+
+
+def _asked_driver(*words: str) -> list[str]:
+    """The lines of NVIDIA's tool; none where it is not there or does not answer."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    try:
+        done = subprocess.run([command, *words], capture_output=True, text=True, timeout=_ASK_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.splitlines()
 
 
 def _folders(controller: str) -> Iterator[Path]:

@@ -7,10 +7,12 @@ from sweeps.execution.data_sets import refuse_missing_files
 from sweeps.execution.display import Display
 from sweeps.execution.pacing import fitted
 from sweeps.execution.pacing import forecast as with_forecast_epochs
-from sweeps.execution.probing import kinds, probed_here
+from sweeps.execution.probing import probed_here
 from sweeps.machines import machine
+from sweeps.machines.admission import largest_trial
 from sweeps.machines.local_ray import local_cpus
 from sweeps.plan.forecast import Forecast, seconds_scale
+from sweeps.plan.kinds import kinds
 from sweeps.plan.outlook import Planned, outlook, places_of
 from sweeps.plan.plan import draw_plan
 from sweeps.spec.spec import SweepSpec
@@ -29,9 +31,11 @@ def planned(spec: SweepSpec, files: Files, display: Display, *, probe: bool = Tr
         probe: measure shapes that are not known on this machine.
 
     Raises:
-        DataError: the file of an npz set is missing, or cannot be read.
+        DataError: the file of an npz set is missing.
+        ConfigError: a trial takes more memory than there is.
     """
     refuse_missing_files(draw_plan(with_forecast_epochs(spec)), spec)
+    largest = largest_trial(spec)
     shapes, forecast = kinds(spec), None
     if probe and _is_there(spec):
         try:
@@ -48,7 +52,7 @@ def planned(spec: SweepSpec, files: Files, display: Display, *, probe: bool = Tr
     trials = draw_plan(spec)
     if forecast is None:
         return Planned(spec, trials, shapes, None)
-    places = places_of(spec.resources, local_cpus(spec.resources)[0], machine.gpus())
+    places = places_of(spec.resources, local_cpus(spec.resources, largest)[0], machine.gpus())
     return Planned(spec, trials, shapes, outlook(spec, trials, forecast, places))
 
 

@@ -1,35 +1,45 @@
-"""The most memory that a trial takes, from its configuration: what is refused before it is begun."""
+"""The most memory that a trial takes, from its configuration: what decides whether it can be begun."""
 
+from iwae.config.memory import peak_step_bytes
 from iwae.config.train import TrainConfig
 from sweeps.pace.sizes import sizes_of
 
-# A worker with PyTorch that has trained and evaluated once, before a trial's own.
-WORKER_BYTES = 440 * 2**20
-# An evaluation's blocks and their noise, whatever the model: `iwae.evaluation.evaluation.BLOCK_BYTES`.
-EVALUATION_BYTES = 64 * 2**20
-_FLOAT = 4
+# A process with PyTorch, Ray and our code, that has trained and evaluated something once; on a GPU, PyTorch's
+# own and the libraries' memory there. `python tests/benchmarks/training/peak_memory.py`.
+PROCESS_BYTES = {"cpu": 440 * 2**20, "cuda": 600 * 2**20}
+# An evaluation's blocks, whatever the model.
+EVALUATION_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
 
 
-def peak_bytes(config: TrainConfig) -> int:
-    """The most that a worker with this trial holds, bytes.
+def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
+    """The most that a process with this trial holds on a device, bytes.
 
-    PyTorch, the images (with a copy of their own where they are binarized once), parameters with gradients
-    and Adam's two moments, and the larger of a training step and an evaluation.
+    The process itself, the images (a second time where they are binarized once), and the larger of a
+    training step and an evaluation.
     """
     sizes = sizes_of(config.data)
     copies = 1 if config.data.binarization in ("dynamic", "none") else 2
-    model = 4 * _FLOAT * parameters(config)
-    return WORKER_BYTES + copies * sizes.num_bytes + model + max(step_bytes(config), EVALUATION_BYTES)
+    work = max(peak_step_bytes(config, sizes.num_pixels, device), EVALUATION_BYTES[device])
+    return PROCESS_BYTES[device] + copies * sizes.num_bytes + work
 
 
-def parameters(config: TrainConfig) -> int:
-    """Weights of the dense layers, about: a forward pass multiplies by each once."""
-    flops = config.model.flops(sizes_of(config.data).num_pixels)
-    return int((flops.encode + flops.decode) / 2)
+def in_chunks_that_fit(config: TrainConfig, most: float, device: str) -> TrainConfig | None:
+    """The configuration as it is, or with fewer images at once, so that it takes no more than this.
 
+    Args:
+        config: of a trial.
+        most: bytes that it may take.
+        device: where it trains.
 
-def step_bytes(config: TrainConfig) -> int:
-    """Activations that a training step keeps for its gradient."""
-    images = min(config.chunk_size or config.batch_size, config.batch_size)
-    widths = sum(config.model.decoder_widths) + sizes_of(config.data).num_pixels + 4 * config.model.latent_dim
-    return _FLOAT * 3 * config.objective.num_samples * images * widths
+    Returns:
+        None where not even one image at a time fits.
+    """
+    size = config.chunk_size or config.batch_size
+    if peak_bytes(config, device) <= most:
+        return config
+    while size > 1 and not config.objective.needs_whole_minibatch:
+        size = -(-size // 2)
+        smaller = config.model_copy(update={"chunk_size": size})
+        if peak_bytes(smaller, device) <= most:
+            return smaller
+    return None

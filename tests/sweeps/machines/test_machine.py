@@ -39,7 +39,7 @@ def write(groups: Path, membership: str, **files: str) -> None:
 
 def test_without_limits_all_is_there(groups: Path) -> None:
     assert machine.cpus() == machine.Limit(8, "the CPUs of this machine")
-    assert machine.memory() is None
+    assert machine.memory().why.startswith("the memory of this machine, ")
 
 
 def test_affinity_counts(groups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +170,13 @@ def test_a_gpu_that_is_left_unused_is_said() -> None:
     assert said.startswith("leaves 1 GPU unused: --set resources.gpus=1 ")
     assert unused_gpus(Resources(gpus=1), nodes) == []
     assert unused_gpus(Resources(gpus=0), nodes[:1]) == []
+
+
+def test_the_memory_of_the_smallest_gpu_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho 81559\necho 40960\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert machine.gpu_memory() == machine.Limit(40 * 2**30, "the memory of a GPU here, 40 GiB")
+    command.write_text("#!/bin/sh\necho '[N/A]'\n")
+    assert machine.gpu_memory() is None

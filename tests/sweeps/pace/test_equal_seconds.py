@@ -7,9 +7,9 @@ from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.changes import extended
 from sweeps.execution.pacing import forecast
-from sweeps.execution.probing import MOST_MEASURED, kinds
 from sweeps.pace.equal_seconds import EqualSeconds, with_epochs
 from sweeps.pace.work import epoch_work
+from sweeps.plan.kinds import MOST_KINDS, kinds
 from sweeps.plan.plan import draw_plan
 from sweeps.plan.samplers import Suggester
 from sweeps.spec.spec import SweepSpec
@@ -145,7 +145,7 @@ def test_a_model_based_sampler_suggests_at_equal_seconds():
     space = {"objective.num_samples": {"int": [1, 50]}, "optimizer.lr": {"loguniform": [1e-4, 1e-2]}}
     spec = spec_of(space, sampler={"name": "tpe"}, num_trials=3)
     found = kinds(spec)
-    assert len(found) == MOST_MEASURED
+    assert len(found) == MOST_KINDS
     assert {config.objective.num_samples for config in found} >= {1, 50}
     rule = EqualSeconds().with_measured(found, [epoch_work(config) for config in found])
     (trial,) = Suggester(spec.paced(rule)).ask() or []
