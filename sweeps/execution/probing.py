@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 # A shape whose step takes longer, by its operations, is not measured: its seconds follow from the others'.
 MOST_STEP_SECONDS = 20.0
 # Seconds that the rounds of all shapes may take, about.
-PLAN_SECONDS, EXCLUSIVE_SECONDS = 20.0, 10.0
+PLAN_SECONDS, EXCLUSIVE_SECONDS = 20.0, 15.0
 # A sweep that trained for less is not probed: that would take as long as its trials did.
-LEAST_TRAINED = 10.0
+LEAST_TRAINED = 5.0
 # Shapes that are measured after a sweep: its report needs those of all trials, or of none.
 MOST_SHAPES = 100
 _LOOK_SECONDS = 0.5
