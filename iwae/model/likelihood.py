@@ -60,16 +60,25 @@ def gaussian_log_likelihood(mean: Tensor, x: Tensor, log_std: Tensor) -> Tensor:
 
 
 def _log_likelihood(logits: Tensor, sign: Tensor, scratch: Tensor) -> Tensor:
-    """Of a block ``[k, B, X]``, with ``sign`` = 2 x − 1 and a buffer of the block's shape: ``[k, B]``.
+    """Of a part ``[N, k, B, X]``, with ``sign`` = 2 x − 1 and a buffer of the part's shape: ``[N, k, B]``.
 
     The probability of a pixel is σ(t) with t = ``sign`` ℓ; many are multiplied before one logarithm is taken.
-    Where a product leaves the range of the floats, log σ(t) = min(t, 0) + log σ(|t|) keeps it in [2⁻³², 1].
-    On CUDA it always does: to ask for the smallest product would wait for the device.
+    Models of which a product leaves the range of the floats are computed as ``_unlikely`` says. On CUDA all
+    are: to ask for the smallest product would wait for the device.
     """
-    probabilities = torch.sigmoid(torch.mul(logits, sign, out=scratch), out=scratch)
-    products = _products(probabilities)
-    if not products.is_cuda and bool(products.amin() >= torch.finfo(products.dtype).tiny):
-        return torch.log(products).sum(-1)
+    if logits.is_cuda:
+        return _unlikely(logits, sign, scratch)
+    products = _products(torch.sigmoid(torch.mul(logits, sign, out=scratch), out=scratch))
+    within = products.amin((1, 2, 3)) >= torch.finfo(products.dtype).tiny
+    log_p = torch.log(products).sum(-1)
+    if not bool(within.all()):
+        for model in torch.nonzero(~within).flatten().tolist():  # what is beside it must not change a model
+            log_p[model] = _unlikely(logits[model], sign[model], scratch[model])
+    return log_p
+
+
+def _unlikely(logits: Tensor, sign: Tensor, scratch: Tensor) -> Tensor:
+    """Of ``[..., X]``: log σ(t) = min(t, 0) + log σ(|t|), which keeps the products in [2⁻³², 1]."""
     agreement = torch.mul(logits, sign, out=scratch)
     unlikely = agreement.clamp_max(0).sum(-1)
     return unlikely + torch.log(_products(agreement.abs_().sigmoid_())).sum(-1)
@@ -87,39 +96,44 @@ def _products(factors: Tensor) -> Tensor:
     return factors.contiguous()  # a logarithm of strided rows takes as long as all the rest
 
 
-def _blocks(logits: Tensor) -> Iterator[slice]:
-    """Slices of the samples, each of about ``BLOCK_BYTES``."""
-    sample_bytes = max(1, logits[0].numel() * logits.element_size())
-    size = max(1, BLOCK_BYTES[logits.device.type] // sample_bytes)
-    return (slice(start, start + size) for start in range(0, logits.shape[0], size))
+def _parts(logits: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Parts of ``[N, K, B, X]`` of about ``BLOCK_BYTES``: all models, or some samples of one of them."""
+    most, (models, samples) = BLOCK_BYTES[logits.device.type], logits.shape[:2]
+    if logits.numel() * logits.element_size() <= most:
+        yield slice(None), slice(None)
+        return
+    size = max(1, most // (logits[0, 0].numel() * logits.element_size()))
+    for model in range(models):
+        for start in range(0, samples, size):
+            yield slice(model, model + 1), slice(start, start + size)
 
 
-def _fold(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, ...]:
-    """Several models' batches as one batch, ``[..., B, X]`` and ``[K, B]`` with B = models · images."""
+def _by_model(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> list[Tensor]:
+    """Tensors of N models with the models first; pixels ``[N, B, X]`` become ``[N, 1, B, X]``."""
     logits, x, *rest = (
         tensor.unsqueeze(0).expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
         for tensor, dim in zip(tensors, in_dims, strict=True)
     )
-    return (
-        logits.movedim(0, 1).flatten(1, 2),
-        x.flatten(0, 1),
-        *(gradient.movedim(0, 1).flatten(1, 2) for gradient in rest),
-    )
+    return [logits, x.unsqueeze(1), *rest]
 
 
 class _BernoulliLogLikelihood(torch.autograd.Function):
-    """Block by block, so that no temporary has the size of the logits; vmap makes a larger batch of it."""
+    """Part by part, so that no temporary has the size of the logits.
+
+    Under vmap there are N models: logits ``[N, K, B, X]`` and pixels ``[N, 1, B, X]``.
+    """
 
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
-        log_p = logits.new_empty(logits.shape[:2])
-        sign = 2 * x - 1
+        values = logits if logits.dim() == 4 else logits.unsqueeze(0)
+        log_p = values.new_empty(values.shape[:-1])
+        sign = (2 * x - 1).expand(len(values), 1, *x.shape[-2:])
         scratch: Tensor | None = None
-        for block in _blocks(logits):
-            part = logits[block]
-            scratch = torch.empty_like(part) if scratch is None else scratch[: len(part)]
-            log_p[block] = _log_likelihood(part, sign, scratch)
-        return log_p
+        for models, samples in _parts(values):
+            part = values[models, samples]
+            scratch = torch.empty_like(part) if scratch is None else scratch[:, : part.shape[1]]
+            log_p[models, samples] = _log_likelihood(part, sign[models], scratch)
+        return log_p.view(logits.shape[:-1])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -132,20 +146,21 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], logits: Tensor, x: Tensor) -> tuple[Tensor, int]:
-        log_p = _BernoulliLogLikelihood.apply(*_fold(info, in_dims, logits, x))
-        return log_p.unflatten(1, (info.batch_size, -1)), 1
+        return _BernoulliLogLikelihood.apply(*_by_model(info, in_dims, logits, x)), 0
 
 
 class _BernoulliGradient(torch.autograd.Function):
-    """(x − σ(ℓ)) times the gradient of the log-probability, ``[K, B, X]``; has no derivative of its own."""
+    """(x − σ(ℓ)) times the gradient of the log-probability, as the logits; has no derivative of its own."""
 
     @staticmethod
     def forward(logits: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-        result = torch.empty_like(logits)
-        for block in _blocks(logits):
-            part = torch.sigmoid(logits[block], out=result[block])
-            torch.sub(x, part, out=part).mul_(gradient[block].unsqueeze(-1))
-        return result
+        values = logits if logits.dim() == 4 else logits.unsqueeze(0)
+        result, pixels = torch.empty_like(values), x.expand(len(values), 1, *x.shape[-2:])
+        scale = gradient.reshape(*values.shape[:-1], 1)
+        for models, samples in _parts(values):
+            part = torch.sigmoid(values[models, samples], out=result[models, samples])
+            torch.sub(pixels[models], part, out=part).mul_(scale[models, samples])
+        return result.view(logits.shape)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -153,5 +168,4 @@ class _BernoulliGradient(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
-        result = _BernoulliGradient.apply(*_fold(info, in_dims, *tensors))
-        return result.unflatten(1, (info.batch_size, -1)), 1
+        return _BernoulliGradient.apply(*_by_model(info, in_dims, *tensors)), 0
