@@ -85,7 +85,7 @@ def run_sweep(
         record_in(spec, storage, store)
         code = provenance.code()
     _announce(spec, storage, len(plan), 0)
-    with how_to_go_on(storage), ray_cluster(spec, address, display):
+    with how_to_go_on(storage), ray_cluster(spec, address, display) as at_once:
         if (measured := paced(spec, display)) is not spec:
             spec, plan = measured, draw_plan(measured)
         try:
@@ -104,7 +104,7 @@ def run_sweep(
             except RecordError as error:
                 refused = error
             else:
-                return _work(spec, reader, store, session, started, display)
+                return _work(spec, reader, store, session, started, display, at_once)
         end_deletion(storage)  # nothing was started
         raise refused
 
@@ -163,14 +163,14 @@ def resume_sweep(
             store.claim(record)
         _announce(spec, storage, len(plan or trials), sum(t.state.ended for t in trials))
         # Nothing is written before the cluster has said that it can run it.
-        with ray_cluster(spec, address, display) if to_do else contextlib.nullcontext():
+        with ray_cluster(spec, address, display) if to_do else contextlib.nullcontext(0) as at_once:
             if plan is not None:
                 storage.write_plan(plan)
             storage.write_spec(spec.to_dict())
             storage.write_data(data)
             for trial in again:
                 storage.trial(trial.key).clear_outcome()
-            return _work(spec, reader, store, session, started, display)
+            return _work(spec, reader, store, session, started, display, at_once)
 
 
 def _work(
@@ -180,6 +180,7 @@ def _work(
     session: Session,
     started: float,
     display: Display,
+    at_once: int,
 ) -> SweepResult:
     """Bring a sweep in storage to its end, as far as budget and signals allow."""
     storage, record = session.storage, reader.record()
@@ -198,7 +199,7 @@ def _work(
             if pending or spec.is_model_based:
                 _foretell(spec, session, pending, forecast)
                 with display.trials(board, spec.name):
-                    trouble = run_trials(spec, session, record, pending, board)
+                    trouble = run_trials(spec, session, record, pending, board, at_once)
         finally:
             # Before the recorder has its last look.
             with contextlib.suppress(StorageError):

@@ -10,6 +10,7 @@ import torch
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
+from iwae.pack.pack import Pack
 from iwae.trainer.metrics import redefined, trained_otherwise
 from iwae.trainer.trainer import Trainer
 from tracking.comparison import Difference, Verdict, compare, verdict_of
@@ -92,7 +93,7 @@ def reproduce(
     with _restored_threads(then["threads"]):
         trainer = Trainer(config, dataset)
         history: list[EpochRecord] = []
-        for epoch in trainer.epochs():
+        for epoch in _epochs(trainer, then.get("pack_slots")):
             history.append(epoch)
             original = trial.history[len(history) - 1]
             if on_epoch is not None:
@@ -101,12 +102,28 @@ def reproduce(
                 break
         final = None if trial.final is None else trainer.finish()
         now = environment(
-            str(trainer.device), torch.get_num_threads(), dataset.content_hash, config.seed, config.chunk_size
+            device=str(trainer.device),
+            threads=torch.get_num_threads(),
+            dataset_hash=dataset.content_hash,
+            seed=config.seed,
+            chunk_size=config.chunk_size,
+            slots=then.get("pack_slots"),
         )
     ran, runs = record.code if ran is None else ran, code()
     differing = changed(then, now, ran, runs)
     judged = judge(record, trial, tuple(history), final, now, differing)
     return replace(judged, explanation=judged.explanation + _other_code(differing, ran, runs))
+
+
+def _epochs(trainer: Trainer, slots: int | None) -> Iterator[EpochRecord]:
+    """Its epochs, trained in a pack of as many slots as the original's, whose neighbours do not matter."""
+    if slots is None:
+        yield from trainer.epochs()
+        return
+    pack, epochs = Pack(trainer, slots), trainer.epochs()
+    for _ in range(trainer.config.num_epochs):
+        pack.train_epoch([trainer])
+        yield next(epochs)
 
 
 def _other_code(differing: Mapping[str, Any], ran: Mapping[str, Any], runs: Mapping[str, Any]) -> str:

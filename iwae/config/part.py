@@ -183,7 +183,9 @@ def _models(annotation: Any) -> list[type[Part]]:
 def _join(prefix: str, names: list[int | str]) -> str:
     path = prefix
     for name in names:
-        path += f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+        # A mistake of the whole value has no path of its own.
+        if name != "":
+            path += f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
     return path
 
 

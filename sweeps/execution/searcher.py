@@ -1,14 +1,16 @@
-"""PlanSearcher: hands Tune the trials of the plan, one by one, and hears how each ended."""
+"""PlanSearcher: hands Tune the trials of the plan, alone or in packs, and hears how each ended."""
 
 import contextlib
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from sweeps.execution.packs import Packing
 from sweeps.execution.progress import Board
 from sweeps.worker.outcomes import OTHER_CODE, UNSTORED
 from sweeps.worker.trial_files import patient
@@ -43,7 +45,8 @@ class PlanSearcher(Searcher):
         board: what the display shows.
         options: what every trial gets beside its line of the plan (see `sweeps.worker.options`).
         retries: how often a trial is begun again whose worker died.
-        max_concurrent: how many trials may run at once; None sets no limit.
+        packing: which of them train together: Tune takes a pack for one trial.
+        max_concurrent: how many trials, or packs, may run at once; None sets no limit.
 
     Attributes:
         trouble: why no more trials are begun: storage did not take what one wrote, or a worker's code or
@@ -59,18 +62,20 @@ class PlanSearcher(Searcher):
         *,
         options: dict[str, Any],
         retries: int,
+        packing: Packing,
         max_concurrent: int | None = None,
     ) -> None:
         super().__init__(metric="val/nll", mode="min")
         self._session = session
         self._storage = storage = session.storage
-        self._pending = pending[::-1]
+        self._pending = list(pending)
+        self._packing = packing
         self._source = source
         self._options = options
         self._retries = retries
         self._max_concurrent = max_concurrent
         self._board = board
-        self._live: dict[str, PlannedTrial] = {}
+        self._live: dict[str, dict[str, PlannedTrial]] = {}
         self._returned: Counter[str] = Counter()
         self._looked, self._stopping = -math.inf, False
         self.trouble: str | None = None
@@ -98,23 +103,44 @@ class PlanSearcher(Searcher):
                 if self.trouble is not None or self._stopping:
                     return str(Searcher.FINISHED)
                 self._board.add(suggested)
-                self._pending = suggested[::-1]
+                self._pending = list(suggested)
         if not self._pending:
             # What runs now may come back, from a machine that is lost.
             return None if self._live else str(Searcher.FINISHED)
-        planned = self._pending.pop()
-        self._live[trial_id] = planned
-        self._board.begin(planned.key)
-        return {"options": self._options, "planned": planned.to_json()}
+        trials, slots = self._packing.take(self._pending)
+        self._live[trial_id] = {planned.key: planned for planned in trials}
+        for planned in trials:
+            self._board.begin(planned.key)
+        return {
+            "options": self._options,
+            "planned": [planned.to_json() for planned in trials],
+            "slots": slots,
+        }
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Hear of the trials of a pack that end before the others."""
+        for told in result["trials"]:
+            if told["over"]:
+                self._end(trial_id, told["key"], told)
+
+    def prune(self, trial_id: str, key: str) -> None:
+        """The scheduler ends a trial of a pack, which goes on without it."""
+        self._end(trial_id, key, {})
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Write the outcome that the worker could not, and pass results on to the sampler."""
-        planned = self._live.pop(trial_id, None)
+        told = {one["key"]: one for one in (result or {}).get("trials", ())}
+        for key in reversed(list(self._live.get(trial_id, ()))):  # what comes back is put first
+            self._end(trial_id, key, told.get(key, result or {}), error)
+        self._live.pop(trial_id, None)
+
+    def _end(self, trial_id: str, key: str, told: Mapping[str, Any], error: bool = False) -> None:
+        """A trial ended, or Tune did not get it back: say so in storage and pass it on."""
+        planned = self._live[trial_id].pop(key, None)
         if planned is None:
             return
-        told = result or {}
         if told.get("outcome") in (UNSTORED, OTHER_CODE):
             self.trouble = str(told["error"])
         if told.get("outcome") == OTHER_CODE:
@@ -132,7 +158,7 @@ class PlanSearcher(Searcher):
             replicates[planned.key] = ended
             self._source.tell(replace(self._record, trials=tuple(replicates.values())))
 
-    def _close(self, planned: PlannedTrial, told: dict[str, Any], error: bool) -> TrialRecord:
+    def _close(self, planned: PlannedTrial, told: Mapping[str, Any], error: bool) -> TrialRecord:
         """What a trial left, once it is written how it ended."""
         ended = self._storage.trial(planned.key).record(planned)
         if error and not ended.state.ended:
@@ -142,7 +168,11 @@ class PlanSearcher(Searcher):
             # Ray counts what it could not even begin, on a machine that is gone, as a failure too.
             if died <= self._retries and self._returned[planned.key] < MOST_RETURNS:
                 self._returned[planned.key] += 1
-                self._pending.append(planned)
+                self._pending.insert(0, planned)
+                return ended
+            if died > self._retries and self._packing.let_alone(planned):
+                # What the others need may be what a pack had too little of.
+                self._pending.insert(0, planned)
                 return ended
             cause = f"its worker died {died} times; see the attempts in the record"
             if not died:
@@ -153,9 +183,10 @@ class PlanSearcher(Searcher):
         return ended
 
     def _workers(self, trial: TrialRecord) -> int:
-        """How many workers began the trial in this session; out of memory, one begins it more than once."""
+        """How many workers of this session began the trial as it is run now, out of memory more than once."""
         attempts = [a for a in trial.attempts if a is not None and a.session == self._session.number]
-        return len({(attempt.hostname, attempt.pid) for attempt in attempts})
+        slots = self._packing.slots_of(trial.key)
+        return len({(a.hostname, a.pid) for a in attempts if a.slots == slots})
 
     def _written(self, planned: PlannedTrial, state: TrialState, error: str | None = None) -> TrialRecord:
         if not self._is_superseded():

@@ -1,22 +1,32 @@
 """Gives a plan's pending trials to Ray Tune and waits for them."""
 
+import logging
 import tempfile
 
 from iwae.errors import SweepError
+from sweeps.execution.packs import Packing, in_words
 from sweeps.execution.progress import Board
 from sweeps.spec.spec import SweepSpec
 from sweeps.worker.options import TrialOptions
 from tracking.records.records import PlannedTrial, SweepRecord
 from tracking.storage.sessions import Session
 
+_log = logging.getLogger(__name__)
+
 
 def run_trials(
-    spec: SweepSpec, session: Session, record: SweepRecord, pending: list[PlannedTrial], board: Board
+    spec: SweepSpec,
+    session: Session,
+    record: SweepRecord,
+    pending: list[PlannedTrial],
+    board: Board,
+    at_once: int,
 ) -> str | None:
-    """Run the pending trials; returns what failed them all, if something did."""
+    """Run the pending trials, of which ``at_once`` fit; returns what failed them all, if something did."""
     from ray import tune
     from ray.exceptions import RayError
 
+    from sweeps.execution.pack_scheduler import PackScheduler
     from sweeps.execution.searcher import PlanSearcher
     from sweeps.plan.samplers import source_for
     from sweeps.plan.schedulers import ray_scheduler
@@ -25,6 +35,10 @@ def run_trials(
     resources = spec.resources
     source = source_for(spec, record) if spec.is_model_based else None
     options = _options(spec, session, record).to_dict()
+    # The seeds of what a sampler suggests are a pack: others run at once with other suggestions.
+    packing = Packing(resources, 1 if spec.is_model_based else at_once, record.trials)
+    if resources.packing != "off" and pending:
+        _log.info(f"sweep {spec.name}: trains {in_words(packing.announce(pending))}")
     searcher = PlanSearcher(
         session,
         pending,
@@ -32,6 +46,7 @@ def run_trials(
         board,
         options=options,
         retries=spec.retries,
+        packing=packing,
         max_concurrent=resources.max_concurrent,
     )
     with tempfile.TemporaryDirectory(prefix="sweeps-tune-") as scratch:
@@ -39,7 +54,7 @@ def run_trials(
             tune.with_resources(trainable(), {"CPU": resources.cpus, "GPU": resources.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=ray_scheduler(spec),
+                scheduler=PackScheduler(ray_scheduler(spec), searcher),
                 num_samples=-1,
                 reuse_actors=True,
                 metric="val/nll",
@@ -82,5 +97,6 @@ def _options(spec: SweepSpec, session: Session, record: SweepRecord) -> TrialOpt
         keep=spec.keep_checkpoints,
         figures=spec.tracking.figures,
         shrink_retries=spec.shrink_retries,
+        early_stopping=spec.scheduler.name != "none",
         data=tuple(record.data),
     )

@@ -1,11 +1,13 @@
 """What a trial needs and what a cluster's nodes have: a trial runs on one node, never on a sum of them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iwae.errors import ConfigError
 from sweeps.spec.resources import Resources
+from sweeps.spec.search import MAX_TRIALS
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ def unused_gpus(needed: Resources, nodes: Iterable[Node]) -> list[str]:
     return [
         f"leaves {there:g} GPU{'' if there == 1 else 's'} unused: --set resources.gpus=1 gives a trial one"
     ]
+
+
+def at_once(needed: Resources, nodes: Iterable[Node]) -> int:
+    """How many trials run at once where nothing else does, at least 1."""
+    shares = [
+        min(node.cpus // needed.cpus, node.gpus // needed.gpus if needed.gpus else math.inf) for node in nodes
+    ]
+    return max(1, min(int(sum(shares)), needed.max_concurrent or MAX_TRIALS))
 
 
 def describe(nodes: Iterable[Node]) -> str:

@@ -15,7 +15,7 @@ from iwae.errors import ConfigError, SweepError
 from sweeps.execution.display import Display
 from sweeps.machines import machine
 from sweeps.machines.admission import DRIVER_BYTES, largest_trial
-from sweeps.machines.capacity import Node, check_fits, unused_gpus, waiting
+from sweeps.machines.capacity import Node, at_once, check_fits, unused_gpus, waiting
 from sweeps.machines.first_worker import await_cluster_worker, await_first_worker, told_if_silent
 from sweeps.process import signals
 from sweeps.spec.resources import Resources
@@ -114,8 +114,8 @@ def local_cpus(resources: Resources, trial_bytes: int = 0) -> tuple[int, list[st
 
 
 @contextlib.contextmanager
-def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Iterator[None]:
-    """Ray, started here or connected, and shut down again; says what it takes and leaves unused.
+def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Iterator[int]:
+    """Ray, started here or connected, and shut down again; gives how many trials fit at once.
 
     Raises:
         ConfigError: a trial asks for more than the cluster has.
@@ -145,7 +145,7 @@ def ray_cluster(spec: SweepSpec, address: str | None, display: Display) -> Itera
                 said = _cluster_remarks(spec, nodes, display)
             for line in [*said, *unused_gpus(spec.resources, nodes)]:
                 _log.info(f"sweep {spec.name}: {line}")
-            yield
+            yield at_once(spec.resources, nodes)
         finally:
             ray.shutdown()
 

@@ -23,6 +23,7 @@ class TrialOptions:
         threads: PyTorch's intra-op threads.
         checkpoint_every: seconds between checkpoints.
         keep: how many checkpoints are kept.
+        early_stopping: the driver may end a trial at any report.
         data: what the data sets must hold.
         figures: store pictures too.
         shrink_retries: attempts with half the chunk after one ran out of memory.
@@ -40,6 +41,7 @@ class TrialOptions:
     keep: int
     figures: bool
     shrink_retries: int
+    early_stopping: bool = False
     data: tuple[DataSet, ...] = ()
     code: str = ""
 

@@ -67,7 +67,7 @@ def probed(
 
 
 class ProvenTrial(tune.Trainable):
-    """Runs `IwaeTrial` once the code was proven; else each trial ends with the reason.
+    """Runs a `TrialGroup` once the code was proven; else each trial ends with the reason.
 
     Attributes:
         driver: the manifest of the driver's sources.
@@ -76,40 +76,41 @@ class ProvenTrial(tune.Trainable):
     driver: ClassVar[Mapping[str, str]] = {}
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Prove the code, once a process, and begin its first trial."""
-        self._trial: Any = None
+        """Prove the code, once a process, and begin its first trials."""
+        self._group: Any = None
         self._refused = refusal(self.driver)
         if self._refused is None:
+            from sweeps.worker.group import TrialGroup
             from sweeps.worker.options import TrialOptions
-            from sweeps.worker.trial import IwaeTrial
 
             options = TrialOptions.from_dict(config["options"], digest(self.driver))
-            self._trial = IwaeTrial(options, _planned(config))
+            self._group = TrialGroup(options, _planned(config), config["slots"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin the next trial in the same process."""
-        if self._trial is not None:
-            self._trial.begin_next(_planned(new_config))
+        """Begin the next trials in the same process."""
+        if self._group is not None:
+            self._group.begin_next(_planned(new_config), new_config["slots"])
         return True
 
     def step(self) -> dict[str, Any]:
         """Train one epoch."""
-        if self._trial is not None:
-            result: dict[str, Any] = self._trial.step()
+        if self._group is not None:
+            result: dict[str, Any] = self._group.step()
             return result
         return {
             "epoch": 0,
             "val/nll": NO_NLL_YET,
             "outcome": OTHER_CODE,
             "error": self._refused,
-            "done": True,
+            "trials": [],
             "over": True,
+            "done": True,
         }
 
     def cleanup(self) -> None:
         """Keep what a pruned trial has, when the scheduler ends it or the actor goes."""
-        if self._trial is not None:
-            self._trial.cleanup()
+        if self._group is not None:
+            self._group.cleanup()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: storage has it."""
@@ -119,10 +120,10 @@ class ProvenTrial(tune.Trainable):
 
 
 def _planned(config: Mapping[str, Any]) -> Any:
-    """The trial in Tune's configuration; its class is imported once the code is proven."""
+    """The trials in Tune's configuration; their class is imported once the code is proven."""
     from tracking.records.records import PlannedTrial
 
-    return PlannedTrial.from_json(config["planned"])
+    return [PlannedTrial.from_json(one) for one in config["planned"]]
 
 
 def refusal(driver: Mapping[str, str]) -> str | None:
@@ -139,7 +140,7 @@ def refusal(driver: Mapping[str, str]) -> str | None:
         return f"{where} has other code than the driver: {differs} in {copies[0]}"
     try:
         take(PACKAGES, copies[found.index(driver)])
-        importlib.import_module("sweeps.worker.trial")
+        importlib.import_module("sweeps.worker.group")
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return f"{where} cannot import the driver's code: {why}"

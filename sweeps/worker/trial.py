@@ -9,7 +9,7 @@ import gc
 import io
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
 from iwae.errors import Stopped
 from iwae.evaluation.pictures import pictures
-from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
+from iwae.trainer.machine import is_out_of_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
 from sweeps.worker.options import TrialOptions
@@ -39,34 +39,65 @@ class IwaeTrial:
 
     Args:
         options: what holds for every trial of the driver.
-        planned: the first trial.
+        planned: the trial.
+        watcher: watches it while it trains; None makes one.
+        slots: of the pack that it trains in; None trains it alone.
     """
 
-    def __init__(self, options: TrialOptions, planned: PlannedTrial) -> None:
-        self._watcher = Watcher()
+    def __init__(
+        self,
+        options: TrialOptions,
+        planned: PlannedTrial,
+        watcher: Watcher | None = None,
+        slots: int | None = None,
+    ) -> None:
+        self.planned = planned
+        self._watcher = watcher or Watcher()
         self._options = options
-        limit_gpu_memory(options.gpus)
-        self._begin(planned)
-
-    def begin_next(self, planned: PlannedTrial) -> None:
-        """Begin the next trial in the same process; a pruned one is kept first, Tune does not clean up."""
-        self.cleanup()
-        self._begin(planned)
-
-    def _begin(self, planned: PlannedTrial) -> None:
-        self._planned = planned
-        self._desk = Desk(self._options, planned)
-        self._chunk_size = self._planned.config.chunk_size
-        self._images_at_once = self._planned.config.batch_size
+        self._slots = slots
+        self._desk = Desk(options, planned, slots or 1)
+        self._chunk_size = planned.config.chunk_size
+        self._images_at_once = planned.config.batch_size
         self._trainer: Trainer | None = None
         self._epochs: Iterator[EpochRecord] = iter(())
         self._history: list[EpochRecord] = []
         self._unsaved = False
+        self._told: dict[str, Any] | None = None
+
+    def ready(self) -> Trainer | None:
+        """The trainer that has an epoch to train; None where `step` has none, or is to train it alone.
+
+        What goes wrong is told by the next `step`.
+        """
+        self._told = self._guarded(self._begun)
+        trainer = self._trainer
+        if trainer is None or self._slots is None or self._chunk_size != self.planned.config.chunk_size:
+            return None
+        return trainer if trainer.epoch < trainer.config.num_epochs else None
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch; whatever goes wrong inside makes this trial FAILED and no other."""
+        """Train one epoch; whatever goes wrong inside makes this trial FAILED and no other.
+
+        Of an epoch that its pack has trained only the rest is done: it is evaluated and kept.
+        """
+        told, self._told = self._told, None
+        return told or self._guarded(lambda: self._begun() or self._advance()) or {}
+
+    def leave_pack(self) -> None:
+        """Go on alone, from the newest unit in storage."""
+        self._end()
+        self._slots = None
+
+    def has_ended(self) -> bool:
+        """Whether it is pruned or failed already, as storage has it."""
+        if not self._desk.has_ended():
+            return False
+        self._end()
+        return True
+
+    def _guarded(self, action: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
         try:
-            return self._step()
+            return self._again_with_less(action)
         except Superseded:
             self._end()
             return self._result(over=True, outcome=None)
@@ -74,15 +105,20 @@ class IwaeTrial:
             self._end()
             return {**self._result(over=True, outcome=None), "outcome": UNSTORED, "error": str(error)}
 
-    def _step(self) -> dict[str, Any]:
+    def _begun(self) -> dict[str, Any] | None:
+        """Begin the trial if it is not yet; the result where there is nothing to train."""
+        if self._trainer is None:
+            if self._desk.stop_requested():
+                return self._result(over=True, outcome=None)
+            if not self._start():
+                return self._result(over=True, outcome=TrialState.COMPLETE)
+        return None
+
+    def _again_with_less(self, action: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        """What an action gives; tried again with less in memory at once where it ran out of it."""
         while True:
             try:
-                if self._trainer is None:
-                    if self._desk.stop_requested():
-                        return self._result(over=True, outcome=None)
-                    if not self._start():
-                        return self._result(over=True, outcome=TrialState.COMPLETE)
-                return self._advance()
+                return action()
             except (Superseded, StorageError, OtherDataError):
                 raise
             except Exception as error:
@@ -90,9 +126,7 @@ class IwaeTrial:
                     return self._fail(error)
             # Not before the exception is forgotten: its frames hold what was in memory.
             self._end()
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            free_memory()
 
     def _start(self) -> bool:
         """Take up the trial where its newest unit left it; False when it is complete already.
@@ -107,7 +141,7 @@ class IwaeTrial:
         options = self._options
         # Where it runs is no part of what was checked and planned.
         runtime = {"device": options.device, "threads": options.threads, "chunk_size": self._chunk_size}
-        config = self._planned.config.model_copy(update=runtime)
+        config = self.planned.config.model_copy(update=runtime)
         dataset = cached_dataset(config.data)
         refuse_other(options.data, config.data, dataset)
         trainer = Trainer(config, dataset)
@@ -118,6 +152,7 @@ class IwaeTrial:
             dataset_hash=dataset.content_hash,
             seed=config.seed,
             chunk_size=self._chunk_size,
+            slots=self._slots,
             code=options.code,
         )
         self._desk.begin(started, len(self._history), provenance)
@@ -177,7 +212,7 @@ class IwaeTrial:
 
     def _shrink(self) -> bool:
         """Half as many images in memory at once from now on, if that can be; the trial is begun again."""
-        config = self._planned.config
+        config = self.planned.config
         fewest = -(-config.batch_size // 2**self._options.shrink_retries)
         if config.objective.needs_whole_minibatch or self._images_at_once <= fewest:
             return False
@@ -206,6 +241,8 @@ class IwaeTrial:
         assert self._trainer is not None
         if 0 < self._options.gpus < 1:
             return {"shared": True, "reason": "the trial had a share of a GPU"}
+        if self._slots is not None:
+            return {"shared": True, "reason": f"trained in a pack of {self._slots}"}
         if self._trainer.timing_shared:
             return {
                 "shared": True,
@@ -214,17 +251,16 @@ class IwaeTrial:
         return {"shared": False, "reason": ""}
 
     def _end(self) -> None:
-        self._watcher.release()
+        self._watcher.release(self._desk)
         self._trainer, self._epochs = None, iter(())
 
     def _result(self, *, over: bool, outcome: TrialState | None) -> dict[str, Any]:
         values = [e.metrics["val/nll"] for e in self._history if "val/nll" in e.metrics]
         return {
+            "key": self.planned.key,
             "epoch": len(self._history),
             "val/nll": values[-1] if values else NO_NLL_YET,
             "outcome": None if outcome is None else outcome.value,
-            # Tune sets `done` too when the scheduler ends a trial; `over` says that the trial itself did.
-            "done": over,
             "over": over,
         }
 
@@ -233,6 +269,13 @@ class IwaeTrial:
         if self._trainer is not None and self._unsaved:
             self._save()
         self._end()
+
+
+def free_memory() -> None:
+    """Hand back what nothing refers to any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @functools.lru_cache(maxsize=2)

@@ -29,16 +29,20 @@ class Desk:
     Args:
         options: where the sweep is, whose trial it is, and what it holds.
         planned: the trial.
+        sharing: how many trials share what a worker holds.
 
     Raises:
         StorageError: storage stayed away.
         Superseded: from methods that write, when a later driver has taken the sweep over.
     """
 
-    def __init__(self, options: TrialOptions, planned: PlannedTrial) -> None:
+    def __init__(self, options: TrialOptions, planned: PlannedTrial, sharing: int = 1) -> None:
         self.storage = SweepStorage(open_storage(options.storage), options.sweep)
         self._options = options
         self._planned = planned
+        self._cpus, self._gpus = options.cpus, options.gpus
+        if sharing > 1:
+            self._cpus, self._gpus = options.cpus / sharing, options.gpus / sharing
         self._trial = self.storage.trial(planned.key)
 
     def newest(self) -> Checkpoint | None:
@@ -57,8 +61,8 @@ class Desk:
                     pid=os.getpid(),
                     session=self._options.session,
                     from_epoch=from_epoch,
-                    cpus=self._options.cpus,
-                    gpus=self._options.gpus,
+                    cpus=self._cpus,
+                    gpus=self._gpus,
                     earlier=Held(cpu_seconds=before.cpu_seconds, gpu_seconds=before.gpu_seconds),
                     provenance=dict(provenance),
                 ),
@@ -81,6 +85,11 @@ class Desk:
     def stop_requested(self) -> bool:
         """Whether somebody asked the sweep to stop."""
         return patient(self.storage.stop_requested) is not None
+
+    def has_ended(self) -> bool:
+        """Whether the trial is pruned or failed already."""
+        outcome = patient(self._trial.outcome)
+        return outcome is not None and TrialState(outcome.state).ended
 
     @property
     def superseded(self) -> bool:

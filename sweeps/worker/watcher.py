@@ -12,34 +12,34 @@ from tracking.records.shapes import TrialProgress
 
 
 class Watcher:
-    """Watches one trial at a time, as often as its storage can be asked."""
+    """Watches the trials of a process, as often as their storage can be asked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: tuple[Desk, Trainer, list[EpochRecord]] | None = None
+        self._watched: dict[Desk, tuple[Trainer, list[EpochRecord]]] = {}
         threading.Thread(target=self._run, name="trial-watcher", daemon=True).start()
 
     def watch(self, desk: Desk, trainer: Trainer, history: list[EpochRecord]) -> None:
         """Watch this trial from now on; its history grows."""
         with self._lock:
-            self._watched = desk, trainer, history
+            self._watched[desk] = trainer, history
 
-    def release(self) -> None:
-        """Watch nothing."""
+    def release(self, desk: Desk) -> None:
+        """Watch this trial no more."""
         with self._lock:
-            self._watched = None
+            self._watched.pop(desk, None)
 
     def _run(self) -> None:
         pause = 1.0
         while True:
             time.sleep(pause)
             with self._lock:
-                watched = self._watched
-            if watched is not None:
-                pause = watched[0].storage.files.poll_seconds
+                watched = list(self._watched.items())
+            for desk, (trainer, history) in watched:
+                pause = desk.storage.files.poll_seconds
                 # Progress is lost without harm; the next checkpoint will say what is wrong with storage.
                 with contextlib.suppress(StorageError):
-                    _look(*watched)
+                    _look(desk, trainer, history)
 
 
 def _look(desk: Desk, trainer: Trainer, history: list[EpochRecord]) -> None:

@@ -36,6 +36,7 @@ def environment(
     dataset_hash: str,
     seed: int,
     chunk_size: int | None = None,
+    slots: int | None = None,
     code: str | None = None,
 ) -> dict[str, Any]:
     """What the bits of a trial depend on beside its configuration and the code, as plain JSON data.
@@ -46,6 +47,7 @@ def environment(
         dataset_hash: content hash of the data set.
         seed: the trial's seed.
         chunk_size: images in memory at once, where that is fewer than a minibatch.
+        slots: of the pack that it trains in; None is alone.
         code: SHA-256 of the packages' sources (``tracking.provenance.sources.digest``), proven by a worker;
             None reads those of this process.
     """
@@ -71,6 +73,7 @@ def environment(
         "dataset_hash": dataset_hash,
         "seed": seed,
         "chunk_size": chunk_size,
+        **({} if slots is None else {"pack_slots": slots}),
         "code_sha256": code or sources.digest(sources.of_this_process()),
         "definitions": DEFINITIONS,
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},

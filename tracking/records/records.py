@@ -98,6 +98,12 @@ class TrialRecord:
         return {} if last is None else last.provenance
 
     @property
+    def slots(self) -> int | None:
+        """Of the pack that the newest attempt trains in; 1 is alone, None is not begun."""
+        last = self.attempts[-1] if self.attempts else None
+        return None if last is None else last.slots
+
+    @property
     def train_seconds(self) -> float:
         """Training seconds so far, without evaluation, logging and checkpoints."""
         return self.history[-1].metrics.get("time/train_seconds", 0.0) if self.history else 0.0

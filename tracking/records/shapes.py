@@ -95,6 +95,11 @@ class Attempt(_Shape):
     provenance: dict[str, Any] = {}
     torn: bool = False
 
+    @property
+    def slots(self) -> int:
+        """Of the pack that it trains in; 1 is alone."""
+        return int(self.provenance.get("pack_slots") or 1)
+
 
 class TrialProgress(_Shape):
     """How far a running trial says it is, in ``progress.json``.

@@ -87,8 +87,8 @@ def empty_trials(number: int, folder: Path) -> dict[str, float]:
 def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     """Of some quickstart trials, run here one by one: seconds outside the trainer, and seconds in all."""
     from iwae.trainer.trainer import Trainer
+    from sweeps.worker.group import TrialGroup
     from sweeps.worker.options import TrialOptions
-    from sweeps.worker.trial import IwaeTrial
 
     spec = load_spec("quickstart")
     storage = SweepStorage(Folder(folder / "storage"), spec.name)
@@ -137,9 +137,9 @@ def worker_seconds(folder: Path) -> list[tuple[float, float]]:
     for planned in plan[::2]:
         inside[0], begin = 0.0, time.perf_counter()
         if trial is None:
-            trial = IwaeTrial(options, planned)
+            trial = TrialGroup(options, [planned])
         else:
-            trial.begin_next(planned)
+            trial.begin_next([planned])
         while not trial.step()["done"]:
             pass
         total = time.perf_counter() - begin

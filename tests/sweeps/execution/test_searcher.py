@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
+from sweeps.execution.packs import Packing
 from sweeps.execution.progress import Board
 from sweeps.execution.searcher import MOST_RETURNS, PlanSearcher
+from sweeps.spec.resources import Resources
 from sweeps.worker import trial_files as desk
 from sweeps.worker.outcomes import UNSTORED
 from tracking.files.folder import Folder
@@ -17,6 +19,8 @@ from tracking.records.shapes import Attempt
 from tracking.storage.manifest import Decided
 from tracking.storage.sessions import Session
 from tracking.storage.sweep import SweepStorage
+
+ALONE = Packing(Resources(), at_once=1)
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def session(storage: SweepStorage) -> Iterator[Session]:
 @pytest.fixture
 def searcher(session: Session, storage: SweepStorage, planned: PlannedTrial) -> PlanSearcher:
     board = Board(storage, storage.record().trials)
-    return PlanSearcher(session, [planned], None, board, options={}, retries=2)
+    return PlanSearcher(session, [planned], None, board, options={}, retries=2, packing=ALONE)
 
 
 def attempt(pid: int, session: int = 1) -> Attempt:
@@ -120,7 +124,8 @@ def test_a_plan_that_another_driver_goes_on_with_is_not_written_over(
     session: Session, storage: SweepStorage, planned: PlannedTrial, small_config: Any
 ) -> None:
     more = [PlannedTrial(1, {}, small_config(seed=5))]
-    searcher = PlanSearcher(session, [], Suggests(more), Board(storage, ()), options={}, retries=2)
+    board = Board(storage, ())
+    searcher = PlanSearcher(session, [], Suggests(more), board, options={}, retries=2, packing=ALONE)
     storage.create_session(2, storage.sessions()[0].model_copy(update={"hostname": "elsewhere"}))
     assert searcher.suggest("a") == Searcher.FINISHED
     assert [trial.key for trial in storage.plan()] == [planned.key]
@@ -131,7 +136,8 @@ def test_storage_that_does_not_take_the_plan_ends_the_handing_out(
 ) -> None:
     monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.1)
     more = [PlannedTrial(1, {}, small_config(seed=5))]
-    searcher = PlanSearcher(session, [], Suggests(more), Board(storage, ()), options={}, retries=2)
+    board = Board(storage, ())
+    searcher = PlanSearcher(session, [], Suggests(more), board, options={}, retries=2, packing=ALONE)
     path = Path(storage.uri, "sweep.zip")
     path.unlink()
     path.mkdir()
@@ -159,3 +165,67 @@ def test_trouble_with_storage_ends_the_handing_out(searcher: PlanSearcher, stora
     assert searcher.trouble == "storage x: No space left on device"
     assert searcher.suggest("b") == Searcher.FINISHED
     assert state(storage) is TrialState.WAITING
+
+
+@pytest.fixture
+def four(small_config: Any) -> list[PlannedTrial]:
+    return [PlannedTrial(seed, {}, small_config(seed=seed)) for seed in range(4)]
+
+
+@pytest.fixture
+def packed(tmp_path: Path, four: list[PlannedTrial]) -> Iterator[tuple[PlanSearcher, SweepStorage]]:
+    storage = SweepStorage(Folder(tmp_path), "four")
+    storage.create(Decided.of({"name": "four"}, four, {}))
+    with Session(storage, "test") as session:
+        board, packing = Board(storage, storage.record().trials), Packing(Resources(packing=3), at_once=1)
+        yield PlanSearcher(session, four, None, board, options={}, retries=0, packing=packing), storage
+
+
+def planned_in(suggested: Any) -> list[PlannedTrial]:
+    return [PlannedTrial.from_json(one) for one in suggested["planned"]]
+
+
+def states(storage: SweepStorage) -> list[TrialState]:
+    return [trial.state for trial in storage.record().trials]
+
+
+def test_a_trial_that_ends_before_its_pack_is_closed_at_once(
+    packed: tuple[PlanSearcher, SweepStorage], four: list[PlannedTrial]
+) -> None:
+    searcher, storage = packed
+    suggested: Any = searcher.suggest("a")
+    assert planned_in(suggested) == four[:3]
+    assert suggested["slots"] == 3
+    for trial in four[:3]:
+        storage.trial(trial.key).begin_attempt(packed_attempt(pid=1))
+    storage.trial(four[1].key).write_outcome(TrialState.FAILED, "NonFiniteError: NaN")
+    told = [{"key": trial.key, "over": trial is four[1], "outcome": None} for trial in four[:3]]
+    searcher.on_trial_result("a", {"trials": told})
+    searcher.prune("a", four[2].key)
+    assert states(storage)[:3] == [TrialState.RUNNING, TrialState.FAILED, TrialState.PRUNED]
+    searcher.on_trial_complete("a", {"trials": [{"key": four[0].key, "over": True, "outcome": "COMPLETE"}]})
+    last: Any = searcher.suggest("b")
+    assert (planned_in(last), last["slots"]) == ([four[3]], None)
+
+
+def test_trials_whose_pack_died_too_often_go_on_alone(
+    packed: tuple[PlanSearcher, SweepStorage], four: list[PlannedTrial]
+) -> None:
+    """One of them may need more memory than there is for three."""
+    searcher, storage = packed
+    searcher.suggest("a")
+    for trial in four[:3]:
+        storage.trial(trial.key).begin_attempt(packed_attempt(pid=1))
+    searcher.on_trial_complete("a", error=True)
+    assert states(storage)[:3] == [TrialState.RUNNING] * 3
+    for trial in four[:3]:
+        suggested: Any = searcher.suggest(trial.key)
+        assert (planned_in(suggested), suggested["slots"]) == ([trial], None)
+    storage.trial(four[1].key).begin_attempt(attempt(2))
+    searcher.on_trial_complete(four[1].key, error=True)
+    error = storage.trial(four[1].key).record(four[1]).error
+    assert error == "its worker died 1 times; see the attempts in the record"
+
+
+def packed_attempt(pid: int) -> Attempt:
+    return attempt(pid).model_copy(update={"provenance": {"pack_slots": 3}})

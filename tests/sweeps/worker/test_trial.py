@@ -55,7 +55,7 @@ def options(storage: SweepStorage, **others: Any) -> TrialOptions:
 
 
 def run(trial: IwaeTrial) -> dict[str, Any]:
-    while not (result := trial.step())["done"]:
+    while not (result := trial.step())["over"]:
         pass
     return result
 
@@ -120,10 +120,10 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
     with Session(storage, "second"):
         before = storage.trial(planned.key).names()
         assert run(trial) == {
+            "key": planned.key,
             "epoch": 2,
             "val/nll": pytest.approx(50, abs=50),
             "outcome": None,
-            "done": True,
             "over": True,
         }
         assert storage.trial(planned.key).names() == before
@@ -161,7 +161,7 @@ iwae.config.memory.CACHED_BYTES = 2**50  # as on a GPU, where memory is all that
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # what it imports takes memory as well
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
-while not (result := trial.step())["done"]:
+while not (result := trial.step())["over"]:
     pass
 print(json.dumps(result))
 """
