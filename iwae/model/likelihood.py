@@ -1,6 +1,8 @@
 """Densities of pixels given what the decoder says, in nats."""
 
+import importlib.util
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+# Set to 0 to write the logits on a CUDA device too.
+SWITCH = "IWAE_CUDA_FUSED"
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 # Probabilities that are multiplied before one logarithm is taken.
 MAX_FACTORS = 32
@@ -18,6 +22,9 @@ BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**30}
 def bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     """Log-probability of binary pixels whose logits are a linear layer's output, W h + b.
 
+    On a CUDA device one kernel, which keeps no logits, where Triton is installed and
+    ``IWAE_CUDA_FUSED`` is not 0.
+
     Args:
         hidden: h, ``[K, B, H]``.
         weight: W, ``[X, H]``.
@@ -27,7 +34,18 @@ def bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> 
     Returns:
         ``[K, B]``.
     """
+    if _fuses(hidden, weight):
+        # Imported here: Triton is a part of PyTorch for CUDA only, and takes a second.
+        from iwae.model.fused_cuda import fused_bernoulli_layer
+
+        return fused_bernoulli_layer(hidden, weight, bias, x)
     return bernoulli_log_likelihood(linear(hidden, weight, bias), x)
+
+
+def _fuses(hidden: Tensor, weight: Tensor) -> bool:
+    # Offsets inside the kernel have 32 bits.
+    suits = hidden.is_cuda and hidden.dtype == torch.float32 and weight.numel() < 2**31
+    return suits and os.environ.get(SWITCH) != "0" and importlib.util.find_spec("triton") is not None
 
 
 def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
@@ -63,10 +81,10 @@ def _log_likelihood(logits: Tensor, sign: Tensor, scratch: Tensor) -> Tensor:
     """Of a part ``[N, k, B, X]``, with ``sign`` = 2 x − 1 and a buffer of the part's shape: ``[N, k, B]``.
 
     The probability of a pixel is σ(t) with t = ``sign`` ℓ; many are multiplied before one logarithm is taken.
-    Models of which a product leaves the range of the floats are computed as ``_unlikely`` says. On CUDA all
-    are: to ask for the smallest product would wait for the device.
+    Models of which a product leaves the range of the floats are computed as ``_unlikely`` says. On a GPU all
+    are: to ask for the smallest product would wait for it.
     """
-    if logits.is_cuda:
+    if logits.device.type != "cpu":
         return _unlikely(logits, sign, scratch)
     products = _products(torch.sigmoid(torch.mul(logits, sign, out=scratch), out=scratch))
     within = products.amin((1, 2, 3)) >= torch.finfo(products.dtype).tiny
