@@ -5,7 +5,7 @@ from iwae.config.train import TrainConfig
 from sweeps.pace.sizes import sizes_of
 
 # What takes seconds beside the dense layers, in operations of theirs: fitted to one CPU thread's seconds on
-# digits and MNIST at K = 1 to 50 (`python tests/benchmarks/service/forecast.py`).
+# digits and MNIST at K = 1 to 50 (`python tests/benchmarks/training/work.py`).
 STEP_WORK = 1.0e8  # an optimizer step, whatever it holds: PyTorch's calls
 ROW_WORK = 5.6e4  # an image's importance sample: its noise, activations and densities
 

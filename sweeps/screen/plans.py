@@ -196,6 +196,8 @@ def _show_outlook(planned: Planned, console: Console) -> None:
         say(console, f"{work}seconds are known once steps were measured: leave out --no-probe")
         return
     say(console, f"{in_words(outlook)} ({_BASIS[outlook.forecast.basis]})")
+    if planned.spec.resources.packing != "off":
+        say(console, "trials that train in packs take less: that is not counted in")
     if outlook.price is not None:
         price = outlook.price
         say(
