@@ -149,8 +149,8 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
         scratch: Tensor | None = None
         for models, samples in _parts(values):
             part = values[models, samples]
-            scratch = torch.empty_like(part) if scratch is None else scratch[:, : part.shape[1]]
-            log_p[models, samples] = _log_likelihood(part, sign[models], scratch)
+            scratch = torch.empty_like(part) if scratch is None else scratch  # the first part is the largest
+            log_p[models, samples] = _log_likelihood(part, sign[models], scratch[:, : part.shape[1]])
         return log_p.view(logits.shape[:-1])
 
     @staticmethod

@@ -167,6 +167,17 @@ def test_step_is_a_pure_function_so_that_stacked_models_have_the_gradients_of_ea
             torch.testing.assert_close(together[name][i], gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("num_samples", [1, 7, 40])
+def test_likelihoods_of_stacked_models_are_those_of_each(num_samples: int) -> None:
+    source = torch.Generator().manual_seed(0)
+    logits = 30 * torch.randn(3, num_samples, 90, 120, generator=source)  # one sample 43 kB, a model 1.7 MB
+    logits[1] *= 100  # beyond the range of products of probabilities
+    x = (torch.rand(3, 90, 120, generator=source) < 0.5).float()
+    together = vmap(bernoulli_log_likelihood)(logits, x)
+    for many, one, pixels in zip(together, logits, x, strict=True):
+        assert torch.equal(many, bernoulli_log_likelihood(one, pixels))
+
+
 class Densities(torch.nn.Module):
     def __init__(self, model: VAE) -> None:
         super().__init__()
