@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from iwae.config.memory import FLOAT_BYTES
 from iwae.config.model import VAEConfig
+from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize, pixel_statistics
 from iwae.model.layers import ACTIVATIONS, dense

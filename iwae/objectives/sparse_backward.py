@@ -9,7 +9,7 @@ from iwae.model.protocol import Densities, Encoding
 from iwae.objectives.bounds import Weight, iwae_bound, log_weights
 
 # Activations of the samples that are weighed at a time; smaller blocks cost more calls than the cache saves.
-BLOCK_BYTES = {"cpu": 2**25, "cuda": 2**30}
+BLOCK_BYTES = {"cpu": 2**23, "cuda": 2**30}
 
 
 def sparse_terms(

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from iwae.annealing import AnnealingSchedule
-from iwae.config.memory import images_at_once, images_of_a_pass
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.schedules import CosineRate, StagedRate
 from iwae.config.train import TrainConfig
 from iwae.data.pixels import intensities, minibatch
 from iwae.errors import NonFiniteError
+from iwae.memory import images_at_once, images_of_a_pass
 from iwae.model.protocol import Model
 from iwae.objectives.objective import (
     SUMMED,

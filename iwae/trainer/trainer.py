@@ -101,11 +101,6 @@ class Trainer:
         return self._optimization.steps
 
     @property
-    def images_at_once(self) -> int:
-        """Images of a forward and backward pass."""
-        return self._optimization.images_at_once
-
-    @property
     def timing_shared(self) -> bool:
         """Whether training had to share its cores: its seconds are then no measurement of its cost."""
         return self.stopwatch.contended

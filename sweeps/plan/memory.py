@@ -1,7 +1,7 @@
 """The most memory that a trial takes, from its configuration: what decides whether it can be begun."""
 
-from iwae.config.memory import peak_step_bytes
 from iwae.config.train import TrainConfig
+from iwae.memory import peak_step_bytes
 from sweeps.pace.sizes import sizes_of
 
 # A process with PyTorch, Ray and our code, that has trained and evaluated something once; on a GPU, PyTorch's

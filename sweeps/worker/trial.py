@@ -20,6 +20,7 @@ from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
 from iwae.errors import Stopped
 from iwae.evaluation.pictures import pictures
+from iwae.memory import images_of_a_pass
 from iwae.trainer.machine import is_out_of_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
@@ -145,7 +146,7 @@ class IwaeTrial:
         dataset = cached_dataset(config.data)
         refuse_other(options.data, config.data, dataset)
         trainer = Trainer(config, dataset)
-        self._images_at_once = trainer.images_at_once
+        self._images_at_once = images_of_a_pass(config, dataset.num_pixels, trainer.device.type)
         provenance = environment(
             device=str(trainer.device),
             threads=torch.get_num_threads(),

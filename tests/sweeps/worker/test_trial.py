@@ -156,8 +156,8 @@ from tracking.records.records import PlannedTrial
 options, planned, room = json.loads(sys.argv[1])
 trial = IwaeTrial(TrialOptions.from_dict(options, "ab" * 32), PlannedTrial.from_json(planned))
 import torch
-import iwae.config.memory
-iwae.config.memory.CACHED_BYTES = 2**50  # as on a GPU, where memory is all that counts
+import iwae.memory
+iwae.memory.CACHED_BYTES = 2**50  # as on a GPU, where memory is all that counts
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # what it imports takes memory as well
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
