@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from iwae.pack.key import pack_key
+from sweeps.pace.sizes import sizes_of
 from sweeps.spec.resources import Resources
 from tracking.records.records import PlannedTrial, TrialRecord
 from tracking.statistics.numbers import plural
 
-# The most trials that `auto` trains together.
-MOST_AUTO = {"cpu": 8, "cuda": 64}
+# What `auto` packs, by `tests/benchmarks/training/packing.py`: five trials or more, on a CPU, where overheads
+# and not matrix products bound a step. On a GPU nothing was measured yet.
+LEAST_AUTO, MOST_AUTO, MOST_FLOPS = 5, 8, 2e7
 
 
 class Together(NamedTuple):
@@ -41,7 +43,7 @@ class Packing:
 
     def __init__(self, resources: Resources, at_once: int, begun: Iterable[TrialRecord] = ()) -> None:
         self._packing = resources.packing
-        self._device = "cuda" if resources.gpus else "cpu"
+        self._on_gpu = resources.gpus > 0
         self._at_once = at_once
         self._keys: dict[str, str | None] = {}
         self._sizes: dict[str, int] = {}
@@ -83,11 +85,18 @@ class Packing:
         if self._packing != "auto":
             return self._packing
         if key not in self._sizes:
-            number = len(self._like(first, pending))
-            # As many packs as run at once, so that no core idles, or more where that were too large.
-            packs = max(self._at_once, math.ceil(number / MOST_AUTO[self._device]))
-            self._sizes[key] = math.ceil(number / packs)
+            self._sizes[key] = self._auto(first, pending)
         return self._sizes[key]
+
+    def _auto(self, first: PlannedTrial, pending: Sequence[PlannedTrial]) -> int:
+        config, number = first.config, len(self._like(first, pending))
+        decoded = config.objective.num_samples * config.batch_size
+        if self._on_gpu or decoded * config.model.flops(sizes_of(config.data).num_pixels).decode > MOST_FLOPS:
+            return 1
+        # No core idles: what else is pending takes the others.
+        packs = max(self._at_once if number == len(pending) else 1, math.ceil(number / MOST_AUTO))
+        size = math.ceil(number / packs)
+        return size if size >= LEAST_AUTO else 1
 
     def _like(self, first: PlannedTrial, pending: Sequence[PlannedTrial]) -> list[PlannedTrial]:
         """The trials that may train in a pack with the first, itself included, in order."""

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from iwae.config.schedules import NoAnnealing
 from iwae.config.train import TrainConfig
+from sweeps.execution.packs import Packing
+from sweeps.execution.packs import in_words as in_packs
 from sweeps.pace.seconds import duration
 from sweeps.pace.work import steps_per_epoch
 from sweeps.plan.forecast import cost_of
@@ -121,12 +123,20 @@ def show_plan(planned: Planned, files: Files, console: Console) -> None:
     if planned.estimated:
         say(console, "equal seconds: `sweeps run` measures an epoch and plans the epochs that fill the time")
     if planned.outlook is not None:
+        _show_packs(planned, planned.outlook, console)
         _show_shapes(planned, planned.outlook, console)
     if trials:
         _show_trials(planned, console)
     _show_outlook(planned, console)
     if trials and (shown := precision(files, trials)):
         say(console, precision_in_words(shown, len(spec.search.seeds)))
+
+
+def _show_packs(planned: Planned, outlook: Outlook, console: Console) -> None:
+    resources = planned.spec.resources
+    if resources.packing != "off" and planned.trials:
+        packs = Packing(resources, outlook.places.number).announce(planned.trials)
+        say(console, f"packing: {in_packs(packs)}; the seconds below are of trials alone")
 
 
 def _show_shapes(planned: Planned, outlook: Outlook, console: Console) -> None:

@@ -51,8 +51,8 @@ class Resources(Part):
         gpus: GPUs of a trial; 0.25 lets four share one.
         max_concurrent: the most trials that run at once; null is as many as fit. A pack counts as one.
         packing: trains trials that differ only in seed, learning rate, schedule or other scalars together, as
-            one batched program that occupies what one trial does: ``off``, ``auto`` (where it pays), or the
-            most trials of a pack.
+            one batched program that occupies what one trial does: ``off``, ``auto`` (where it was measured
+            to pay: small steps on a CPU), or the most trials of a pack.
         price_per_hour: what these CPUs and GPUs cost for an hour, in any currency: `sweeps plan` says what
             the trials will cost. Of a machine that is paid as a whole, its price by the trials that run at
             once.

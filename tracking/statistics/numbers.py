@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from math import exp
+from typing import TYPE_CHECKING
 
-from tracking.statistics.comparisons import Difference
-from tracking.statistics.intervals import Estimate
+if TYPE_CHECKING:  # they load SciPy, which a sweep's first words do not wait for
+    from tracking.statistics.comparisons import Difference
+    from tracking.statistics.intervals import Estimate
 
 Ends = tuple[float, float] | None
 
@@ -65,20 +67,20 @@ def measured(value: float, ends: Ends, digits: int = 3) -> tuple[str, str]:
     return shown[0], f"[{shown[1]}, {shown[2]}]"
 
 
-def ends(estimate: Estimate | Difference | None) -> Ends:
+def ends(estimate: "Estimate | Difference | None") -> Ends:
     """The ends of a 95 % interval, where there is one."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return None
     return estimate.low, estimate.high
 
 
-def verdict(difference: Difference) -> str:
+def verdict(difference: "Difference") -> str:
     """What may be said about a difference."""
     words = {True: "separable", False: "not separable", None: "no interval"}
     return words[difference.separable]
 
 
-def times(ratio: Difference | None) -> tuple[str, str]:
+def times(ratio: "Difference | None") -> tuple[str, str]:
     """A logarithm of a ratio as ``×1.14`` and the interval of that ratio, where there is one."""
     if ratio is None:
         return "", ""

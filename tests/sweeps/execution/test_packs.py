@@ -46,16 +46,21 @@ def test_trials_of_a_pack_need_not_be_neighbours_in_the_plan(trials: list[Planne
     assert packs(2, 1, mixed) == [[0, 1], [6, 7]]
 
 
-def test_auto_lets_no_core_idle(trials: list[PlannedTrial]) -> None:
-    assert packs("auto", 2, trials) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
-    assert packs("auto", 4, trials[:6]) == [[0, 1], [2, 3], [4, 5]]
-    assert packs("auto", 6, trials) == [[index] for index in range(12)]
+def test_auto_packs_where_that_pays_and_no_core_idles(trials: list[PlannedTrial], small_config: Any) -> None:
+    alone = [[index] for index in range(12)]
+    assert packs("auto", 2, trials) == [[0, 1, 2, 3, 4, 5], *alone[6:]]
+    assert packs("auto", 1, trials) == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert packs("auto", 2, trials[:6]) == alone[:6]
+    large = [PlannedTrial(s, {}, small_config(objective={"num_samples": 500}, seed=s)) for s in range(6)]
+    assert packs("auto", 1, large) == alone[:6]
+    many = [PlannedTrial(seed, {}, small_config(seed=seed)) for seed in range(18)]
+    assert [len(pack) for pack in packs("auto", 1, many)] == [6, 6, 6]
 
 
 def test_a_trial_that_began_goes_on_in_a_pack_of_the_same_size(trials: list[PlannedTrial]) -> None:
     """Its bits depend on the number of slots."""
     before = [begun(trials[0], 3), begun(trials[1], None), begun(trials[2], 3), begun(trials[3], 4)]
-    found = groups("auto", 1, trials[:6], *before)
+    found = groups(2, 1, trials[:6], *before)
     assert [([trial.index for trial in group.trials], group.slots) for group in found] == [
         ([0, 2], 3),
         ([1], None),
