@@ -1,4 +1,4 @@
-"""What MLflow ranks by: the best configuration's numbers at the sweep's run, and a run a configuration."""
+"""What MLflow ranks by: the best configuration's numbers, a run a configuration, trials' seconds alone."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -22,12 +22,13 @@ def rank(record: SweepRecord, storage: SweepStorage, store: RunStore, parent_id:
         store: the tracking store, open.
         parent_id: of the sweep's run.
     """
-    from tracking.runs import answer, configuration_runs  # loads MLflow
+    from tracking.runs import answer, configuration_runs, exclusive  # loads MLflow
 
     with turns.alone(storage):
         parent = store.client.run(parent_id)
         number = str(len(configuration_runs.expected_runs(record, parent_id)))
         configuration_runs.sync(store.client, record, parent)
+        exclusive.sync(store.client, record)
         store.client.log_latest(parent, answer.answer_metrics(record), {}, {RANKED: number})
 
 
@@ -44,7 +45,7 @@ def ranking_faults(
         parent: the sweep's run.
         runs: every run that says it is a configuration of the sweep, oldest first.
     """
-    from tracking.runs import answer, configuration_runs
+    from tracking.runs import answer, configuration_runs, exclusive
 
     if RANKED not in parent.tags and not runs:
         return
@@ -52,6 +53,10 @@ def ranking_faults(
     for name, value in answer.answer_metrics(record).items():
         if parent.metrics.get(name) != value:
             yield f"run {parent.id} has {name} = {parent.metrics.get(name)}: must be {value}", False
+    trials = store.trial_runs(record.name) if record.alone else []
+    for run, value in exclusive.differing(record, trials):
+        found = run.metrics.get(exclusive.METRIC)
+        yield f"run {run.id} has {exclusive.METRIC} = {found}: must be {value}", False
     expected = configuration_runs.expected_runs(record, parent.id)
     kept, extra = configuration_runs.sort_out(runs, expected)
     for run in extra:

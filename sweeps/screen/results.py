@@ -70,13 +70,15 @@ def _more(number: int) -> str:
 
 
 def best_json(best: "Best", run_id: str | None) -> dict[str, Any]:
-    """The best configuration: its median run, and the means over its seeds, in nats."""
+    """The best configuration: its median run, and the means over its seeds, in nats and seconds."""
     return {
         "run_id": run_id,
         "trial_key": best.trial.key,
         "config": best.trial.config.to_dict(),
         "val_nll_final": best.val_nll_final,
         "test_nll": best.test_nll,
+        "train_seconds": best.train_seconds,
+        "train_seconds_exclusive": best.train_seconds_exclusive,
     }
 
 

@@ -16,6 +16,8 @@ from sweeps.deletion import delete
 from tracking.files.folder import Folder
 from tracking.mlflow.client import Run
 from tracking.publish import publish
+from tracking.records.exclusive import machine_kind, shape_of
+from tracking.records.shapes import ShapeProbe
 from tracking.runs.views import FIRST_TABLE, PREFIX
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -153,6 +155,37 @@ def test_publishing_again_writes_nothing(project: Path, storage: SweepStorage, s
     assert [(run.id, run.metrics, run.tags) for run in configurations(store)] == before
     with sqlite3.connect(project / "mlflow.db") as connection:
         assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == points
+
+
+def test_seconds_alone_are_at_every_run_once_the_steps_were_probed(storage: SweepStorage, store: RunStore):
+    trials = storage.record().trials
+    seconds = {shape_of(trial.config): 0.001 * trial.config.objective.num_samples for trial in trials}
+    storage.add_probes(
+        ShapeProbe(
+            shape=shape,
+            machine=machine_kind(trials[0].provenance),
+            steps_per_epoch=7,
+            step_seconds=one,
+            low=one / 1.02,
+            high=one * 1.02,
+            rounds=5,
+        )
+        for shape, one in seconds.items()
+    )
+    publish(storage.record(), storage, store)
+    epochs = trials[0].config.num_epochs
+    for trial in trials:
+        run = store.client.run(store.trial_run_id("trained", trial.key) or "")
+        expected = epochs * 7 * seconds[shape_of(trial.config)]
+        assert run.metrics["time/train_seconds_exclusive"] == pytest.approx(expected)
+    for run in configurations(store):
+        expected = epochs * 7 * 0.001 * int(run.params["objective.num_samples"])
+        assert run.metrics["train_seconds_exclusive_mean"] == pytest.approx(expected)
+    assert verify(storage, store) == []
+    store.client.log_latest(store.trial_runs("trained")[0], {"time/train_seconds_exclusive": 1.0}, {}, {})
+    assert any("train_seconds_exclusive = 1.0: must be" in fault.what for fault in verify(storage, store))
+    repair_sweep(storage, store)
+    assert verify(storage, store) == []
 
 
 def test_a_deleted_sweep_leaves_neither_runs_nor_views(storage: SweepStorage, store: RunStore):

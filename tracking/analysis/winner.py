@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from tracking.analysis.configurations import Table, tables
 from tracking.records.records import SweepRecord, TrialRecord
@@ -24,6 +25,17 @@ class Best:
     val_nll_final: float
     test_nll: float | None
     interval: tuple[float, float] | None
+
+    @property
+    def train_seconds(self) -> float:
+        """Mean over seeds of the training seconds as they were measured."""
+        return fmean(trial.train_seconds for trial in self.configuration)
+
+    @property
+    def train_seconds_exclusive(self) -> float | None:
+        """Training seconds alone on a machine; None where that was not probed."""
+        trial = self.trial
+        return trial.seconds_after(trial.history[-1]) if trial.alone and trial.history else None
 
 
 def median_of(trials: Sequence[TrialRecord]) -> TrialRecord:

@@ -109,12 +109,12 @@ class SweepRun:
             fixed = view.fixed_params(record).items()
             if params := {path: text for path, text in fixed if path not in self._run.params}:
                 self._client.log(self._run.id, params=params)
-        if changed or view.VIEWS not in self._tags:
+        if changed or view.VIEWS not in self._tags or record.alone:  # once probed, other seconds are shown
             self._save_views(record)
         return self._run.id
 
     def _save_views(self, record: SweepRecord) -> None:
-        """Save views that are new or lost; one that a person changed stays until the plan changes."""
+        """Save views that are new or lost; one that a person changed stays until they are others."""
         assert self._run is not None
         views = view_tags(record)
         digest = _digest(views)

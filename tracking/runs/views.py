@@ -14,6 +14,7 @@ from iwae.config.train import flatten
 from tracking.mlflow.client import Client, Run
 from tracking.mlflow.mapping import sweep_start
 from tracking.records.records import SweepRecord
+from tracking.runs.exclusive import METRIC
 
 PREFIX = "mlflow.sharedViewState."
 FIRST_TABLE = "tradeoff.csv"  # others hold what another yardstick measured: never ranked together
@@ -21,6 +22,7 @@ K, LATENT, ANNEALING = "objective.num_samples", "model.latent_dim", "annealing.n
 Axis = tuple[Literal["PARAM", "METRIC"], str]
 _TRIAL = {"seconds": "time/train_seconds", "nll": "val/nll_final", "test": "test/nll"}
 _MEAN = {"seconds": "train_seconds_mean", "nll": "val_nll_final_mean", "test": "test_nll_mean"}
+_ALONE = {"trial": METRIC, "mean": "train_seconds_exclusive_mean"}  # in their place, where steps were probed
 # What MLflow draws of every metric by itself stays below ours, closed.
 _TRIAL_SECTIONS = ("val", "test", "train", "gradient", "annealing", "time", "throughput", "System metrics")
 _MEAN_SECTIONS = ("Model metrics",)
@@ -51,19 +53,21 @@ def is_replicated(record: SweepRecord) -> bool:
 
 
 def saved_views(record: SweepRecord) -> list[View]:
-    """The views of a sweep, a function of its plan alone.
+    """The views of a sweep, a function of its plan and of whether its steps were probed.
 
     With several seeds "K against time" ranks configurations by their means, and "every seed" shows the
     trials; with one seed a trial is a configuration and the first view shows the trials.
     """
     columns, axes = _paths(record)
+    of_trial = {**_TRIAL, **({"seconds": _ALONE["trial"]} if record.alone else {})}
+    of_mean = {**_MEAN, **({"seconds": _ALONE["mean"]} if record.alone else {})}
     trials = _view(
         trials_view(record.name),
         f"{record.name}: every seed",
         f"tags.`sweeps.name` = '{record.name}' AND tags.`sweeps.kind` = 'trial'",
         params=(*columns, "seed"),
-        metrics=(_TRIAL["nll"], _TRIAL["seconds"], _TRIAL["test"], "test/active_units"),
-        charts=[*_scatters(axes, _TRIAL), *_curves()],
+        metrics=(of_trial["nll"], of_trial["seconds"], of_trial["test"], "test/active_units"),
+        charts=[*_scatters(axes, of_trial), *_curves()],
         ranked_by=_TRIAL["nll"],
         others=_TRIAL_SECTIONS,
     )
@@ -76,10 +80,10 @@ def saved_views(record: SweepRecord) -> list[View]:
         f" AND tags.`sweeps.table` = '{FIRST_TABLE}'",
         params=columns,
         metrics=(
-            *("seeds", _MEAN["nll"], _MEAN["seconds"], "val_nll_final_low", "val_nll_final_high"),
+            *("seeds", of_mean["nll"], of_mean["seconds"], "val_nll_final_low", "val_nll_final_high"),
             *(_MEAN["test"], "active_units_mean"),
         ),
-        charts=_scatters(axes, _MEAN),
+        charts=_scatters(axes, of_mean),
         ranked_by=_MEAN["nll"],
         others=_MEAN_SECTIONS,
     )

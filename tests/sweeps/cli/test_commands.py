@@ -21,7 +21,8 @@ def test_run_prints_one_json_object_with_the_best_run(finished: tuple[Workplace,
     place, result = finished
     assert set(result) == {"name", "parent_run_id", "tracking_uri", "storage", "seconds", "trials", "best"}
     assert result["trials"] == {"COMPLETE": 4}
-    assert set(result["best"]) == {"run_id", "trial_key", "config", "val_nll_final", "test_nll"}
+    named = {"run_id", "trial_key", "config", "val_nll_final", "test_nll"}
+    assert set(result["best"]) == {*named, "train_seconds", "train_seconds_exclusive"}
     assert result["tracking_uri"] == f"sqlite:///{place.folder}/mlflow.db"
     assert result["storage"] == str(place.folder / "sweeps-storage")
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import SECONDS, Configuration
@@ -120,7 +121,8 @@ def frontier(analysis: Analysis, taken: Configuration | None, width: int, height
     points = [_point(row, _kind(row, taken, front), x, y, len(rows) > MOST_BARS) for row in rows]
     points.sort(key=lambda point: ("dominated", "front", "taken").index(point.kind))
     named = [row for row in _named(analysis, taken) if row in rows]
-    labels = _labels(named, taken, points, x, y, (left, top, width - right, height - bottom))
+    frame = (left, top, width - right, height - bottom)
+    labels = _labels(named, taken, points, _lines(analysis.front, x, y), x, y, frame)
     bars = any(point.across or point.along for point in points)
     return Frontier(width, height, x, y, _steps(analysis.front, x, y), points, labels, bars)
 
@@ -184,6 +186,15 @@ def _steps(front: Sequence[Configuration], x: Scale, y: Scale) -> str:
     return f"M{first_x} {first_y}" + "".join(f"H{right}V{down}" for right, down in rest)
 
 
+def _lines(front: Sequence[Configuration], x: Scale, y: Scale) -> list[Box]:
+    """Where the staircase is drawn, which no label should cross."""
+    places = [(x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))) for row in front]
+    found: list[Box] = []
+    for (left, top), (right, down) in pairwise(places):
+        found += [(left, top - 1, right, top + 1), (right - 1, min(top, down), right + 1, max(top, down))]
+    return found
+
+
 def _named(analysis: Analysis, taken: Configuration | None) -> list[Configuration]:
     """What gets a label, the most important first: what is taken, the ends of its K's, the rest of them."""
     chosen = analysis.chosen
@@ -200,6 +211,7 @@ def _labels(
     rows: Sequence[Configuration],
     taken: Configuration | None,
     points: Sequence[Point],
+    lines: Sequence[Box],
     x: Scale,
     y: Scale,
     frame: Box,
@@ -207,6 +219,7 @@ def _labels(
     """Labels that cover neither points nor one another; one that fits nowhere is left out."""
     busy: list[Box] = [(p.x - 6, p.y - 6, p.x + 6, p.y + 6) for p in points]
     thin = [(p.x - 1, min(p.along), p.x + 1, max(p.along)) for p in points if p.along]
+    thin += lines
     thin += [(min(p.across), p.y - 1, max(p.across), p.y + 1) for p in points if p.across]
     made, several = [], len({row.num_samples for row in rows}) > 1
     for row in rows:

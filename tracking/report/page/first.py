@@ -115,6 +115,8 @@ def _note(analysis: Analysis) -> str:
     words = f"{analysis.table.yardstick.description}."
     if analysis.replicated:
         words += " ± and brackets: 95 % intervals over seeds."
+    if analysis.table.timed_on is not None:
+        words += " Seconds are measured alone, with the interval of that measurement."
     if len(shown) < several:
         of = f" with {label}" if label else ""
         words += f" {len(shown)} of {several} configurations{of}; all are below."
