@@ -10,6 +10,7 @@ from torch.func import functional_call, vmap
 from torch.utils._pytree import tree_map
 
 from iwae.model.densities import LogDensities
+from iwae.model.layers import Tanh
 from iwae.model.protocol import Encoding, Model
 
 
@@ -24,6 +25,9 @@ class Stack:
 
     def __init__(self, model: Model, parameters: Mapping[str, Tensor], slots: int) -> None:
         self._model = _Calls(copy.deepcopy(model))
+        for module in self._model.modules():
+            if isinstance(module, Tanh):
+                module.composed = True
         self._parameters = {f"model.{name}": tensor for name, tensor in parameters.items()}
         self._slots = slots
         self.widest = model.widest

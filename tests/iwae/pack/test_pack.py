@@ -110,8 +110,7 @@ def test_a_member_has_the_same_bits_in_every_slot(
     assert trained(rotated, digits) == [*beside[3:], beside[0], *beside[:3]]
 
 
-@pytest.mark.parametrize("batch_size", [97, 32, 1137])
-@pytest.mark.parametrize("slots", [2, 3, 5])
+@pytest.mark.parametrize(("slots", "batch_size"), [(2, 97), (3, 32), (5, 1137)])
 def test_slots_have_the_same_bits_whatever_the_minibatch(
     slots: int, batch_size: int, small_config: Configure, digits: Dataset
 ) -> None:
