@@ -71,7 +71,7 @@ class GraphedStep:
         update: Update,
         inputs: StepInputs,
         generators: Sequence[torch.Generator],
-        state: Callable[[], Iterable[Tensor]],
+        state: Iterable[Tensor],
     ) -> None:
         """Makes a graph of the step; does nothing under ``IWAE_CUDA_GRAPHS=0``.
 
@@ -79,23 +79,19 @@ class GraphedStep:
             update: the step.
             inputs: of a whole minibatch, for the warm-up.
             generators: all that the step draws from; they go on as they would without a graph.
-            state: every tensor that the step changes; afterwards as before, and 0 where it is new, as Adam's
-                moments are. Where one of them is replaced later, ``drop`` the graph.
+            state: every tensor that the step changes; afterwards as before. Where one of them is replaced
+                later, ``drop`` the graph.
         """
         if os.environ.get(SWITCH) == "0":
             return
-        before = {id(tensor): tensor.detach().clone() for tensor in state()}
+        kept = [(tensor, tensor.detach().clone()) for tensor in state]
         drawn = [source.get_state() for source in generators]
         self._graph = _captured(update, self._filled(inputs), generators)
         for source, position in zip(generators, drawn, strict=True):
             source.set_state(position)
         with torch.no_grad():
-            for tensor in state():
-                kept = before.get(id(tensor))
-                if kept is None:
-                    tensor.zero_()
-                else:
-                    tensor.copy_(kept)
+            for tensor, before in kept:
+                tensor.copy_(before)
 
     def drop(self) -> None:
         """Frees the graph and its memory; steps run kernel by kernel until the next capture."""

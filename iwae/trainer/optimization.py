@@ -97,12 +97,14 @@ class Optimization:
     def warm_up(self) -> None:
         """A step that changes nothing: what a process does only once does not count as training seconds."""
         self._try_backward()
-        if self._graphed is not None and not self._config.objective.reads_device:
+        # In a pack the steps of the epoch have been made.
+        left = self.batch < self.steps_per_epoch
+        if self._graphed is not None and left and not self._config.objective.reads_device:
             size = min(self._config.batch_size, len(self._images))
             images = torch.arange(size, device=self._images.device)
             inputs = StepInputs(images, self.weights(0), self._config.optimizer.lr)
             generators = (self._data_generator, self._noise_generator)
-            self._graphed.capture(self._update, inputs, generators, self._changing)
+            self._graphed.capture(self._update, inputs, generators, self._changing())
 
     def _try_backward(self) -> None:
         config = self._config
@@ -115,8 +117,8 @@ class Optimization:
     def _changing(self) -> Iterator[Tensor]:
         """Every tensor that a step changes."""
         yield from self._model.parameters()
-        for moments in self._optimizer.state.values():
-            yield from moments.values()
+        for state in self._optimizer.states():
+            yield from state.values()
         yield self._sums
 
     def step(self) -> None:
@@ -216,6 +218,8 @@ class Optimization:
         """The next step starts a new epoch."""
         self.epoch, self.batch, self._permutation = self.epoch + 1, 0, None
         self._sums.zero_()
+        if self._graphed is not None and self.epoch == self._config.num_epochs:
+            self._graphed.drop()  # its memory is the final evaluation's
 
     def state_dict(self) -> dict[str, Any]:
         """Position, parameters, optimizer, generators, sums; a copy."""
