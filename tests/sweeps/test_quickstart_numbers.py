@@ -30,7 +30,7 @@ NOW = environment("cpu", THREADS, "", 0)
 OTHERS = {part: NOW[part] for part, then in RECORDED["environment"].items() if NOW[part] != then}
 HOW = "to 1e-4, as another " + " and ".join(OTHERS) if OTHERS else "to the bit"
 EARLY_EPOCHS = 2
-LIKELIHOODS = ("val/nll_final", "test/nll", "test/elbo")
+LIKELIHOODS = ("val/nll_final", "test/nll")
 # One of each annealing and of both ends of K but the dearest.
 QUICK = ("K=1 D=20 linear s0", "K=5 D=20 no-annealing s1", "K=20 D=20 linear s2")
 
