@@ -1,26 +1,41 @@
 """The most memory that a trial takes, from its configuration: what decides whether it can be begun."""
 
 from iwae.config.train import TrainConfig
-from iwae.memory import peak_step_bytes
+from iwae.memory import COPIES_OF_PARAMETERS, FLOAT_BYTES, peak_step_bytes
 from sweeps.pace.sizes import sizes_of
 
 # A process with PyTorch, Ray and our code, that has trained and evaluated something once; on a GPU, PyTorch's
 # own and the libraries' memory there. `python tests/benchmarks/training/peak_memory.py`.
 PROCESS_BYTES = {"cpu": 440 * 2**20, "cuda": 600 * 2**20}
 # An evaluation's blocks, whatever the model.
-EVALUATION_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
+EVALUATION_BYTES = {"cpu": 48 * 2**20, "cuda": 2**30}
+
+# A draw of the gradient by the activations that it keeps: their gradients, and what the heap loses.
+DRAWN = 1.8
+# Of a parameter in the gradient's draws: two moments in float64, a draw and its copy.
+MOMENTS_BYTES = 24
 
 
 def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
     """The most that a process with this trial holds on a device, bytes.
 
-    The process itself, the images (a second time where they are binarized once), and the larger of a
-    training step and an evaluation.
+    The process itself, the images (a second time where they are binarized once), and the largest of a
+    training step, a draw of the gradient and an evaluation.
     """
     sizes = sizes_of(config.data)
     copies = 1 if config.data.binarization in ("dynamic", "none") else 2
-    work = max(peak_step_bytes(config, sizes.num_pixels, device), EVALUATION_BYTES[device])
-    return PROCESS_BYTES[device] + copies * sizes.num_bytes + work
+    work = [peak_step_bytes(config, sizes.num_pixels, device), EVALUATION_BYTES[device]]
+    if config.evaluation.snr_num_draws:  # in chunks as large as `activation_bytes` lets them be
+        work.append(_draw_bytes(config, sizes.num_pixels))
+    return PROCESS_BYTES[device] + copies * sizes.num_bytes + max(work)
+
+
+def _draw_bytes(config: TrainConfig, num_pixels: int) -> int:
+    """Of a draw of the gradient: activations and their gradients, and moments of each parameter."""
+    parameters = config.model.floats(num_pixels).parameters
+    kept = COPIES_OF_PARAMETERS * FLOAT_BYTES * parameters
+    step = peak_step_bytes(config, num_pixels, "cuda")
+    return int(DRAWN * (step - kept)) + kept + MOMENTS_BYTES * parameters
 
 
 def in_chunks_that_fit(config: TrainConfig, most: float, device: str) -> TrainConfig | None:
