@@ -16,8 +16,8 @@ from iwae.model import likelihood
 from iwae.model.build import build_model
 from iwae.objectives import sparse_backward
 from iwae.randomness import generator
-from iwae.trainer import optimization
-from iwae.trainer.graph import GraphedStep
+from iwae.trainer import graph, optimization
+from iwae.trainer.graph import GraphedStep, StepInputs, Update
 from iwae.trainer.optimization import Optimization
 from iwae.trainer.trainer import Trainer
 
@@ -130,6 +130,43 @@ def test_static_inputs_change_no_step(run: str, small_config: Configure, digits:
     static_inputs(static, torch.device("cpu"))
     count = plain.steps_per_epoch + 3
     torch.testing.assert_close(steps(static, count), steps(plain, count), rtol=1e-4, atol=1e-5)
+
+
+class Recorded:
+    """In a CUDA graph's place on a CPU: does again what was recorded, on the same tensors."""
+
+    def __init__(self, update: Update, inputs: StepInputs) -> None:
+        self.replays = 0
+        self._update, self._inputs = update, inputs
+
+    def replay(self) -> None:
+        self.replays += 1
+        self._update(self._inputs)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_capture_leaves_no_trace_in_the_training(
+    run: str, small_config: Configure, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs = []
+
+    def record(update: Update, inputs: StepInputs, generators: Any) -> Recorded:
+        for _ in range(graph.WARM_UP_STEPS):
+            update(inputs)
+        graphs.append(Recorded(update, inputs))
+        return graphs[0]
+
+    monkeypatch.setattr(graph, "_captured", record)
+    config = small_config(batch_size=BATCH, **RUNS[run])
+    plain, graphed = (optimization_of(config, digits) for _ in range(2))
+    for trained in (plain, graphed):
+        static_inputs(trained, torch.device("cpu"))
+    graphed.warm_up()
+    count = plain.steps_per_epoch + 3
+    assert torch.equal(steps(graphed, count), steps(plain, count))
+    smaller = count // plain.steps_per_epoch  # the last minibatch of an epoch
+    assert graphs[0].replays == count - smaller
+    assert graphed.state_dict()["sums"].equal(plain.state_dict()["sums"])
 
 
 @contextmanager
