@@ -1,23 +1,30 @@
-"""CPU milliseconds of a training step beside other people's, interleaved in one process.
+"""CPU milliseconds of a training step beside other people's, a process each, taken in turns.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/training/training_step.py [--samples 1 5 20 50 100]
-        [--seconds 8] [--hidden 400] [--latent 20]
+        [--seconds 8] [--shapes 784-400-20 784-200-200-50]
 
-Batch 100, dynamic binarization, synthetic bytes of 784 pixels. The columns:
+Batch 100, dynamic binarization, synthetic bytes of 784 pixels. Every column has a process of its own, so that
+it has the memory allocator that its users have; only one runs at a time. The columns:
 
-- ours, dense and sparse (M = 4): the trainer's step with ``objective.backward``;
+- dense, sparse (M = 4): the trainer's step with ``objective.backward``;
 - plain: the step most people would write, with the encoder run once: the same model and Adam,
   torch.bernoulli from float data, binary_cross_entropy_with_logits;
-- pythae: its IWAE with the same layers and Adam, where the package is installed (Chadebec et al. 2022);
-- products: the matrix products alone of the layers, forward and backward, and forward only.
+- pythae: its IWAE with the same layers and Adam, where the package is installed (Chadebec et al. 2022), and
+  pythae-kept: the same with freed memory kept in the process, as our trainer keeps it;
+- products: the matrix products alone of the layers, forward and backward; forward: those of the forward pass.
+
+A dense step cannot be faster than ``products``, nor a sparse one than ``forward``: the last columns say what
+the target against pythae would be at best on this machine.
 """
 
 import argparse
 import importlib.util
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from multiprocessing.connection import Connection
 
 import torch
 from torch import Tensor, nn
@@ -155,73 +162,104 @@ def products(config: TrainConfig, *, backward: bool) -> Step:
     return step
 
 
-def seconds_of(step: Step, repeats: int) -> float:
-    """CPU seconds of a step: with one thread, what it takes on a core that it has for itself."""
-    start = time.thread_time()
-    for _ in range(repeats):
-        step()
-    return (time.thread_time() - start) / repeats
+def build(column: str, hidden: Sequence[int], latent: int, num_samples: int) -> Step:
+    """What a column times."""
+    torch.set_num_threads(1)
+    if column not in ("plain", "pythae"):
+        keep_freed_memory()
+    source = torch.Generator().manual_seed(0)
+    ink = torch.rand(NUM_IMAGES, NUM_PIXELS, generator=source) < 0.2
+    images = torch.randint(0, 256, ink.shape, generator=source, dtype=torch.uint8) * ink
+    config = config_of(hidden, latent, num_samples, "sparse" if column == "sparse" else "dense")
+    if column in ("products", "forward"):
+        return products(config, backward=column == "products")
+    if column in ("dense", "sparse"):
+        return our_step(config, images)
+    return plain_step(config, images) if column == "plain" else pythae_step(config, images)
 
 
-def steps_of(hidden: Sequence[int], latent: int, num_samples: int, images: Tensor) -> dict[str, Step]:
-    """What is timed, by column."""
-    dense, sparse = (config_of(hidden, latent, num_samples, name) for name in ("dense", "sparse"))
-    steps = {
-        "dense": our_step(dense, images),
-        "sparse": our_step(sparse, images),
-        "plain": plain_step(dense, images),
-        "products": products(dense, backward=True),
-        "forward": products(dense, backward=False),
-    }
-    if importlib.util.find_spec("pythae") is not None:
-        steps["pythae"] = pythae_step(dense, images)
-    return steps
+Shape = tuple[Sequence[int], int, int]  # hidden widths, latents, samples
 
 
-def measure(steps: dict[str, Step], num_samples: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds of each step, interleaved."""
-    repeats = max(1, 10 // num_samples)
-    for step in steps.values():
-        seconds_of(step, 3)
-    found: dict[str, list[float]] = {name: [] for name in steps}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for name, step in steps.items():
-            found[name].append(seconds_of(step, repeats))
-    return found
+def serve(connection: Connection, column: str) -> None:
+    """In a process of its own: told a shape, makes its step; told a number, answers seconds a step."""
+    while (told := connection.recv()) is not None:
+        if isinstance(told, tuple):
+            step = build(column, *told)
+            step()
+            continue
+        start = time.thread_time()
+        for _ in range(told):
+            step()
+        connection.send((time.thread_time() - start) / told)
+
+
+def measure(ends: dict[str, Connection], shape: Shape, seconds: float) -> dict[str, list[float]]:
+    """Seconds of each column's step, in rounds; the first is left out."""
+    found: dict[str, list[float]] = {column: [] for column in ends}
+
+    def turn() -> None:
+        for column, end in ends.items():
+            end.send(max(1, 10 // shape[2]))
+            found[column].append(end.recv())
+
+    for end in ends.values():
+        end.send(shape)
+    turn()
+    stop = time.perf_counter() + seconds
+    while time.perf_counter() < stop or len(found["dense"]) < 4:
+        turn()
+    return {column: values[1:] for column, values in found.items()}
+
+
+RATIOS = (
+    ("pythae", "dense"),
+    ("pythae", "sparse"),
+    ("pythae-kept", "dense"),
+    ("pythae-kept", "sparse"),
+    ("dense", "plain"),
+    ("dense", "products"),
+    ("sparse", "forward"),
+    ("pythae", "products"),
+    ("pythae", "forward"),
+)
+
+
+def report(found: dict[str, list[float]], num_samples: int) -> None:
+    """A row of the medians, and one of the medians of ratios within a round."""
+    times = ", ".join(f"{name} {1e3 * statistics.median(values):.1f}" for name, values in found.items())
+    print(f"K = {num_samples}: {times}")
+    ratios = [
+        f"{above} / {below} "
+        f"{statistics.median(a / b for a, b in zip(found[above], found[below], strict=True)):.2f}"
+        for above, below in RATIOS
+        if above in found
+    ]
+    print(f"    {', '.join(ratios)}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[1, 5, 20, 50, 100])
     parser.add_argument("--seconds", type=float, default=8.0, help="of each row of the table")
-    parser.add_argument("--hidden", type=int, nargs="+", default=[400])
-    parser.add_argument("--latent", type=int, default=20)
+    parser.add_argument("--shapes", nargs="+", default=["784-400-20", "784-200-200-50"])
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    keep_freed_memory()  # for all, as the trainer does
-    source = torch.Generator().manual_seed(0)
-    ink = torch.rand(NUM_IMAGES, NUM_PIXELS, generator=source) < 0.2
-    images = torch.randint(0, 256, ink.shape, generator=source, dtype=torch.uint8) * ink
-    shape = "-".join(map(str, (NUM_PIXELS, *arguments.hidden, arguments.latent)))
-    print(f"{shape}, milliseconds (medians), then ratios of medians taken in the same round")
-    for num_samples in arguments.samples:
-        steps = steps_of(arguments.hidden, arguments.latent, num_samples, images)
-        found = measure(steps, num_samples, arguments.seconds)
-
-        def ratio(above: str, below: str, found: dict[str, list[float]] = found) -> str:
-            if above not in found:
-                return "–"
-            return f"{statistics.median(a / b for a, b in zip(found[above], found[below], strict=True)):.2f}"
-
-        times = ", ".join(f"{name} {1e3 * statistics.median(values):.1f}" for name, values in found.items())
-        print(f"K = {num_samples}: {times}")
-        print(
-            f"    dense / plain {ratio('dense', 'plain')}, pythae / dense {ratio('pythae', 'dense')},"
-            f" pythae / sparse {ratio('pythae', 'sparse')}, dense / products {ratio('dense', 'products')},"
-            f" sparse / forward {ratio('sparse', 'forward')}",
-            flush=True,
-        )
+    columns = ["dense", "sparse", "plain", "products", "forward"]
+    if importlib.util.find_spec("pythae") is not None:
+        columns += ["pythae", "pythae-kept"]
+    context = multiprocessing.get_context("spawn")
+    ends = {}
+    for column in columns:
+        ends[column], other = context.Pipe()
+        context.Process(target=serve, args=(other, column)).start()
+    for shape in arguments.shapes:
+        pixels, *hidden, latent = map(int, shape.split("-"))
+        assert pixels == NUM_PIXELS, shape
+        print(f"{shape}, milliseconds (medians), then medians of the ratios within a round")
+        for num_samples in arguments.samples:
+            report(measure(ends, (hidden, latent, num_samples), arguments.seconds), num_samples)
+    for end in ends.values():
+        end.send(None)
 
 
 if __name__ == "__main__":
