@@ -48,9 +48,13 @@ def planned_epochs(analysis: Analysis, rows: tuple[Configuration, ...]) -> str:
         return f"{words}."
     ends = [mean for row in rows if (mean := row.mean(SECONDS)) is not None]
     between = f"from {number(min(ends))} s to {number(max(ends))} s"
-    words += f"; measured: {between}, at most {100 * deviation:.0f} % from their mean"
+    alone = analysis.table.timed_on is not None
+    how = "measured alone" if alone else "measured"
+    words += f"; {how}: {between}, at most {100 * deviation:.0f} % from their mean"
     if deviation <= LARGE_DEVIATION:
         return f"{words}."
+    if alone:
+        return f"{words}. That is not equal: the pace measured before the trials was another one."
     return f"{words}. That is not equal: other work on the machine may have slowed some trials."
 
 

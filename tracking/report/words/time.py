@@ -61,15 +61,14 @@ def how_measured(table: Table) -> list[str]:
 def forecast_sentences(one: Check) -> list[str]:
     """How a driver's forecast came out."""
     forecast, words = one.forecast, []
-    on = f" (from {forecast.basis})" if forecast.basis else ""
-    said = f"Before the first trial the sweep was to take {number(forecast.wall_seconds)} s"
+    said = f"Before the first trial the sweep was forecast to take {number(forecast.wall_seconds)} s"
     if forecast.wall_low is not None and forecast.wall_high is not None:
         said += f" [{number(forecast.wall_low)}, {number(forecast.wall_high)}]"
     if one.wall_seconds is None:
-        words.append(f"{said}{on}; it was not run to its end in one go.")
+        words.append(f"{said}; it was not run to its end in one go.")
     else:
-        inside = {True: ", within the interval", False: ", outside the interval", None: ""}[one.within]
-        words.append(f"{said}{on}; it took {number(one.wall_seconds)} s{inside}.")
+        inside = {True: ", within that interval", False: ", outside that interval", None: ""}[one.within]
+        words.append(f"{said}; it took {number(one.wall_seconds)} s{inside}.")
     if one.median_error is not None and one.worst is not None:
         worst, what = one.worst, "" if one.whole else " of training"
         words.append(

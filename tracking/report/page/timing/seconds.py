@@ -18,6 +18,8 @@ def seconds_section(record: SweepRecord, analysis: Analysis) -> list[Block]:
     if analysis.table.timed_on is not None:
         blocks += [Words(sentence) for sentence in how_measured(analysis.table)]
         blocks.append(_alone(analysis.table.configurations))
+        if any(row.shared_timing for row in analysis.table.configurations):
+            blocks.append(Words("* On a shared machine, for at least one seed.", "note"))
     for one in checks(record):
         blocks += _forecast(one, analysis)
     return blocks
