@@ -142,3 +142,22 @@ def test_a_pack_without_memory_is_dissolved(
         assert trial.state is TrialState.COMPLETE
         assert [attempt.slots for attempt in trial.attempts if attempt] == [2, 1]
         assert [epoch.epoch for epoch in trial.history] == [1, 2, 3, 4]
+
+
+def test_a_pack_that_is_stopped_goes_on_to_the_same_bits(
+    storage: SweepStorage, plan: list[PlannedTrial], tmp_path: Path
+) -> None:
+    plan = [plan[0], plan[2]]
+    run(TrialGroup(options(storage), plan, 2))
+    other = stored(tmp_path / "other", plan)
+    group = TrialGroup(options(other), plan, 2)
+    group.step()
+    other.request_stop("test")
+    for trial in group._trials:
+        assert trial._trainer is not None
+        trial._trainer.stop()
+    assert [told["outcome"] for told in run(group)[-1]["trials"]] == ["STOPPED", "STOPPED"]
+    other.clear_stop()
+    run(TrialGroup(options(other), plan, 2))
+    for planned in plan:
+        assert numbers(record(other, planned)) == numbers(record(storage, planned))
