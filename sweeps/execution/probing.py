@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -121,6 +122,9 @@ def probe_alone(spec: SweepSpec, session: Session, record: SweepRecord, display:
                 if found is None:
                     return
                 storage.add_probes(found)
+                if kind.hostname == socket.gethostname():  # the next sweep's forecast is known at once
+                    for config, one in zip(kind.configs, found, strict=True):
+                        keep(config, spec.resources, one)
             except (SweepError, StorageError) as error:
                 _log.info(f"sweep {spec.name}: seconds are not measured alone on {kind.hostname}: {error}")
 

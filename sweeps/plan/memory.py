@@ -12,8 +12,8 @@ EVALUATION_BYTES = {"cpu": 48 * 2**20, "cuda": 2**30}
 
 # A draw of the gradient by the activations that it keeps: their gradients, and what the heap loses.
 DRAWN = 1.8
-# Of a parameter in the gradient's draws: two moments in float64, a draw and its copy.
-MOMENTS_BYTES = 24
+# Of a parameter in the gradient's draws: two moments in float64, a draw, and what is worked on of them.
+MOMENTS_BYTES = 38
 
 
 def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
