@@ -34,6 +34,7 @@ class PackMemory:
             torch.zeros(slots, sum(sizes), device=device) for _ in range(4)
         )
         self._rows = (values, self.gradients, first, second)
+        self._by_slot = [[rows[slot] for rows in self._rows] for slot in range(slots)]
         self._steps = [torch.zeros((), device=device) for _ in range(slots)]
         views = self._views(values)
         self.parameters = {
@@ -83,7 +84,7 @@ class PackMemory:
         """One step of Adam (Kingma & Ba 2015) in these slots, at a learning rate."""
         steps = [self._steps[slot] for slot in slots]
         torch._foreach_add_(steps, 1)
-        values, gradients, first, second = ([rows[slot] for slot in slots] for rows in self._rows)
+        values, gradients, first, second = map(list, zip(*(self._by_slot[s] for s in slots), strict=True))
         torch._fused_adam_(
             values,
             gradients,

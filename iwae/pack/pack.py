@@ -111,8 +111,12 @@ class Pack:
             scales[slot] = -1 / size if trainer.config.optimizer.reduction == "mean" else -1.0
         sums = self._differentiate(size, scales, weights)
         alike: dict[tuple[float, ...], list[int]] = {}
+        taking_part = [member.slot for member in members]
+        if len(taking_part) == self._slots:
+            self._sums += sums
+        else:
+            self._sums[taking_part] += sums[taking_part]
         for (slot, trainer, optimization), inputs in zip(members, told, strict=True):
-            self._sums[slot] += sums[slot]
             config = trainer.config.optimizer
             if config.clip_grad_norm is not None:
                 self._memory.clip(slot, config.clip_grad_norm)
