@@ -229,3 +229,16 @@ def test_what_can_only_train_alone_has_no_key(
     assert pack_key(config) is None
     with pytest.raises(PackError, match="trains alone"):
         Pack(Trainer(config, digits), 2)
+
+
+@pytest.mark.parametrize("hidden_dims", [[33], [17, 5]])
+def test_slots_of_odd_widths_have_the_same_bits_or_are_refused(
+    hidden_dims: list[int], small_config: Configure, digits: Dataset
+) -> None:
+    config = small_config(model={"hidden_dims": hidden_dims, "latent_dim": 3})
+    try:
+        alone, *rest = trained([config] * 3, digits, 3, 1)
+    except PackError as error:
+        assert "not the same bits" in str(error)  # noqa: PT017 (which of the two depends on the machine)
+    else:
+        assert all(found == alone for found in rest)
