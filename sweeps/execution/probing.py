@@ -134,20 +134,22 @@ def _trained(record: SweepRecord) -> float:
 
 
 def _unknown(record: SweepRecord) -> list[_Kind]:
-    """Shapes of complete trials on each kind of machine that were not probed there yet."""
+    """Shapes of complete trials that were not probed yet on a kind of machine that some of them ran on.
+
+    Every shape on each kind, also where no trial of it ran there: one axis holds seconds of one kind.
+    """
     known = {(probe.shape, probe.machine) for probe in record.probes}
-    found: dict[str, tuple[str, dict[str, TrainConfig]]] = {}
+    shapes = {shape_of(trial.config): trial.config for trial in record.complete}
+    hosts: dict[str, str] = {}  # the newest machine of a kind is the likeliest to be there still
     for trial in record.complete:
         machine, last = machine_kind(trial.provenance), trial.attempts[-1]
-        if last is not None and machine and (shape_of(trial.config), machine) not in known:
-            # The newest machine of a kind is the likeliest to be there still.
-            shapes = {**found.get(machine, ("", {}))[1], shape_of(trial.config): trial.config}
-            found[machine] = (last.hostname, shapes)
-    kinds_of = [
-        _Kind(hostname, _measurable(spread(shapes.values(), MOST_SHAPES)))
-        for hostname, shapes in found.values()
-    ]
-    return [kind for kind in kinds_of if kind.configs]
+        if last is not None and machine:
+            hosts[machine] = last.hostname
+    found = []
+    for machine, hostname in hosts.items():
+        missing = [config for shape, config in shapes.items() if (shape, machine) not in known]
+        found.append(_Kind(hostname, _measurable(spread(missing, MOST_SHAPES))))
+    return [kind for kind in found if kind.configs]
 
 
 def _on(hostname: str) -> dict[str, Any]:
