@@ -11,7 +11,7 @@ PROCESS_BYTES = {"cpu": 440 * 2**20, "cuda": 600 * 2**20}
 EVALUATION_BYTES = {"cpu": 48 * 2**20, "cuda": 2**30}
 
 # A draw of the gradient by the activations that it keeps: their gradients, and what the heap loses.
-DRAWN = 1.8
+DRAWN = 1.5
 # Of a parameter in the gradient's draws: two moments in float64, a draw, and what is worked on of them.
 MOMENTS_BYTES = 38
 
