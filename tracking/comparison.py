@@ -1,11 +1,13 @@
 """Two trainings of one configuration, compared bit by bit, and by what seeds of it differ."""
 
+import math
 import struct
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from tracking.analysis.divergence import coin
 from tracking.records.records import SweepRecord, TrialRecord
+from tracking.records.shapes import Attempt
 from tracking.statistics.seed_noise import tolerance
 
 Verdict = Literal["BITWISE", "WITHIN_NOISE", "DIVERGED"]
@@ -21,6 +23,9 @@ ROUNDING = 1e-12
 # instructions changed them by 8e-9 of their value in 13 steps on the digits and by 2e-4 in 1,000 on MNIST.
 STEADY = ("train/bound", "train/objective", "train/reconstruction")
 FIRST_EPOCH = 5e-3
+# Share of its value by which every number of a training may differ, and it is plainly the same training: what
+# another rounding of a step, as of another version of the trainer, leaves of a stable one.
+ROUNDED = 1e-5
 
 
 class Difference(NamedTuple):
@@ -81,6 +86,11 @@ def verdict_of(
     if (cause := _no_noise(epochs)) is not None:
         return "DIVERGED", cause
     drift = f"different from epoch {trial.history[first].epoch} on, first in {_changed(epochs[first][0])}"
+    if max(_apart(difference) for found in (*epochs, finals) for difference in found) <= ROUNDED:
+        return (
+            "WITHIN_NOISE",
+            f"{drift}; every number is within {ROUNDED:g} of its value, as rounding leaves it",
+        )
     if trial.final is None or final is None:
         return "DIVERGED", f"{drift}; the record has no final numbers, so there is no noise to measure by"
     verdict, words = _within_noise(record, trial, final)
@@ -108,10 +118,10 @@ def _no_noise(epochs: list[list[Difference]]) -> str | None:
 
 
 def _apart(difference: Difference) -> float:
-    """The change as a share of the larger value."""
+    """The change as a share of the larger value; infinite where one is missing."""
     old, new = difference.original, difference.reproduced
-    assert old is not None
-    assert new is not None
+    if old is None or new is None:
+        return math.inf
     return abs(new - old) / max(abs(old), abs(new)) if new != old else 0.0
 
 
@@ -123,12 +133,21 @@ def _changed(difference: Difference) -> str:
 def _same_again(
     trial: TrialRecord, first: int, epochs: list[list[Difference]], finals: list[Difference]
 ) -> str | None:
-    """What is the same after a difference: an epoch that measured as much, or the final numbers."""
+    """What is the same after a difference: an epoch that measured as much, or the final numbers.
+
+    Nothing to be told of a trial that went on elsewhere, or under other code: each part has its own bits.
+    """
+    if len({_decides_bits(attempt) for attempt in trial.attempts if attempt is not None}) > 1:
+        return None
     measured = set(trial.history[first].metrics)
     for position in range(first + 1, len(epochs)):
         if not epochs[position] and measured <= set(trial.history[position].metrics):
             return f"epoch {trial.history[position].epoch}"
     return "the end" if trial.final is not None and not finals else None
+
+
+def _decides_bits(attempt: Attempt) -> tuple[object, ...]:
+    return tuple(attempt.provenance.get(part) for part in ("code_sha256", "torch", "cpu", "cpu_capability"))
 
 
 def _within_noise(record: SweepRecord, trial: TrialRecord, final: Mapping[str, float]) -> tuple[Verdict, str]:

@@ -196,10 +196,31 @@ def test_an_epoch_that_lacks_a_number_is_no_drift(record: SweepRecord):
 def test_without_a_second_seed_nothing_is_within_noise(record: SweepRecord):
     trial = record.trials[0]
     alone = dataclasses.replace(record, trials=(trial, record.trials[2]))
-    history, final = drifted(trial, 2, 1e-9)
+    history, final = drifted(trial, 2, 1e-3)
     result = judge(alone, trial, history, final, {}, {})
     assert result.verdict == "DIVERGED"
     assert "has no second complete seed that ended alike: without a measured spread" in result.explanation
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["complete", "stopped"])
+def test_numbers_that_only_rounding_moved_need_no_seeds(record: SweepRecord, complete: bool):
+    trial = record.trials[0]
+    alone = dataclasses.replace(record, trials=(trial, record.trials[2]))
+    kept = trial if complete else dataclasses.replace(trial, final=None)
+    for change, verdict in ((1e-9, "WITHIN_NOISE"), (1e-2, "DIVERGED")):
+        history, final = drifted(trial, 2, change)
+        result = judge(alone, kept, history, final if complete else None, {}, {})
+        assert result.verdict == verdict, result.explanation
+
+
+def test_a_trial_that_went_on_under_other_code_may_have_the_same_bits_again(record: SweepRecord):
+    trial = altered(record.trials[0], 2, "val/nll", 1e-9)
+    assert reproduce(record, trial).verdict == "DIVERGED"
+    (attempt,) = trial.attempts
+    assert attempt is not None
+    other = attempt.model_copy(update={"provenance": {**attempt.provenance, "code_sha256": "another"}})
+    result = reproduce(record, dataclasses.replace(trial, attempts=(other, attempt)))
+    assert result.verdict == "WITHIN_NOISE", result.explanation
 
 
 def test_time_and_memory_are_not_compared_and_a_zero_has_a_sign():
