@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iwae.config.train import TrainConfig
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # What a trial takes beside training and evaluation, and an epoch of it: reports to Tune, progress, files.
 # Fitted to sweeps: `python tests/benchmarks/service/forecast.py`.
 TRIAL_SECONDS, EPOCH_SECONDS = 0.25, 0.006
+# What a worker does once, in its first trial: libraries' first calls, the data set.
+FIRST_SECONDS = 1.8
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class TrialSeconds:
     def total(self) -> float:
         """From the trial's start to its end."""
         return self.training + self.curve + self.final + self.rest
+
+    def in_new_worker(self) -> "TrialSeconds":
+        """Of the first trial that a worker has."""
+        return replace(self, rest=self.rest + FIRST_SECONDS)
 
     def times(self, factor: float) -> "TrialSeconds":
         """So many times as long."""

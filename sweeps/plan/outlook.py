@@ -26,6 +26,7 @@ class Outlook:
     Attributes:
         forecast: of its trials, alone on their cores.
         places: where they run.
+        first: keys of the trials that are the first of their workers.
         crowding: by how much they take longer together.
         drawn: what the sweep takes.
         price: of its trials' hours at ``resources.price_per_hour``; None where that is not given.
@@ -33,17 +34,19 @@ class Outlook:
 
     forecast: Forecast
     places: Places
+    first: frozenset[str]
     crowding: float
     drawn: Simulated
     price: Range | None
 
-    def seconds(self, config: TrainConfig) -> TrialSeconds:
+    def seconds(self, trial: PlannedTrial) -> TrialSeconds:
         """What a trial will take there, beside the others."""
-        return self.forecast.of(config).times(self.crowding)
+        alone = self.forecast.of(trial.config)
+        return (alone.in_new_worker() if trial.key in self.first else alone).times(self.crowding)
 
     def at_launch(self, trials: Sequence[PlannedTrial]) -> LaunchForecast:
         """What a driver keeps of it, to be compared with what it took."""
-        seconds = {trial.key: self.seconds(trial.config) for trial in trials}
+        seconds = {trial.key: self.seconds(trial) for trial in trials}
         return LaunchForecast(
             made=time.time(),
             basis=self.forecast.basis,
@@ -108,20 +111,23 @@ def places_of(resources: Resources, cpus: float, gpus: float) -> Places:
 
 def outlook(spec: SweepSpec, trials: Sequence[PlannedTrial], forecast: Forecast, places: Places) -> Outlook:
     """What the trials of a spec will take; of a model-based sampler's, as if it drew them at random."""
-    draw = _suggested(spec, forecast) if spec.is_model_based else _planned(trials, forecast)
+    draw = _suggested(spec, forecast) if spec.is_model_based else _planned(trials, forecast, places)
     drawn = simulated(draw, places, forecast.basis)
     rate = spec.resources.price_per_hour
     return Outlook(
         forecast=forecast,
         places=places,
+        first=frozenset(trial.key for trial in trials[: places.number]),
         crowding=crowding(draw(random.Random(0)), places),
         drawn=drawn,
         price=None if rate is None else drawn.hours.times(rate),
     )
 
 
-def _planned(trials: Sequence[PlannedTrial], forecast: Forecast) -> Draw:
-    found = [(forecast.of(trial.config).total, trial.config.num_epochs) for trial in trials]
+def _planned(trials: Sequence[PlannedTrial], forecast: Forecast, places: Places) -> Draw:
+    alone = [forecast.of(trial.config) for trial in trials]
+    taken = [one.in_new_worker() if i < places.number else one for i, one in enumerate(alone)]
+    found = [(one.total, trial.config.num_epochs) for one, trial in zip(taken, trials, strict=True)]
     return lambda source: found
 
 

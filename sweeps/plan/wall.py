@@ -13,7 +13,7 @@ COVERAGE = 0.9
 # Fitted to sweeps: `python tests/benchmarks/service/forecast.py`. Seconds beside the trials: of a command
 # before its driver is entered in storage (PyTorch, MLflow, Ray), of the first workers and the probe, of the
 # report.
-START_SECONDS, SESSION_SECONDS, REPORT_SECONDS = 8.0, 6.0, 8.0
+START_SECONDS, SESSION_SECONDS, REPORT_SECONDS = 8.0, 15.0, 7.0
 AROUND_DEVIATION = 0.2
 # CPU seconds of the driver and of Ray for each trial, and for each epoch of it: it works beside the trials.
 DRIVER_TRIAL_SECONDS, DRIVER_EPOCH_SECONDS = 0.6, 0.006

@@ -47,7 +47,7 @@ def _trial_json(planned: Planned, trial: PlannedTrial) -> dict[str, Any]:
         "overrides": dict(trial.overrides),
     }
     if planned.outlook is not None:
-        seconds = planned.outlook.seconds(trial.config)
+        seconds = planned.outlook.seconds(trial)
         values |= {
             "seconds": seconds.total,
             "train_seconds": seconds.training,
@@ -166,7 +166,7 @@ def _show_trials(planned: Planned, console: Console) -> None:
         cost = cost_of(trial.config)
         shown = (_flops(cost.training), _flops(cost.evaluation))
         if outlook is not None:
-            seconds = outlook.seconds(trial.config)
+            seconds = outlook.seconds(trial)
             shown = (short(seconds.training), short(seconds.evaluation))
         table.add_row(trial.name, _epochs(spec, trial) if planned.estimated else trial.key[:12], *shown)
     console.print(table)
