@@ -207,7 +207,7 @@ def _show_outlook(planned: Planned, console: Console) -> None:
         return
     say(console, f"{in_words(outlook)} ({_BASIS[outlook.forecast.basis]})")
     if planned.spec.resources.packing != "off":
-        say(console, "trials that train in packs take less: that is not counted in")
+        say(console, "trials that train in packs are counted as if each trained alone")
     if outlook.price is not None:
         price = outlook.price
         say(

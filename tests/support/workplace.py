@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from support.started import start_sweeps
+from sweeps.worker.options import TrialOptions
 from tracking.files.folder import Folder
 from tracking.storage.sweep import SweepStorage
 
@@ -81,3 +82,22 @@ def deterministic(metrics: Any) -> dict[str, float]:
 def weights(storage: SweepStorage, key: str) -> bytes | None:
     unit = storage.trial(key).newest()
     return None if unit is None else unit.weights
+
+
+def worker_options(storage: SweepStorage, **others: Any) -> TrialOptions:
+    """Of a worker on this machine's CPU that writes after every epoch."""
+    values: dict[str, Any] = {
+        "storage": storage.files.uri,
+        "sweep": storage.name,
+        "session": 1,
+        "cpus": 2,
+        "gpus": 0,
+        "device": "cpu",
+        "threads": 1,
+        "checkpoint_every": 0.0,
+        "keep": 2,
+        "figures": False,
+        "shrink_retries": 0,
+        "code": "ab" * 32,
+    }
+    return TrialOptions(**{**values, **others})

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from support.workplace import worker_options
 from sweeps.worker.group import TrialGroup
-from sweeps.worker.options import TrialOptions
 from tracking.files.folder import Folder
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.reproduction import reproduce
@@ -34,24 +34,6 @@ def stored(folder: Path, plan: list[PlannedTrial]) -> SweepStorage:
     return storage
 
 
-def options(storage: SweepStorage, **others: Any) -> TrialOptions:
-    values: dict[str, Any] = {
-        "storage": storage.files.uri,
-        "sweep": storage.name,
-        "session": 1,
-        "cpus": 1,
-        "gpus": 0,
-        "device": "cpu",
-        "threads": 1,
-        "checkpoint_every": 0.0,
-        "keep": 2,
-        "figures": False,
-        "shrink_retries": 0,
-        "code": "ab" * 32,
-    }
-    return TrialOptions(**{**values, **others})
-
-
 def run(group: TrialGroup) -> list[dict[str, Any]]:
     results = [group.step()]
     while not results[-1]["done"]:
@@ -71,7 +53,7 @@ def numbers(trial: TrialRecord) -> list[dict[str, float]]:
 
 
 def test_a_nan_fails_one_trial_of_a_pack(storage: SweepStorage, plan: list[PlannedTrial]) -> None:
-    results = run(TrialGroup(options(storage), plan, 3))
+    results = run(TrialGroup(worker_options(storage, cpus=1), plan, 3))
     assert [len(result["trials"]) for result in results] == [3, 2, 2, 2]
     states = [record(storage, planned).state for planned in plan]
     assert states == [TrialState.COMPLETE, TrialState.FAILED, TrialState.COMPLETE]
@@ -86,7 +68,7 @@ def test_a_nan_fails_one_trial_of_a_pack(storage: SweepStorage, plan: list[Plann
 def test_a_trial_of_a_pack_that_is_trained_again_is_the_same_to_the_bit(
     storage: SweepStorage, plan: list[PlannedTrial]
 ) -> None:
-    run(TrialGroup(options(storage), [plan[0], plan[2]], 3))
+    run(TrialGroup(worker_options(storage), [plan[0], plan[2]], 3))
     sweep = storage.record()
     again = reproduce(sweep, sweep.trials[2])
     assert (again.verdict, again.environment["pack_slots"]) == ("BITWISE", 3)
@@ -96,14 +78,14 @@ def test_a_pack_whose_worker_was_killed_goes_on_to_the_same_bits(
     storage: SweepStorage, plan: list[PlannedTrial], tmp_path: Path
 ) -> None:
     plan = [plan[0], plan[2]]
-    run(TrialGroup(options(storage), plan, 2))
+    run(TrialGroup(worker_options(storage), plan, 2))
     other = stored(tmp_path / "other", plan)
-    killed = TrialGroup(options(other), plan, 2)
+    killed = TrialGroup(worker_options(other), plan, 2)
     killed.step()
     killed.step()
-    alone = TrialGroup(options(other), plan[:1], 2)  # its neighbour is elsewhere
+    alone = TrialGroup(worker_options(other), plan[:1], 2)  # its neighbour is elsewhere
     run(alone)
-    run(TrialGroup(options(other), plan, 2))
+    run(TrialGroup(worker_options(other), plan, 2))
     for planned in plan:
         assert record(other, planned).state is TrialState.COMPLETE
         assert numbers(record(other, planned)) == numbers(record(storage, planned))
@@ -113,7 +95,7 @@ def test_a_trial_that_the_scheduler_ended_leaves_its_pack(
     storage: SweepStorage, plan: list[PlannedTrial]
 ) -> None:
     plan = [plan[0], plan[2]]
-    group = TrialGroup(options(storage, early_stopping=True), plan, 2)
+    group = TrialGroup(worker_options(storage, early_stopping=True), plan, 2)
     group.step()
     storage.trial(plan[1].key).write_outcome(TrialState.PRUNED)
     results = run(group)
@@ -127,7 +109,7 @@ def test_a_pack_without_memory_is_dissolved(
     storage: SweepStorage, plan: list[PlannedTrial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = [plan[0], plan[2]]
-    group = TrialGroup(options(storage), plan, 2)
+    group = TrialGroup(worker_options(storage), plan, 2)
     group.step()
     pack = group._pack
     assert pack is not None
@@ -148,9 +130,9 @@ def test_a_pack_that_is_stopped_goes_on_to_the_same_bits(
     storage: SweepStorage, plan: list[PlannedTrial], tmp_path: Path
 ) -> None:
     plan = [plan[0], plan[2]]
-    run(TrialGroup(options(storage), plan, 2))
+    run(TrialGroup(worker_options(storage), plan, 2))
     other = stored(tmp_path / "other", plan)
-    group = TrialGroup(options(other), plan, 2)
+    group = TrialGroup(worker_options(other), plan, 2)
     group.step()
     other.request_stop("test")
     for trial in group._trials:
@@ -158,6 +140,6 @@ def test_a_pack_that_is_stopped_goes_on_to_the_same_bits(
         trial._trainer.stop()
     assert [told["outcome"] for told in run(group)[-1]["trials"]] == ["STOPPED", "STOPPED"]
     other.clear_stop()
-    run(TrialGroup(options(other), plan, 2))
+    run(TrialGroup(worker_options(other), plan, 2))
     for planned in plan:
         assert numbers(record(other, planned)) == numbers(record(storage, planned))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from iwae.data.dataset import Dataset
+from support.workplace import worker_options
 from sweeps.worker import trial_files as desk
-from sweeps.worker.options import TrialOptions
 from sweeps.worker.outcomes import UNSTORED
 from sweeps.worker.trial import IwaeTrial
 from tracking.files.folder import Folder
@@ -36,24 +36,6 @@ def storage(tmp_path: Path, planned: PlannedTrial) -> SweepStorage:
     return storage
 
 
-def options(storage: SweepStorage, **others: Any) -> TrialOptions:
-    values: dict[str, Any] = {
-        "storage": storage.files.uri,
-        "sweep": storage.name,
-        "session": 1,
-        "cpus": 2,
-        "gpus": 0,
-        "device": "cpu",
-        "threads": 1,
-        "checkpoint_every": 0.0,
-        "keep": 2,
-        "figures": False,
-        "shrink_retries": 0,
-        "code": "ab" * 32,
-    }
-    return TrialOptions(**{**values, **others})
-
-
 def run(trial: IwaeTrial) -> dict[str, Any]:
     while not (result := trial.step())["over"]:
         pass
@@ -61,7 +43,7 @@ def run(trial: IwaeTrial) -> dict[str, Any]:
 
 
 def test_every_epoch_is_durable_before_it_is_reported(storage: SweepStorage, planned: PlannedTrial) -> None:
-    trial = IwaeTrial(options(storage), planned)
+    trial = IwaeTrial(worker_options(storage), planned)
     for epoch in range(1, planned.config.num_epochs):
         assert trial.step()["epoch"] == epoch
         assert len(storage.trial(planned.key).record(planned).history) == epoch
@@ -73,9 +55,9 @@ def test_a_complete_trial_that_is_begun_again_stays_as_it_is(
     storage: SweepStorage, planned: PlannedTrial
 ) -> None:
     """Its worker died after the last write and before Tune heard of it."""
-    run(IwaeTrial(options(storage), planned))
+    run(IwaeTrial(worker_options(storage), planned))
     before = storage.trial(planned.key).newest()
-    again = IwaeTrial(options(storage), planned).step()
+    again = IwaeTrial(worker_options(storage), planned).step()
     assert (again["outcome"], again["epoch"], again["over"]) == ("COMPLETE", planned.config.num_epochs, True)
     assert storage.trial(planned.key).newest() == before
     assert len(storage.trial(planned.key).record(planned).attempts) == 1
@@ -87,11 +69,11 @@ def test_a_request_to_stop_that_cannot_be_read_at_once_is_waited_for(
     request = tmp_path / "storage" / "one" / "stop.json"
     request.symlink_to(request)
     threading.Timer(0.5, request.unlink).start()
-    assert run(IwaeTrial(options(storage), planned))["outcome"] == "COMPLETE"
+    assert run(IwaeTrial(worker_options(storage), planned))["outcome"] == "COMPLETE"
 
 
 def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial) -> None:
-    trial = IwaeTrial(options(storage), planned)
+    trial = IwaeTrial(worker_options(storage), planned)
     trial.step()
     storage.request_stop("test")
     trial._trainer.stop()  # type: ignore[union-attr]
@@ -101,7 +83,7 @@ def test_what_attempts_held_adds_up(storage: SweepStorage, planned: PlannedTrial
     assert first.ended is not None
     assert first.cpu_seconds == pytest.approx(2 * (first.ended - attempt.started))
     storage.clear_stop()
-    run(IwaeTrial(options(storage, cpus=1, gpus=0.5), planned))
+    run(IwaeTrial(worker_options(storage, cpus=1, gpus=0.5), planned))
     second = storage.trial(planned.key).record(planned)
     assert second.ended is not None
     held = second.ended - second.attempts[1].started
@@ -115,7 +97,7 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
 ) -> None:
     with Session(storage, "first") as session:
         session.close("interrupted")
-    trial = IwaeTrial(options(storage), planned)
+    trial = IwaeTrial(worker_options(storage), planned)
     trial.step()
     with Session(storage, "second"):
         before = storage.trial(planned.key).names()
@@ -133,7 +115,7 @@ def test_storage_that_fails_is_not_the_trials_failure(
     storage: SweepStorage, planned: PlannedTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "PATIENCE_SECONDS", 0.5)
-    trial = IwaeTrial(options(storage), planned)
+    trial = IwaeTrial(worker_options(storage), planned)
     trial.step()
     folder = tmp_path / "storage" / "one" / "trials" / planned.key
     folder.rename(tmp_path / "away")
@@ -144,7 +126,7 @@ def test_storage_that_fails_is_not_the_trials_failure(
     folder.unlink()
     (tmp_path / "away").rename(folder)
     assert storage.trial(planned.key).record(planned).state is TrialState.RUNNING
-    assert run(IwaeTrial(options(storage), planned))["outcome"] == "COMPLETE"
+    assert run(IwaeTrial(worker_options(storage), planned))["outcome"] == "COMPLETE"
 
 
 # The limit leaves room for half of a minibatch's activations, not for all of them.
@@ -168,7 +150,7 @@ print(json.dumps(result))
 
 
 def run_with_room(storage: SweepStorage, planned: PlannedTrial, room: int, **others: Any) -> dict[str, Any]:
-    values = [options(storage, **others).to_dict(), planned.to_json(), room]
+    values = [worker_options(storage, **others).to_dict(), planned.to_json(), room]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, json.dumps(values)], env=environment, capture_output=True, text=True
@@ -225,7 +207,7 @@ def test_worker_that_reads_other_data_ends_the_sweep_and_fails_no_trial(
     storage: SweepStorage, planned: PlannedTrial, digits: Dataset
 ) -> None:
     decided = replace(data_set_of(planned.config.data, digits), sha256="ab" * 32)
-    result = run(IwaeTrial(options(storage, data=(decided,)), planned))
+    result = run(IwaeTrial(worker_options(storage, data=(decided,)), planned))
     assert result["outcome"] == UNSTORED
     assert f"its SHA-256 is {digits.content_hash[:12]}… and was abababababab…" in result["error"]
     assert storage.trial(planned.key).record(planned).state is TrialState.WAITING
