@@ -1,4 +1,5 @@
 from .errors import Interrupted as Interrupted
+from .importing.importing import import_data as import_data
 from .launch import compare as compare
 from .launch import draw_plan as draw_plan
 from .launch import open as open

@@ -34,7 +34,7 @@ _stopped_in_order = False
 # In a pipe nothing is cut off at the width of a terminal that is not there.
 out = Console(width=None if sys.stdout and sys.stdout.isatty() else 200, markup=False, emoji=False)
 
-LAUNCH, LOOK, REPRODUCE, CHANGE = "Launch", "Look", "Reproduce", "Change"
+LAUNCH, LOOK, REPRODUCE, CHANGE, DATA = "Launch", "Look", "Reproduce", "Change", "Data"
 
 
 def checked_name(parameter: typer.CallbackParam, value: str | None) -> str | None:

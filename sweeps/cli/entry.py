@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from iwae.errors import ConfigError, SweepError, UserError
-from sweeps.cli import launch, lifecycle, logs, reproduction, results, sharing  # noqa: F401 (commands, in this order)
+from sweeps.cli import launch, lifecycle, logs, reproduction, results, transfer  # noqa: F401 (commands, in this order)
 from sweeps.cli.app import app, err, was_stopped_in_order
 from sweeps.cli.usage import EXAMPLES, UsageProblem, one_line
 from sweeps.cluster.answers import JOB_VARIABLE, Answer, Code

@@ -32,6 +32,7 @@ EXAMPLES = {
     "compare": "sweeps compare quickstart with-dreg",
     "reproduce": "sweeps reproduce --best quickstart",
     "ui": "sweeps ui quickstart --port 0",
+    "import": "sweeps import iris.csv --out iris.npz --label species --test 0.2",
     "bundle": "sweeps bundle quickstart --out quickstart.zip",
     "open": "sweeps open quickstart.zip --storage opened",
 }
