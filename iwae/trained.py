@@ -16,10 +16,11 @@ from torch import Tensor
 
 from iwae.config.train import TrainConfig
 from iwae.errors import DataError
-from iwae.model.protocol import Model
+from iwae.model.protocol import LatentModel, Model
 from iwae.model.weights import load_trained
 from iwae.objectives.bounds import log_weights
 from iwae.randomness import generator
+from iwae.scaling import Scaling
 
 DEFAULT_SAMPLES = 100
 LOG_WEIGHTS_AT_ONCE = 20_000
@@ -34,15 +35,17 @@ class TrainedModel:
     Args:
         model: the model, on the CPU.
         config: what it was trained by.
+        scaling: of the data, where they were scaled.
 
     Attributes:
         model: the PyTorch module.
         config: what it was trained by.
     """
 
-    def __init__(self, model: Model, config: TrainConfig) -> None:
+    def __init__(self, model: Model, config: TrainConfig, scaling: Scaling | None = None) -> None:
         self.model = model
         self.config = config
+        self.scaling = scaling
 
     @classmethod
     def load(cls, path: Path | str) -> "TrainedModel":
@@ -109,6 +112,7 @@ class TrainedModel:
 
     def _log_likelihood(self, image: Tensor, num_samples: int) -> float:
         """L_K of one image ``[X]``."""
+        assert isinstance(self.model, LatentModel)
         digest = hashlib.sha256(image.numpy().tobytes()).digest()
         noise = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
         log_sum = torch.tensor(-math.inf, dtype=torch.float64)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from iwae.config.layout import Layout
+
 
 @dataclass(frozen=True)
 class TorchvisionSet:
@@ -22,7 +24,7 @@ class DatasetFacts:
     """What is known of one data set.
 
     Attributes:
-        image_shape: (height, width).
+        layout: of an item.
         num_train: training images, those included that are held out for validation.
         num_test: test images.
         num_validation: training images held out where the configuration says nothing; None is a sixth.
@@ -31,18 +33,12 @@ class DatasetFacts:
         torchvision: where it comes from; None for a set of another source.
     """
 
-    image_shape: tuple[int, int]
+    layout: Layout
     num_train: int
     num_test: int
     num_validation: int | None = None
     evaluation: Mapping[str, int | None] = field(default_factory=dict)
     torchvision: TorchvisionSet | None = None
-
-    @property
-    def num_pixels(self) -> int:
-        """X, the pixels of an image."""
-        height, width = self.image_shape
-        return height * width
 
     def held_out(self, num_train: int) -> int:
         """Validation images taken from ``num_train`` where the configuration says nothing."""
@@ -50,13 +46,14 @@ class DatasetFacts:
 
 
 _SMALL = {"num_samples": 50, "num_images": None, "final_num_samples": 1000, "few_num_samples": 50}
-_MNIST = ((28, 28), 60_000, 10_000, 10_000)
+_OMNIGLOT = TorchvisionSet("Omniglot", "omniglot-py")
+_MNIST = (Layout((28, 28), 10), 60_000, 10_000, 10_000)
 
 CATALOGUE: Mapping[str, DatasetFacts] = {
-    "digits": DatasetFacts((8, 8), 1437, 360, 300, evaluation=_SMALL),
+    "digits": DatasetFacts(Layout((8, 8), 10), 1437, 360, 300, evaluation=_SMALL),
     "mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("MNIST", "MNIST/raw")),
     "fashion-mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("FashionMNIST", "FashionMNIST/raw")),
-    "omniglot": DatasetFacts((28, 28), 19_280, 13_180, torchvision=TorchvisionSet("Omniglot", "omniglot-py")),
+    "omniglot": DatasetFacts(Layout((28, 28)), 19_280, 13_180, torchvision=_OMNIGLOT),
     # A user's own file: nothing is known before it is read, and a forecast takes it to be as large as MNIST.
-    "npz": DatasetFacts((28, 28), 60_000, 10_000),
+    "npz": DatasetFacts(Layout((28, 28)), 60_000, 10_000),
 }

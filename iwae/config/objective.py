@@ -33,6 +33,11 @@ class ObjectivePart(Part):
         return False
 
     @property
+    def needs_analytic_kl(self) -> bool:
+        """Whether it is made of KL(q(z|x) ‖ p(z)) in closed form."""
+        return False
+
+    @property
     def backward_samples(self) -> int:
         """Samples of an image that go through the backward pass; the most where it varies."""
         return self.num_samples
@@ -138,6 +143,11 @@ class BoundConfig(ObjectivePart):
     def reads_device(self) -> bool:
         """With ``backward.mass``: the number of kept samples."""
         return getattr(self.backward, "mass", None) is not None
+
+    @property
+    def needs_analytic_kl(self) -> bool:
+        """For ``vae``, and so for free bits."""
+        return self.name == "vae"
 
     @property
     def backward_samples(self) -> int:

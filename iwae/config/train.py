@@ -30,6 +30,8 @@ from iwae.config.schedules import (
 # The key of a trial does not depend on where it ran.
 RUNTIME_FIELDS = frozenset({"device", "threads", "chunk_size", "activation_bytes"})
 MIB = 2**20
+# A probability of binary pixels, of bytes, or a density of what the file holds.
+Measure = Literal["binary", "byte", "density"]
 
 
 class TrainConfig(Part):
@@ -99,6 +101,7 @@ class TrainConfig(Part):
             )
         if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
             raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
+        model.check_run(data, self.objective)
         self.objective.check_run(getattr(annealing, "target", "beta"), self.chunk_size)
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:
@@ -149,6 +152,11 @@ class TrainConfig(Part):
     def configuration_key(self) -> str:
         """The key without the seed: the identity of what seeds are replicates of."""
         return self.model_copy(update={"seed": type(self).model_fields["seed"].default}).key
+
+    @property
+    def measure(self) -> Measure:
+        """What the likelihood is a probability of: likelihoods of two measures are never compared."""
+        return "binary" if self.model.likelihood == "bernoulli" else "density"
 
     def flat(self, *, whole: bool = False) -> dict[str, Any]:
         """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``.

@@ -1,6 +1,7 @@
-"""A data set as bytes: three splits, their shape and their hash."""
+"""A data set: three splits, what an item is, labels, scaling, and their hash."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -9,52 +10,99 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from iwae.config.layout import Layout
 from iwae.data.units import DARKEST_WHITE
 from iwae.errors import DataError
+from iwae.scaling import Scaling
+
+SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Three splits of images as bytes, 0 (background) to 255.
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The class of every item.
 
     Attributes:
-        train: uint8 ``[N, X]``, X pixels row by row.
-        validation: uint8 ``[N, X]``, held out of the training images.
-        test: uint8 ``[N, X]``.
-        image_shape: (height, width), with height · width = X.
-        name: as in ``DataConfig``.
-        content_hash: SHA-256 over the shapes and bytes of the three splits, in hexadecimal.
-
-    Raises:
-        DataError: a split is no uint8 tensor ``[N, X]``, X is not height · width, or its brightest byte is
-            so dark that it was most likely written in another unit.
+        train: int64 ``[N]``, from 0.
+        validation: int64 ``[N]``.
+        test: int64 ``[N]``.
+        names: of the classes, as many as there are.
     """
 
     train: Tensor
     validation: Tensor
     test: Tensor
-    image_shape: tuple[int, int]
+    names: tuple[str, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the labels of the three splits, in hexadecimal."""
+        return content_hash([self.train, self.validation, self.test])
+
+    def one_hot(self, split: str) -> Tensor:
+        """What a conditional model is told: float32 ``[N, Y]``; Y = 0 where there is but one class."""
+        labels: Tensor = getattr(self, split)
+        if len(self.names) < 2:
+            return torch.zeros(len(labels), 0, device=labels.device)
+        return torch.nn.functional.one_hot(labels, len(self.names)).float()
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of items: bytes, 0 (background) to 255, or float32 numbers as a model sees them.
+
+    Attributes:
+        train: uint8 or float32 ``[N, X]``, an item flattened in the order of its layout.
+        validation: as ``train``, held out of the training items.
+        test: as ``train``.
+        layout: of an item, with X numbers.
+        name: as in ``DataConfig``.
+        content_hash: SHA-256 over the shapes and contents of the three splits, in hexadecimal.
+        labels: of every item, where the set has them.
+        scaling: what floats were scaled by; None where a model sees them as they are.
+
+    Raises:
+        DataError: a split is no uint8 or float32 tensor ``[N, X]``, or its brightest byte is so dark that it
+            was most likely written in another unit.
+    """
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    layout: Layout
     name: str
     content_hash: str
+    labels: Labels | None = None
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
-        height, width = self.image_shape
-        for split in ("train", "validation", "test"):
-            images = getattr(self, split)
-            if images.dtype != torch.uint8:
+        for split in SPLITS:
+            values = getattr(self, split)
+            if values.dtype not in (torch.uint8, torch.float32) or values.dtype != self.train.dtype:
                 raise DataError(
-                    f"{self.name}: {split} is {images.dtype}: must be torch.uint8, 0 (background) to 255"
+                    f"{self.name}: {split} is {values.dtype}: must be torch.uint8, 0 (background) to 255,"
+                    " or torch.float32, in all splits"
                 )
-            if images.ndim != 2 or images.shape[1] != height * width or len(images) == 0:
+            if values.ndim != 2 or values.shape[1] != self.layout.num_pixels or len(values) == 0:
                 raise DataError(
-                    f"{self.name}: {split} has the shape {tuple(images.shape)}: must be [N, {height * width}]"
-                    f" for images of {height} × {width}"
+                    f"{self.name}: {split} has the shape {tuple(values.shape)}: must be"
+                    f" [N, {self.layout.num_pixels}] for items of {' × '.join(map(str, self.layout.shape))}"
                 )
-            if 0 < (largest := int(images.max())) <= DARKEST_WHITE:
+            if values.dtype == torch.uint8 and 0 < (largest := int(values.max())) <= DARKEST_WHITE:
                 raise DataError(
                     f"{self.name}: {split} goes up to {largest}: must be 0 (background) to 255, in which"
                     f" {largest} is dark: multiply by 255 / {largest}"
                 )
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether items are bytes, and not floats."""
+        return self.train.dtype == torch.uint8
+
+    @property
+    def log_determinant(self) -> float:
+        """What a log-density is higher by in the data's own unit than as a model sees them, in nats."""
+        return 0.0 if self.scaling is None else self.scaling.log_determinant
 
     @cached_property
     def measured_hash(self) -> str:
@@ -73,25 +121,29 @@ class Dataset:
 
     @property
     def num_pixels(self) -> int:
-        """X, the pixels of an image."""
+        """X, the numbers of an item."""
         return self.train.shape[1]
 
     def to(self, device: torch.device | str) -> "Dataset":
-        """The same set with its bytes on ``device``."""
-        return replace(
-            self,
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
-        )
+        """The same set with its splits on ``device``."""
+        moved = {split: getattr(self, split).to(device) for split in SPLITS}
+        if self.labels is None:
+            return replace(self, **moved)
+        labels = replace(self.labels, **{split: getattr(self.labels, split).to(device) for split in SPLITS})
+        return replace(self, **moved, labels=labels)
 
 
 class RawSplits(NamedTuple):
-    """Images as a set's source gives them: uint8 ``[N, H, W]``; validation may be missing."""
+    """Items as a set's source gives them: uint8 or float ``[N, ...]``; validation may be missing.
+
+    Labels, by split, are int64 ``[N]``, and ``label_names`` names the classes.
+    """
 
     train: np.ndarray
     validation: np.ndarray | None
     test: np.ndarray
+    labels: Mapping[str, np.ndarray] | None = None
+    label_names: tuple[str, ...] = ()
 
 
 def content_hash(splits: list[Tensor]) -> str:

@@ -1,18 +1,20 @@
-"""Data sets as bytes: three splits, their shape and their hash.
+"""Data sets by name: three splits, what an item is, labels and a hash.
 
-The whole set is on the device as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
+The whole set is on the device, images as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
-from iwae.data.dataset import Dataset, RawSplits, content_hash
+from iwae.data.dataset import Dataset, Labels, RawSplits, content_hash
 from iwae.data.digits import read_digits
 from iwae.data.location import data_root, npz_path
 from iwae.data.npz import read_npz
@@ -46,22 +48,47 @@ def load_dataset(
     if config.name in readers:
         raw = readers[config.name]()
     else:
-        raw = RawSplits(*read_torchvision(config.name, root or data_root(), download=download))
-    train, validation, test = _split(raw, config)
-    for name, images in (("train", train), ("validation", validation), ("test", test)):
-        if name != "train" and len(images) < 2:
-            raise DataError(f"{config.name}: {name} has {len(images)} images: must be >= 2 to have a spread")
-    height, width = train.shape[1:]
-    parts = [torch.from_numpy(part.reshape(len(part), -1).copy()) for part in (train, validation, test)]
-    return Dataset(parts[0], parts[1], parts[2], (height, width), config.name, content_hash(parts))
+        raw = read_torchvision(config.name, root or data_root(), download=download)
+    places = _split(raw, config)
+    for name, place in places.items():
+        if name != "train" and place.number < 2:
+            raise DataError(f"{config.name}: {name} has {place.number} images: must be >= 2 to have a spread")
+    arrays = {split: place.of(raw) for split, place in places.items()}
+    parts = {split: torch.from_numpy(array.reshape(len(array), -1).copy()) for split, array in arrays.items()}
+    labels = None
+    if raw.labels is not None:
+        taken = {split: torch.from_numpy(place.of_labels(raw.labels)) for split, place in places.items()}
+        labels = Labels(**taken, names=raw.label_names)
+    classes = len(raw.label_names) if labels is not None else 0
+    layout = Layout(arrays["train"].shape[1:], classes if classes > 1 else 0)
+    return Dataset(
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        layout=layout,
+        name=config.name,
+        content_hash=content_hash(list(parts.values())),
+        labels=labels,
+    )
 
 
 def suit(dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse data that the likelihood cannot be a density of.
+    """Refuse data that the likelihood cannot be a density of, or that lack what the model is told.
 
     Raises:
-        DataError: the pixels are gray and the likelihood Bernoulli, or binary and the likelihood Gaussian.
+        DataError: the pixels are gray and the likelihood Bernoulli, or binary and the likelihood Gaussian;
+            the data are floats and the likelihood is one of pixels; or the model is conditional and the set
+            has no labels.
     """
+    if config.model.conditional and dataset.labels is None:
+        raise DataError(f"model.name: {config.model.name} needs labels, and {dataset.name} has none")
+    if not dataset.holds_bytes:
+        if config.data.binarization != "none" or config.model.likelihood == "bernoulli":
+            raise DataError(
+                f"model.likelihood: {config.model.likelihood} with binarization {config.data.binarization} is"
+                f" not allowed: must be gaussian with binarization none, {dataset.name} has floats, no pixels"
+            )
+        return
     if config.data.binarization != "none":
         return
     check = refuse_gray if config.model.likelihood == "bernoulli" else refuse_binary
@@ -69,24 +96,46 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
         check(split, dataset.name)
 
 
-def _split(raw: RawSplits, config: DataConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    train, validation = raw.train, raw.validation
+class _Place(NamedTuple):
+    """Which items of a source's array are a split's."""
+
+    source: str
+    items: slice
+    number: int
+
+    def of(self, raw: RawSplits) -> np.ndarray:
+        """The split's items."""
+        array: np.ndarray = getattr(raw, self.source)[self.items]
+        return array
+
+    def of_labels(self, labels: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The split's labels, a copy."""
+        return np.array(labels[self.source][self.items], dtype=np.int64)
+
+
+def _split(raw: RawSplits, config: DataConfig) -> dict[str, _Place]:
+    number, validation = len(raw.train), raw.validation
     if validation is not None and config.num_validation is not None:
         raise ConfigError(
             "data.num_validation",
             f"{config.num_validation} is not allowed: must be left out, the file has validation images",
         )
     if validation is None:
-        held_out = config.num_validation or CATALOGUE[config.name].held_out(len(train))
-        if held_out >= len(train):
+        held_out = config.num_validation or CATALOGUE[config.name].held_out(number)
+        if held_out >= number:
             raise ConfigError(
                 "data.num_validation",
-                f"{held_out} is not allowed: must be < {len(train)}, the training images of {config.name}",
+                f"{held_out} is not allowed: must be < {number}, the training images of {config.name}",
             )
-        train, validation = train[: len(train) - held_out], train[len(train) - held_out :]
-    if config.num_train is not None and config.num_train > len(train):
+        number -= held_out
+        held = _Place("train", slice(number, None), held_out)
+    else:
+        held = _Place("validation", slice(None), len(validation))
+    if config.num_train is not None and config.num_train > number:
         raise ConfigError(
             "data.num_train",
-            f"{config.num_train} is not allowed: must be <= {len(train)}: {config.name} has no more",
+            f"{config.num_train} is not allowed: must be <= {number}: {config.name} has no more",
         )
-    return train[: config.num_train], validation, raw.test
+    number = config.num_train or number
+    train, test = _Place("train", slice(number), number), _Place("test", slice(None), len(raw.test))
+    return {"train": train, "validation": held, "test": test}

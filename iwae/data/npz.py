@@ -32,7 +32,7 @@ _UNREADABLE = (
 
 
 class Images(NamedTuple):
-    """The arrays of a file as uint8 ``[N, H, W]``, 0 (background) to 255; validation may be missing."""
+    """The arrays of a file as uint8 ``[N, ...]``, 0 (background) to 255; validation may be missing."""
 
     train: np.ndarray
     validation: np.ndarray | None
@@ -47,7 +47,7 @@ class _Header(NamedTuple):
 
 
 def read_npz(path: Path, *, shuffled: bool = False) -> Images:
-    """Train, validation (or None) and test; flat images are one row high.
+    """Train, validation (or None) and test.
 
     ``bool`` arrays, and ``uint8`` arrays of 0 and 1 alone, are binary pixels and become 0 and 255; other
     ``uint8`` arrays are intensities 0 … 255. Nothing is unpickled.
@@ -64,24 +64,21 @@ def read_npz(path: Path, *, shuffled: bool = False) -> Images:
     with _opened(path) as archive:
         _, names = _checked(archive, path)
         arrays = {split: _array(archive, name, path) for split, name in names.items()}
-    images = {split: _images(array) for split, array in in_bytes(arrays, path).items()}
+    images = in_bytes(arrays, path)
     if shuffled:
         images = {split: array[permutation(len(array), f"npz/{split}")] for split, array in images.items()}
     return Images(images["train"], images.get("validation"), images["test"])
 
 
-def split_shapes(path: Path) -> dict[str, tuple[int, int, int]]:
-    """``(N, H, W)`` of each split, from the arrays' headers alone; flat images are one row high.
+def split_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """``(N, X)`` or ``(N, H, W)`` of each split, from the arrays' headers alone.
 
     Raises:
         DataError: as ``read_npz``, as far as headers tell.
     """
     with _opened(path) as archive:
         headers, names = _checked(archive, path)
-    shapes = {split: headers[name].shape for split, name in names.items()}
-    return {
-        split: (shape[0], *((1,) if len(shape) == 2 else ()), *shape[1:]) for split, shape in shapes.items()
-    }
+    return {split: headers[name].shape for split, name in names.items()}
 
 
 @contextlib.contextmanager
@@ -183,10 +180,6 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
             return array
     except _UNREADABLE as error:
         raise DataError(f"{path}: {name} cannot be read: {_one_line(error)}") from None
-
-
-def _images(array: np.ndarray) -> np.ndarray:
-    return array[:, None, :] if array.ndim == 2 else array
 
 
 def _one_line(error: Exception) -> str:

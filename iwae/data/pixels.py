@@ -43,15 +43,19 @@ def minibatch(images: Tensor, binarization: Binarization, source: torch.Generato
     return bernoulli_bytes(images, source).float() if binarization == "dynamic" else intensities(images)
 
 
-def intensities(images: Tensor) -> Tensor:
-    """Bytes as float32 in [0, 1].
+def intensities(values: Tensor) -> Tensor:
+    """Bytes as float32 in [0, 1]; floats as they are.
 
     Raises:
-        DataError: they are no bytes.
+        DataError: they are neither bytes nor float32.
     """
-    if images.dtype != torch.uint8:
-        raise DataError(f"images are {images.dtype}: must be torch.uint8, 0 (background) to 255")
-    return images.float().div_(255)
+    if values.dtype == torch.float32:
+        return values
+    if values.dtype != torch.uint8:
+        raise DataError(
+            f"images are {values.dtype}: must be torch.uint8, 0 (background) to 255, or torch.float32"
+        )
+    return values.float().div_(255)
 
 
 def refuse_gray(images: Tensor, name: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from iwae.config.catalogue import CATALOGUE
+from iwae.data.dataset import RawSplits
 from iwae.errors import DataError
 
 
-def read_torchvision(name: str, root: Path, *, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
-    """Train and test images of ``name`` under ``root``: uint8 ``[N, 28, 28]``, ink bright.
+def read_torchvision(name: str, root: Path, *, download: bool) -> RawSplits:
+    """Train and test images of ``name`` under ``root``: uint8 ``[N, 28, 28]``, ink bright; with labels.
 
     Omniglot's are torchvision's background and evaluation alphabets, 105×105, shrunk to 28×28: another
     split and another size than those of Burda et al. 2016.
@@ -48,18 +49,20 @@ def _remove_empty(folders: list[Path]) -> None:
             continue
 
 
-def _read(kind: str, root: Path, download: bool) -> tuple[np.ndarray, None, np.ndarray]:
+def _read(kind: str, root: Path, download: bool) -> RawSplits:
     from torchvision import datasets
 
     images: Any = getattr(datasets, kind)
     if kind == "Omniglot":
         parts = [images(str(root), background=b, download=download) for b in (True, False)]
-        return _shrink(parts[0]), None, _shrink(parts[1])
-    train, test = (images(str(root), train=t, download=download).data.numpy() for t in (True, False))
-    return train, None, test
+        return RawSplits(_shrink(parts[0]), None, _shrink(parts[1]))
+    train, test = (images(str(root), train=t, download=download) for t in (True, False))
+    labels = {"train": train.targets.numpy(), "test": test.targets.numpy()}
+    names = tuple(name.split(" - ")[-1] if kind == "MNIST" else name for name in train.classes)
+    return RawSplits(train.data.numpy(), None, test.data.numpy(), labels, names)
 
 
 def _shrink(images: Any) -> np.ndarray:
-    size = CATALOGUE["omniglot"].image_shape
-    shrunk = [255 - np.asarray(image.convert("L").resize(size, resample=4)) for image, _ in images]
+    height, width = CATALOGUE["omniglot"].layout.shape
+    shrunk = [255 - np.asarray(image.convert("L").resize((width, height), resample=4)) for image, _ in images]
     return np.stack(shrunk).astype(np.uint8)

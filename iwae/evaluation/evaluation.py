@@ -13,10 +13,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from iwae.data.pixels import intensities
+from iwae.data.items import Items
 from iwae.errors import NonFiniteError, Stopped
 from iwae.evaluation.sample_sums import SampleSums
-from iwae.model.protocol import Encoding, Model
+from iwae.model.protocol import Encoding, LatentModel, Model
 from iwae.noise import noise_seed, rows_per_image
 from iwae.objectives.bounds import log_weights
 from iwae.randomness import derive
@@ -69,21 +69,23 @@ class Evaluation:
 @torch.no_grad()
 def evaluate(
     model: Model,
-    images: Tensor,
+    items: Items,
     num_samples: int,
     *,
     few_num_samples: int | None = None,
+    log_determinant: float = 0.0,
     purpose: str = "evaluation",
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
-    """Evaluates ``model`` on ``images``.
+    """Evaluates ``model`` on ``items``.
 
     Args:
         model: its device is where it runs.
-        images: bytes ``[N, X]``, N >= 2, binary (0 or 255) under a Bernoulli likelihood.
+        items: N >= 2; bytes are binary (0 or 255) under a Bernoulli likelihood.
         num_samples: K.
         few_num_samples: the smaller number; at most K, None is K.
+        log_determinant: added to every log-likelihood, for a density in the data's own unit.
         purpose: names the noise, for example ``test``.
         stopped: asked between blocks; true ends the evaluation.
         progress: told the fraction done, between blocks.
@@ -92,14 +94,15 @@ def evaluate(
         Stopped: ``stopped()`` was true.
         NonFiniteError: a log-weight is NaN or infinite; its epoch is 0, for the caller to replace.
     """
+    assert isinstance(model, LatentModel)
     few = min(few_num_samples or num_samples, num_samples)
-    log_p, log_p_few, elbo, ess = (torch.zeros(len(images), dtype=torch.float64) for _ in range(4))
+    log_p, log_p_few, elbo, ess = (torch.zeros(len(items), dtype=torch.float64) for _ in range(4))
     means, kls = [], []
-    block = _images_per_block(model, images.device.type)
+    block = _images_per_block(model, items.device.type)
     seed = derive(0, purpose)
-    rows = rows_per_image(num_samples, SAMPLES_PER_CHUNK[images.device.type])
-    for start in range(0, len(images), block):
-        x = intensities(images[start : start + block])
+    rows = rows_per_image(num_samples, SAMPLES_PER_CHUNK[items.device.type])
+    for start in range(0, len(items), block):
+        x = items[start : start + block].inputs()
         posterior = model.encode(x)
         means.append(model.unit_means(posterior))  # [B, D]
         kls.append(model.unit_kl(posterior))  # [B, D]
@@ -109,12 +112,14 @@ def evaluate(
             if stopped():
                 raise Stopped
             sums.add(log_w)
-            progress((start + len(x) * sums.count / num_samples) / len(images))
+            progress((start + len(x) * sums.count / num_samples) / len(items))
         part = slice(start, start + len(x))
         log_p[part] = (sums.log_sum - math.log(num_samples)).cpu()
         log_p_few[part] = (sums.log_sum_few - math.log(few)).cpu()
         elbo[part] = (sums.total / num_samples).cpu()
         ess[part] = torch.exp(2 * sums.log_sum - sums.log_sum_squares).cpu()
+    for values in (log_p, log_p_few, elbo):
+        values += log_determinant
     if not bool(torch.isfinite(log_p).all() and torch.isfinite(elbo).all()):
         wrong = next(value for value in (*log_p.tolist(), *elbo.tolist()) if not math.isfinite(value))
         raise NonFiniteError(0, "log-weight of the evaluation", wrong)
@@ -122,9 +127,9 @@ def evaluate(
     mc_error = monte_carlo_error(ess, num_samples)
     return Evaluation(
         nll=nll,
-        nll_stderr=float(log_p.std()) / math.sqrt(len(images)),
+        nll_stderr=float(log_p.std()) / math.sqrt(len(items)),
         nll_few=-float(log_p_few.mean()),
-        nll_mc_error=None if mc_error is None else float(mc_error.square().sum().sqrt()) / len(images),
+        nll_mc_error=None if mc_error is None else float(mc_error.square().sum().sqrt()) / len(items),
         elbo=float(elbo.mean()),
         bits_per_dim=bits_per_dim(nll, model),
         active_units=active_units(torch.cat(means)),
@@ -150,7 +155,7 @@ def monte_carlo_error(ess: Tensor, num_samples: int) -> Tensor | None:
     return ((1 / ess - 1 / num_samples).clamp_min(0) * (num_samples / (num_samples - 1))).sqrt()
 
 
-def bits_per_dim(nll: float, model: Model) -> float:
+def bits_per_dim(nll: float, model: LatentModel) -> float:
     """Bits for a pixel's byte; under a Bernoulli likelihood for a binary pixel."""
     bits = nll / (model.num_pixels * math.log(2))
     return bits + BITS_OF_A_BYTE if model.config.likelihood == "gaussian" else bits
@@ -167,7 +172,7 @@ def active_units_kl(kl: Tensor) -> int:
 
 
 def _log_weight_chunks(
-    model: Model,
+    model: LatentModel,
     x: Tensor,
     posterior: Encoding,
     num_samples: int,
@@ -190,6 +195,6 @@ def _block_seed(seed: int, first_image: int, rows: int, image: int, chunk: int) 
     return noise_seed(seed, first_image + image, chunk, rows)
 
 
-def _images_per_block(model: Model, device: str) -> int:
+def _images_per_block(model: LatentModel, device: str) -> int:
     row_bytes = 4 * (TEMPORARIES * model.widest)
     return max(1, BLOCK_BYTES[device] // (row_bytes * SAMPLES_PER_CHUNK[device]))

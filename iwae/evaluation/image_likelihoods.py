@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
-from torch import Tensor
 
+from iwae.data.items import Items
 from iwae.evaluation.evaluation import Evaluation
 
 
 def image_likelihoods(
-    num_samples: int, evaluated: Mapping[str, tuple[Tensor, Evaluation]]
+    num_samples: int, evaluated: Mapping[str, tuple[Items, Evaluation]]
 ) -> dict[str, np.ndarray]:
     """The numbers of each image of each split.
 
     Args:
         num_samples: K of the evaluation.
-        evaluated: by split, its bytes ``[N, X]`` and what was measured on them.
+        evaluated: by split, its items and what was measured on them.
 
     Returns:
         ``num_samples``, and for each split ``<split>_log_p`` (float64 ``[N]``, nats), ``<split>_mc_error``
@@ -24,10 +24,10 @@ def image_likelihoods(
         ``<split>_pixels`` (SHA-256 of the images: two trials with the same one saw the same pixels).
     """
     arrays: dict[str, np.ndarray] = {"num_samples": np.array(num_samples)}
-    for split, (images, evaluation) in evaluated.items():
+    for split, (items, evaluation) in evaluated.items():
         arrays[f"{split}_log_p"] = evaluation.log_p.numpy()
         if evaluation.mc_error is not None:
             arrays[f"{split}_mc_error"] = evaluation.mc_error.float().numpy()
-        content = np.ascontiguousarray(images.cpu().numpy())
+        content = np.ascontiguousarray(items.values.cpu().numpy())
         arrays[f"{split}_pixels"] = np.array(hashlib.sha256(content.tobytes()).hexdigest())
     return arrays

@@ -21,14 +21,16 @@ IMAGES_FOR_ACTIVITY = 200
 
 @torch.no_grad()
 def pictures(model: Model, dataset: Dataset) -> dict[str, np.ndarray]:
-    """uint8 arrays ``[rows, columns, height, width]``, the same every time for the same model.
+    """Of images, uint8 arrays ``[rows, columns, *shape]``, the same every time for the same model.
 
     Returns:
         ``samples``: means of p(x|z) at draws from the prior. ``reconstructions``: rows of test images,
         each above the row of its reconstructions. ``interpolation``: from one test image to another, in
         the posterior means. ``traversals``: the most active latents, one a row, from −3 to 3.
     """
-    device = next(model.parameters()).device
+    if not dataset.holds_bytes or dataset.layout.image_shape is None or model.config.conditional:
+        return {}
+    device = dataset.test.device
     number = max(IMAGES_FOR_ACTIVITY, ROWS // 2 * COLUMNS, 2 * ROWS)
     kind: Binarization = "none" if model.config.likelihood == "gaussian" else "fixed"
     x = intensities(evaluation_pixels(dataset.test[:number].to(device), kind, "pictures"))
@@ -39,7 +41,7 @@ def pictures(model: Model, dataset: Dataset) -> dict[str, np.ndarray]:
         "interpolation": model.decode(_interpolation(mean)),
         "traversals": model.decode(_traversals(mean)),
     }
-    return {name: _grid(grid, dataset.image_shape) for name, grid in grids.items()}
+    return {name: _grid(grid, dataset.layout.shape) for name, grid in grids.items()}
 
 
 def _pairs(x: Tensor, reconstructed: Tensor) -> Tensor:
@@ -68,10 +70,10 @@ def _traversals(mean: Tensor) -> Tensor:
     return z
 
 
-def _grid(pixels: Tensor, image_shape: tuple[int, int]) -> np.ndarray:
-    """``[rows, columns, X]`` or ``[rows · columns, X]`` in [0, 1] as bytes ``[rows, columns, H, W]``."""
+def _grid(pixels: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """``[rows, columns, X]`` or ``[rows · columns, X]`` in [0, 1] as bytes ``[rows, columns, *shape]``."""
     if pixels.ndim == 2:
         pixels = pixels.reshape(-1, COLUMNS, pixels.shape[-1])
     rows, columns, _ = pixels.shape
     array: np.ndarray = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-    return array.reshape(rows, columns, *image_shape)
+    return array.reshape(rows, columns, *shape)

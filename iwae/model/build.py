@@ -5,7 +5,9 @@ import pkgutil
 import torch
 from torch import Tensor
 
+from iwae.config.layout import Layout
 from iwae.config.model import ModelConfig
+from iwae.config.train import TrainConfig
 from iwae.model.protocol import Model
 
 
@@ -16,11 +18,11 @@ def family(config: ModelConfig) -> type[Model]:
 
 
 def build_model(
-    config: ModelConfig,
-    num_pixels: int,
+    config: TrainConfig,
+    layout: Layout,
     *,
     generator: torch.Generator | None = None,
     train_pixels: Tensor | None = None,
 ) -> Model:
-    """The model of ``config``; see ``Model`` for the arguments."""
-    return family(config)(config, num_pixels, generator=generator, train_pixels=train_pixels)
+    """The model that ``config`` trains; see ``Model`` for the arguments."""
+    return family(config.model)(config.model, layout, generator=generator, train_pixels=train_pixels)

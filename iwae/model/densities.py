@@ -13,13 +13,16 @@ class LogDensities(NamedTuple):
         log_p_x_given_z: ``[K, B]``.
         log_p_z: ``[K, B]``.
         log_q_z_given_x: ``[K, B]``.
-        kl: KL(q(z_d|x) ‖ p(z_d)) in closed form, ``[B, D]``.
+        kl: KL(q(z_d|x) ‖ p(z_d)) in closed form, ``[B, D]``; where it has none an estimate from the samples,
+            whose sum over d is that of the whole KL.
+        auxiliary: added to what is maximized, and no part of a log-weight, ``[B]``; None adds nothing.
     """
 
     log_p_x_given_z: Tensor
     log_p_z: Tensor
     log_q_z_given_x: Tensor
     kl: Tensor
+    auxiliary: Tensor | None = None
 
 
 class Posterior(NamedTuple):

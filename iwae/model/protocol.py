@@ -1,16 +1,16 @@
 """What a trainer, an evaluation, a picture and a served model may ask of a model.
 
-A new family is a file here with a child of ``Model``, a class in ``iwae/config/model.py`` whose ``built_by``
-names it, and that class in the union there.
+A new family is a file here with a child of ``LatentModel`` or ``FittedModel``, a class in
+``iwae/config/model/`` whose ``built_by`` names it, and that class in the union there.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from iwae.config.layout import Layout
 from iwae.config.model import ModelConfig
 from iwae.model.densities import LogDensities
 
@@ -23,13 +23,13 @@ class Densities(Protocol):
 
     @property
     def widest(self) -> int:
-        """See ``Model``."""
+        """See ``LatentModel``."""
 
     def encode(self, x: Tensor) -> Encoding:
-        """See ``Model``."""
+        """See ``LatentModel``."""
 
     def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
-        """See ``Model``."""
+        """See ``LatentModel``."""
 
     def log_densities(
         self,
@@ -41,50 +41,82 @@ class Densities(Protocol):
         posterior: Encoding | None = None,
         stop_posterior: bool = False,
     ) -> LogDensities:
-        """See ``Model``."""
+        """See ``LatentModel``."""
 
 
 class Model(nn.Module, ABC):
-    """Densities of images and latents.
+    """What every family can do: code items, and make items of codes.
 
-    Keeps no state between calls: what comes out depends on parameters, pixels and noise only, so that many
-    models can be trained in one call by ``torch.func`` over stacked parameters.
+    Keeps no state between calls: what comes out depends on parameters, buffers, items and noise only.
 
-    K is the number of importance samples, B of images, X of pixels and D of latent units; densities are in
-    nats.
+    K is the number of importance samples, B of items, X of an item's numbers and D of latent units;
+    densities are in nats. A conditional model is given x ``[B, X + Y]``: behind an item's numbers the Y
+    attributes that it is told.
 
     Args:
         config: of its own family.
-        num_pixels: X.
+        layout: of an item.
         generator: of the initialization, on the CPU; None leaves the parameters unset, to be loaded.
-        train_pixels: ``[N, X]`` training pixels in [0, 1] or their bytes, for an initialization that asks
-            for them.
+        train_pixels: ``[N, X]`` training items as the model sees them, or their bytes, for an initialization
+            that asks for them.
     """
 
     config: ModelConfig
-    num_pixels: int
-    # Memory for what waits for a backward pass; of what is beyond, ``log_densities`` computes the samples a
-    # second time when their gradient is asked for.
-    activation_bytes = 2**30
+    layout: Layout
 
     @abstractmethod
     def __init__(
         self,
         config: Any,
-        num_pixels: int,
+        layout: Layout,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.layout = layout
+
+    @property
+    def num_pixels(self) -> int:
+        """X."""
+        return self.layout.num_pixels
+
+    @property
+    def num_inputs(self) -> int:
+        """Numbers of an item as the model is given it: X, and Y more where it is conditional."""
+        return self.layout.num_pixels + (self.layout.num_attributes if self.config.conditional else 0)
 
     @abstractmethod
     def encode(self, x: Tensor) -> Encoding:
-        """q(z|x) of pixels ``[B, X]``."""
+        """q(z|x) of items ``[B, X]``, or their code."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z) at latents ``[..., D]``: ``[..., X]``."""
+
+    @abstractmethod
+    def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
+        """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""
+
+    @abstractmethod
+    def unit_means(self, posterior: Encoding) -> Tensor:
+        """Posterior mean of every latent unit, ``[B, D]``; ``decode`` takes them."""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Mean of p(x|z) at the posterior's mean, ``[B, X]``."""
+        return self.decode(self.unit_means(self.encode(x)))
+
+    def extra_metrics(self, x: Tensor) -> dict[str, float]:
+        """What else of the family is worth a curve, by MLflow's name, from items ``[B, X]``."""
+        return {}
+
+
+class LatentModel(Model):
+    """A model that is trained by the gradients of a bound on log p(x)."""
+
+    # Memory for what waits for a backward pass; of what is beyond, ``log_densities`` computes the samples a
+    # second time when their gradient is asked for.
+    activation_bytes = 2**30
 
     @abstractmethod
     def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
@@ -104,7 +136,7 @@ class Model(nn.Module, ABC):
         """Densities at ``num_samples`` reparameterized draws from q(z|x).
 
         Args:
-            x: pixels, ``[B, X]``.
+            x: items, ``[B, X]``.
             num_samples: K.
             noise: of the shape ``noise_shape``; None draws it.
             generator: where the noise is drawn from when ``noise`` is None.
@@ -112,14 +144,6 @@ class Model(nn.Module, ABC):
             stop_posterior: no gradient reaches the parameters of q through its density, only through the
                 draws (Roeder et al. 2017).
         """
-
-    @abstractmethod
-    def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
-        """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""
-
-    @abstractmethod
-    def unit_means(self, posterior: Encoding) -> Tensor:
-        """Posterior mean of every latent unit, ``[B, D]``; ``decode`` takes them."""
 
     @abstractmethod
     def unit_kl(self, posterior: Encoding) -> Tensor:
@@ -137,11 +161,27 @@ class Model(nn.Module, ABC):
     def widest(self) -> int:
         """Units of the widest layer, pixels included: what a row of activations takes in memory."""
 
-    @staticmethod
-    @abstractmethod
-    def pixels_in(tensors: Mapping[str, Tensor]) -> int:
-        """X of the model that has these parameters, by their names in its ``state_dict``."""
+    def after_step(self, x: Tensor, source: torch.Generator) -> None:
+        """Changes what is no parameter, such as moving averages, after an optimizer step.
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Mean of p(x|z) at the posterior's mean, ``[B, X]``."""
-        return self.decode(self.unit_means(self.encode(x)))
+        Args:
+            x: the step's minibatch, ``[B, X]``.
+            source: of the run's noise, on the model's device.
+        """
+
+
+class FittedModel(Model):
+    """A model without gradients, whose log p(x) is known. Its state is in its buffers."""
+
+    @abstractmethod
+    def fit_step(self, x: Tensor, source: torch.Generator) -> None:
+        """One iteration of the fit.
+
+        Args:
+            x: all training items, ``[N, X]``.
+            source: of the run's noise, on the CPU.
+        """
+
+    @abstractmethod
+    def log_evidence(self, x: Tensor) -> Tensor:
+        """Log p(x) of items ``[B, X]``, float64 ``[B]``."""

@@ -1,19 +1,19 @@
 """Encoder, decoder, factorized Gaussian posterior and standard normal prior."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize, pixel_statistics
 from iwae.model.layers import ACTIVATIONS, dense
 from iwae.model.likelihood import HALF_LOG_TWO_PI, bernoulli_layer, gaussian_log_likelihood
-from iwae.model.protocol import Model
+from iwae.model.protocol import LatentModel
 
 # log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
 MAX_LOG_VARIANCE = 20.0
@@ -22,12 +22,12 @@ MAX_LOG_VARIANCE = 20.0
 MIN_LEARNED_LOG_STD = -7.0
 
 
-class VAE(Model):
+class VAE(LatentModel):
     """A variational autoencoder with one stochastic layer.
 
     Args:
         config: layers, likelihood, initialization.
-        num_pixels: X.
+        layout: of an item.
         generator: of the initialization, on the CPU; None leaves the parameters unset, to be loaded.
         train_pixels: ``[N, X]`` training pixels in [0, 1] or their bytes; needed by ``output_bias:
             train_mean`` and by a learned observation σ, which starts at their spread around their mean.
@@ -36,14 +36,14 @@ class VAE(Model):
     def __init__(
         self,
         config: VAEConfig,
-        num_pixels: int,
+        layout: Layout,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
-        super().__init__(config, num_pixels)
+        super().__init__(config, layout)
         self.config: VAEConfig = config
-        self.num_pixels = num_pixels
+        num_pixels = layout.num_pixels
         activation = ACTIVATIONS[config.activation]
         self.encoder = dense((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
         self.decoder = dense((config.latent_dim, *config.decoder_widths, num_pixels), activation)
@@ -113,7 +113,7 @@ class VAE(Model):
 
     def _samples_at_once(self, num_images: int) -> int:
         """Samples of so many images whose activations fit in ``activation_bytes``; at least one."""
-        sample_bytes = FLOAT_BYTES * self.config.floats(self.num_pixels).sample
+        sample_bytes = FLOAT_BYTES * self.config.floats(self.layout).sample
         return max(1, self.activation_bytes // (num_images * sample_bytes))
 
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
@@ -152,8 +152,3 @@ class VAE(Model):
         """The largest of X and the hidden widths."""
         config = self.config
         return max((self.num_pixels, *config.hidden_dims, *config.decoder_widths))
-
-    @staticmethod
-    def pixels_in(tensors: Mapping[str, Tensor]) -> int:
-        """Inputs of the encoder's first layer."""
-        return tensors["encoder.0.weight"].shape[1]  # [units, X]

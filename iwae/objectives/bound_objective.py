@@ -36,8 +36,10 @@ class BoundObjective:
         else:
             terms = model.log_densities(x, config.num_samples, noise=noise, generator=generator)
             surrogate = objective(config, terms, *weights)  # [B]
+            if terms.auxiliary is not None:
+                surrogate = surrogate + terms.auxiliary
             value = surrogate.detach()
-        if weights.at_one and config.free_bits == 0:
+        if weights.at_one and config.free_bits == 0 and terms.auxiliary is None:
             reported = value
         else:
             with torch.no_grad():

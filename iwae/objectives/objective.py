@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from iwae.config.objective import ObjectiveConfig
 from iwae.model.densities import LogDensities
-from iwae.model.protocol import Densities, Model
+from iwae.model.protocol import Densities, LatentModel
 from iwae.objectives.bounds import Weight
 
 # What is reported of densities, summed over images beside the bound and the objective.
@@ -123,7 +123,7 @@ def sums_of(terms: LogDensities) -> Tensor:
     return torch.cat((sampled, terms.kl.sum()[None]))
 
 
-def backward(surrogates: Surrogates, model: Model) -> None:
+def backward(surrogates: Surrogates, model: LatentModel) -> None:
     """Adds the gradient of ``surrogates``, scalars, to the parameters of the model, each its group's."""
     if surrogates.shared:
         torch.autograd.backward(surrogates.encoder)

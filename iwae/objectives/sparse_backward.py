@@ -63,7 +63,8 @@ def _all_samples(model: Densities, x: Tensor, noise: Tensor, posterior: Encoding
     ]
     if len(parts) == 1:
         return parts[0]
-    log_p_x_given_z, log_p_z, log_q_z_given_x = (torch.cat([part[i] for part in parts]) for i in range(3))
+    columns = zip(*(part[:3] for part in parts), strict=True)
+    log_p_x_given_z, log_p_z, log_q_z_given_x = (torch.cat(column) for column in columns)
     return LogDensities(log_p_x_given_z, log_p_z, log_q_z_given_x, parts[0].kl)
 
 

@@ -15,11 +15,12 @@ def pack_key(config: TrainConfig) -> str | None:
 
     Args:
         config: of one trial. It trains alone if its minibatch goes through in chunks, or if its images are
-            no terms of their own (free bits), or if its backward pass is sparse.
+            no terms of their own (free bits), if its backward pass is sparse, or if its model's family does
+            not pack.
     """
     objective = config.objective
     sparse = isinstance(objective, BoundConfig) and objective.backward.name == "sparse"
-    if config.chunk_size is not None or objective.needs_whole_minibatch or sparse:
+    if config.chunk_size is not None or objective.needs_whole_minibatch or sparse or not config.model.packs:
         return None
     shared = {
         **config.model_dump(mode="json", include={"data", "model", "batch_size", "device", "threads"}),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from iwae.errors import PackError
+from iwae.model.protocol import LatentModel
 from iwae.objectives.objective import StepTerms, Surrogates, Weights
 from iwae.pack.key import pack_key
 from iwae.pack.memory import PackMemory
@@ -60,13 +61,14 @@ class Pack:
         key = pack_key(trainer.config)
         if key is None:
             raise PackError("such a configuration trains alone")
+        assert isinstance(trainer.model, LatentModel)
         self._key, self._slots, self._model = key, slots, trainer.model
         self._num_samples = trainer.config.objective.num_samples
         self._objective = trainer.join().objective
         self._memory = PackMemory(trainer.model, slots)
-        self._stack = Stack(trainer.model, self._memory.parameters, slots)
+        self._stack = Stack(self._model, self._memory.parameters, slots)
         names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
-        self._encoder = [names[id(parameter)] for parameter in trainer.model.groups()["encoder"]]
+        self._encoder = [names[id(parameter)] for parameter in self._model.groups()["encoder"]]
         self._inputs: dict[int, _Inputs] = {}
         self._sums = torch.zeros(slots, len(TERMS), dtype=torch.float64, device=trainer.device)
         self._refuse_unequal_slots(trainer)
@@ -136,7 +138,7 @@ class Pack:
         if size not in self._inputs:
             multiple = WHOLE_VECTORS // math.gcd(WHOLE_VECTORS, self._slots)
             rows = self._slots * multiple * -(-size // multiple)
-            pixels = self._memory.gradients.new_zeros(rows, self._model.num_pixels)
+            pixels = self._memory.gradients.new_zeros(rows, self._model.num_inputs)
             noise = pixels.new_zeros(self._model.noise_shape(self._num_samples, rows))
             self._inputs[size] = _Inputs(
                 pixels, noise, by_slots(pixels, self._slots), by_slots(noise, self._slots, 1)
@@ -174,7 +176,7 @@ class Pack:
         num_images, batch_size = len(trainer.dataset.train), trainer.config.batch_size
         for size in {min(batch_size, num_images), num_images % batch_size} - {0}:
             shape = self._model.noise_shape(self._num_samples, size)
-            pixels = torch.rand(size, self._model.num_pixels, generator=source, device=source.device)
+            pixels = torch.rand(size, self._model.num_inputs, generator=source, device=source.device)
             noise = torch.randn(shape, generator=source, device=source.device)
             for slot in range(self._slots):
                 self._memory.load(slot, trainer.join().optimizer)

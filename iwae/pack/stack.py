@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 
 from iwae.model.densities import LogDensities
 from iwae.model.layers import Tanh
-from iwae.model.protocol import Encoding, Model
+from iwae.model.protocol import Encoding, LatentModel
 
 
 class Stack:
@@ -23,7 +23,7 @@ class Stack:
         slots: N.
     """
 
-    def __init__(self, model: Model, parameters: Mapping[str, Tensor], slots: int) -> None:
+    def __init__(self, model: LatentModel, parameters: Mapping[str, Tensor], slots: int) -> None:
         self._model = _Calls(copy.deepcopy(model))
         for module in self._model.modules():
             if isinstance(module, Tanh):
@@ -52,20 +52,23 @@ class Stack:
         posterior: Encoding | None = None,
         stop_posterior: bool = False,
     ) -> LogDensities:
-        """See ``Model``; densities ``[K, N · B]``. Noise is each slot's own, and must be given."""
+        """See ``LatentModel``; densities ``[K, N · B]``. Noise is each slot's own, and must be given."""
         assert noise is not None, generator
 
         def of_slot(parameters: dict[str, Tensor], x: Tensor, noise: Tensor, posterior: Encoding) -> Any:
             options = {"noise": noise, "posterior": posterior, "stop_posterior": stop_posterior}
-            return functional_call(self._model, parameters, ("log_densities", x, num_samples), options)
+            terms = functional_call(self._model, parameters, ("log_densities", x, num_samples), options)
+            assert terms.auxiliary is None, "a family with auxiliary terms does not pack"
+            return terms[:4]  # vmap takes no None
 
         encoded = None if posterior is None else tree_map(self._by_slot, posterior)
         by_slot = by_slots(noise, self._slots, 1)  # [K, N, B, ...]
         in_dims = (0, 0, 1, None if posterior is None else 0)
         terms = vmap(of_slot, in_dims)(self._parameters, self._by_slot(x), by_slot, encoded)
         # [N, K, B] -> [K, N · B]
-        log_p_x_given_z, log_p_z, log_q_z_given_x = (term.transpose(0, 1).flatten(1, 2) for term in terms[:3])
-        return LogDensities(log_p_x_given_z, log_p_z, log_q_z_given_x, terms.kl.flatten(0, 1))
+        *sampled, kl = terms
+        log_p_x_given_z, log_p_z, log_q_z_given_x = (term.transpose(0, 1).flatten(1, 2) for term in sampled)
+        return LogDensities(log_p_x_given_z, log_p_z, log_q_z_given_x, kl.flatten(0, 1))
 
     def _by_slot(self, tensor: Tensor) -> Tensor:
         return by_slots(tensor, self._slots)
@@ -79,7 +82,7 @@ def by_slots(tensor: Tensor, slots: int, dim: int = 0) -> Tensor:
 class _Calls(nn.Module):
     """``functional_call`` calls ``forward`` only."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: LatentModel) -> None:
         super().__init__()
         self.model = model
 

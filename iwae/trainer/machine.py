@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from iwae.errors import ConfigError
+
 # What PyTorch's CPU allocator says; it has no exception of its own.
 _CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")
 
@@ -98,3 +100,15 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGEST_FROM_HEAP)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def device_named(name: str) -> torch.device:
+    """The device of ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: it is not here.
+    """
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise ConfigError("device", "cuda is not allowed: must be cpu or auto, there is no CUDA device here")
+    return torch.device(("cuda" if there else "cpu") if name == "auto" else name)

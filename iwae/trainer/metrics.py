@@ -21,6 +21,14 @@ _NEW = (
     "test/nll_mc_error",
 )
 
+# Means of an epoch's steps, by the names of ``iwae.trainer.optimization.TERMS``.
+TRAIN_MEANS = {
+    "train/bound": "bound",
+    "train/objective": "objective",
+    "train/kl": "kl",
+    "train/reconstruction": "log_p_x_given_z",
+}
+
 
 class Progress(NamedTuple):
     """Where a trainer is: ``phase`` is ``training``, ``evaluating`` or ``final evaluation``.

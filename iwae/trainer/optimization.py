@@ -14,10 +14,11 @@ from iwae.annealing import AnnealingSchedule
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.schedules import CosineRate, StagedRate
 from iwae.config.train import TrainConfig
-from iwae.data.pixels import intensities, minibatch
+from iwae.data.items import Items
+from iwae.data.pixels import minibatch
 from iwae.errors import NonFiniteError
 from iwae.memory import images_at_once, images_of_a_pass
-from iwae.model.protocol import Model
+from iwae.model.protocol import LatentModel
 from iwae.objectives.objective import (
     SUMMED,
     StepTerms,
@@ -41,7 +42,7 @@ class Optimization:
     Args:
         config: of the run.
         model: what is trained, on its device.
-        images: resident training bytes ``[N, X]`` on the same device.
+        items: resident training items on the same device.
 
     Attributes:
         epoch: completed epochs.
@@ -53,26 +54,26 @@ class Optimization:
         images_at_once: of a forward and backward pass.
     """
 
-    def __init__(self, config: TrainConfig, model: Model, images: Tensor) -> None:
+    def __init__(self, config: TrainConfig, model: LatentModel, items: Items) -> None:
         self.epoch = 0
         self.batch = 0
-        self.steps_per_epoch = math.ceil(len(images) / config.batch_size)
+        self.steps_per_epoch = math.ceil(len(items) / config.batch_size)
         self.num_steps = self.steps_per_epoch * config.num_epochs
         self.annealing = AnnealingSchedule(config)
         self.objective = build_objective(config.objective)
-        self._config, self._model, self._images = config, model, images
-        self.images_at_once = images_of_a_pass(config, model.num_pixels, images.device.type)
+        self._config, self._model, self._items = config, model, items
+        self.images_at_once = images_of_a_pass(config, model.layout, items.device.type)
         model.activation_bytes = config.activation_bytes
         self._optimizer = Adam(config.optimizer, model.parameters())
-        self._data_generator = generator(config.seed, "data", images.device)
-        self._noise_generator = generator(config.seed, "noise", images.device)
+        self._data_generator = generator(config.seed, "data", items.device)
+        self._noise_generator = generator(config.seed, "noise", items.device)
         self._permutation: Tensor | None = None
-        self._sums = torch.zeros(len(TERMS), dtype=torch.float64, device=images.device)
+        self._sums = torch.zeros(len(TERMS), dtype=torch.float64, device=items.device)
         self._graphed: GraphedStep | None = None
-        if images.device.type == "cuda":
+        if items.device.type == "cuda":
             annealed = None if self.annealing.is_constant else self.annealing.target
-            whole = min(config.batch_size, len(images))
-            self._graphed = GraphedStep(whole, annealed, images.device)
+            whole = min(config.batch_size, len(items))
+            self._graphed = GraphedStep(whole, annealed, items.device)
 
     @property
     def steps(self) -> int:
@@ -100,15 +101,15 @@ class Optimization:
         # In a pack the steps of the epoch have been made.
         left = self.batch < self.steps_per_epoch
         if self._graphed is not None and left and not self._config.objective.reads_device:
-            size = min(self._config.batch_size, len(self._images))
-            images = torch.arange(size, device=self._images.device)
+            size = min(self._config.batch_size, len(self._items))
+            images = torch.arange(size, device=self._items.device)
             inputs = StepInputs(images, self.weights(0), self._config.optimizer.lr)
             generators = (self._data_generator, self._noise_generator)
             self._graphed.capture(self._update, inputs, generators, self._changing())
 
     def _try_backward(self) -> None:
         config = self._config
-        x = intensities(self._images[: self.images_at_once])
+        x = self._items[: self.images_at_once].inputs()
         noise = torch.zeros(self._model.noise_shape(config.objective.num_samples, len(x)), device=x.device)
         terms = self.objective.step_terms(self._model, x, Weights(), noise=noise)
         backward(terms.surrogates.each(torch.sum), self._model)
@@ -117,6 +118,7 @@ class Optimization:
     def _changing(self) -> Iterator[Tensor]:
         """Every tensor that a step changes."""
         yield from self._model.parameters()
+        yield from self._model.buffers()
         for state in self._optimizer.states():
             yield from state.values()
         yield self._sums
@@ -134,7 +136,7 @@ class Optimization:
         """What the next step is told; the first of an epoch draws the order of the images."""
         if self._permutation is None:
             self._permutation = torch.randperm(
-                len(self._images), generator=self._data_generator, device=self._images.device
+                len(self._items), generator=self._data_generator, device=self._items.device
             )
         size = self._config.batch_size
         indices = self._permutation[self.batch * size : (self.batch + 1) * size]
@@ -142,14 +144,14 @@ class Optimization:
         return StepInputs(indices, self.weights(self.steps), rate)
 
     def pixels(self, indices: Tensor) -> Tensor:
-        """Of the images at ``indices`` ``[B]``, drawn afresh under ``dynamic``: ``[B, X]``."""
-        images = self._images.index_select(0, indices)
-        return minibatch(images, self._config.data.binarization, self._data_generator)
+        """Of the items at ``indices`` ``[B]``, drawn afresh under ``dynamic``: ``[B, X + Y]``."""
+        items = self._items.at(indices)
+        return items.beside(minibatch(items.values, self._config.data.binarization, self._data_generator))
 
     def noise(self, num_images: int) -> Tensor:
         """Of the next minibatch, ``[K, B, ...]``."""
         shape = self._model.noise_shape(self._config.objective.num_samples, num_images)
-        return torch.randn(shape, generator=self._noise_generator, device=self._images.device)
+        return torch.randn(shape, generator=self._noise_generator, device=self._items.device)
 
     def _update(self, inputs: StepInputs) -> None:
         """One optimizer step; reads nothing from the device, so that it can be a CUDA graph."""
@@ -165,6 +167,7 @@ class Optimization:
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         self._optimizer.update(inputs.rate)
+        self._model.after_step(x, self._noise_generator)
 
     def chunks(self, x: Tensor, size: int, source: torch.Generator) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Pixels ``[B, X]`` in chunks of at most ``size`` images, each with its own noise ``[K, b, ...]``.
@@ -188,7 +191,7 @@ class Optimization:
             return terms.surrogates
 
         found = []
-        for part, noise in self.chunks(x, images_at_once(self._config, self._model.num_pixels), source):
+        for part, noise in self.chunks(x, images_at_once(self._config, self._model.layout), source):
             # What a chunk holds for the gradient is computed again when the gradient needs it, from the same
             # state of the generator.
             state = source.get_state()
@@ -208,7 +211,7 @@ class Optimization:
         names = [f"parameter {name}" for name, _ in self._model.named_parameters()]
         sums = torch.stack([p.detach().sum() for p in self._model.parameters()])
         # Read at once: a read waits for the device.
-        read = torch.cat((self._sums / len(self._images), sums.double())).tolist()
+        read = torch.cat((self._sums / len(self._items), sums.double())).tolist()
         for term, value in zip((*TERMS, *names), read, strict=True):
             if not math.isfinite(value):
                 raise NonFiniteError(self.epoch + 1, term, value)
@@ -240,7 +243,7 @@ class Optimization:
         """Goes on from ``state``."""
         self.epoch, self.batch = state["epoch"], state["batch"]
         permutation = state["permutation"]
-        self._permutation = None if permutation is None else permutation.to(self._images.device, copy=True)
+        self._permutation = None if permutation is None else permutation.to(self._items.device, copy=True)
         self._sums.copy_(state["sums"])
         if self._graphed is not None:
             self._graphed.drop()

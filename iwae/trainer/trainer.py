@@ -7,26 +7,34 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
-from iwae.data.load import load_dataset, suit
-from iwae.data.pixels import evaluation_pixels, intensities, resident
+from iwae.data.items import Items
+from iwae.data.load import load_dataset
+from iwae.data.pixels import evaluation_pixels, intensities
 from iwae.epoch import EpochRecord
-from iwae.errors import CheckpointError, ConfigError, NonFiniteError, Stopped
-from iwae.evaluation.evaluation import SAMPLES_PER_CHUNK, Evaluation, evaluate
+from iwae.errors import CheckpointError, NonFiniteError, Stopped
+from iwae.evaluation.evaluation import Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
 from iwae.evaluation.image_likelihoods import image_likelihoods
 from iwae.model.build import build_model
+from iwae.model.protocol import FittedModel, LatentModel, Model
 from iwae.model.weights import load as load
 from iwae.model.weights import weights_bytes
-from iwae.noise import refuse_shared_noise
 from iwae.objectives.objective import Surrogates
 from iwae.randomness import generator
-from iwae.trainer.machine import keep_freed_memory, memory_bytes, peak_memory_bytes, reset_peak_memory
-from iwae.trainer.metrics import Progress, final_metrics, validation_metrics
+from iwae.trainer.fitting import Fitting
+from iwae.trainer.machine import (
+    device_named,
+    keep_freed_memory,
+    memory_bytes,
+    peak_memory_bytes,
+    reset_peak_memory,
+)
+from iwae.trainer.metrics import TRAIN_MEANS, Progress, final_metrics, validation_metrics
 from iwae.trainer.optimization import Optimization
+from iwae.trainer.splits import Splits
 from iwae.trainer.stopwatch import Stopwatch
 
 __all__ = ["Progress", "Stopped", "Trainer", "load"]
@@ -56,7 +64,7 @@ class Trainer:
     Attributes:
         device: of the model and the data.
         model: what is trained.
-        dataset: its bytes on the device.
+        dataset: on the device.
         stopwatch: its seconds of training.
 
     Raises:
@@ -69,21 +77,17 @@ class Trainer:
         keep_freed_memory()
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        self.device = _device(config.device)
+        self.device = device_named(config.device)
         self.dataset = (load_dataset(config.data) if dataset is None else dataset).to(self.device)
-        binarization = config.data.binarization
-        suit(self.dataset, config)
-        self._train = resident(self.dataset.train, binarization, "train")
+        self._splits = Splits(config, self.dataset)
         self.model = build_model(
-            config.model,
-            self.dataset.num_pixels,
+            config,
+            self.dataset.layout,
             generator=generator(config.seed, "initialization"),
-            # A Bernoulli sample has the mean of its intensities; rounded pixels have another one.
-            train_pixels=self._train if binarization == "threshold" else self.dataset.train,
+            train_pixels=self._splits.train_pixels,
         ).to(self.device)
-        self._refuse_shared_noise()
-        self._validation = evaluation_pixels(self.dataset.validation, binarization, "validation")
-        self._optimization = Optimization(config, self.model, self._train)
+        self._splits.refuse_shared_noise()
+        self._optimization = _optimization(config, self.model, self._splits.train)
         self.stopwatch = Stopwatch(self.device)
         reset_peak_memory(self.device)
         self._memory_before = memory_bytes(self.device)
@@ -121,6 +125,7 @@ class Trainer:
 
     def join(self) -> Optimization:
         """The optimization, for a pack to make the steps of the current epoch; see ``iwae.pack``."""
+        assert isinstance(self._optimization, Optimization)
         self._phase = "training"
         return self._optimization
 
@@ -165,14 +170,14 @@ class Trainer:
             NonFiniteError: a log-weight is NaN or infinite.
         """
         config = self.config.evaluation
-        test = evaluation_pixels(self.dataset.test, self.config.data.binarization, "test")
-        splits = {"validation": self._validation, "test": test}
-        shown = {split: pixels[: config.final_num_images] for split, pixels in splits.items()}
+        splits = {"validation": self._splits.validation, "test": self.items("test")}
+        shown = {split: items[: config.final_num_images] for split, items in splits.items()}
         evaluated = {
-            split: (images, self._evaluate(images, config.final_num_samples, split))
-            for split, images in shown.items()
+            split: (items, self._evaluate(items, config.final_num_samples, split))
+            for split, items in shown.items()
         }
-        snr = self.gradient_snr(config.snr_num_draws) if config.snr_num_draws > 0 else None
+        draws = 0 if self.config.model.fitted else config.snr_num_draws
+        snr = self.gradient_snr(draws) if draws > 0 else None
         return FinalEvaluation(
             final_metrics(evaluated["validation"][1], evaluated["test"][1], snr),
             image_likelihoods(config.final_num_samples, evaluated),
@@ -180,7 +185,11 @@ class Trainer:
 
     def weights(self) -> bytes:
         """The model as the content of a safetensors file; ``load`` reads it."""
-        return weights_bytes(self.model, self.config)
+        return weights_bytes(self.model, self.config, self.dataset.scaling)
+
+    def items(self, split: str) -> Items:
+        """The items of ``validation`` or ``test`` as they are evaluated."""
+        return self._splits.evaluated(split)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that the rest of the training depends on, for ``torch.load(weights_only=True)``."""
@@ -197,25 +206,14 @@ class Trainer:
             CheckpointError: the state is of another configuration, data set or kind of device.
         """
         for name, ours in self._identity().items():
-            if state[name] != ours:
-                raise CheckpointError(f"the saved state has another {name}: {state[name]}, not {ours}")
+            if state.get(name) != ours:
+                raise CheckpointError(f"the saved state has another {name}: {state.get(name)}, not {ours}")
         self._optimization.load_state_dict(state["optimization"])
         self.stopwatch.load_state_dict(state["stopwatch"])
 
     def _identity(self) -> dict[str, str]:
         """What a state must agree in: bits are the same only on the same kind of device."""
-        return {
-            "trial key": self.config.key,
-            "data hash": self.dataset.content_hash,
-            "device": self.device.type,
-        }
-
-    def _refuse_shared_noise(self) -> None:
-        config, chunk = self.config.evaluation, SAMPLES_PER_CHUNK[self.device.type]
-        size = max(len(self.dataset.validation), len(self.dataset.test))
-        curve, final = (min(size, most or size) for most in (config.num_images, config.final_num_images))
-        refuse_shared_noise("evaluation.num_samples", curve, config.num_samples, chunk)
-        refuse_shared_noise("evaluation.final_num_samples", final, config.final_num_samples, chunk)
+        return {"trial key": self.config.key, **self._splits.identity(), "device": self.device.type}
 
     def _train_epoch(self) -> None:
         """The steps of the current epoch that are left."""
@@ -230,11 +228,10 @@ class Trainer:
         optimization, seconds = self._optimization, self.stopwatch.epoch_seconds
         means = optimization.epoch_means()
         target = optimization.annealing.target
+        shown = {name: mean for name, mean in TRAIN_MEANS.items() if mean in means}
+        unit = dict.fromkeys(("bound", "objective", "log_p_x_given_z"), self.dataset.log_determinant)
         metrics = {
-            "train/bound": means["bound"],
-            "train/objective": means["objective"],
-            "train/kl": means["kl"],
-            "train/reconstruction": means["log_p_x_given_z"],
+            **{name: means[mean] + unit.get(mean, 0.0) for name, mean in shown.items()},
             f"annealing/{target}": optimization.weights(optimization.steps - 1)._asdict()[target],
             "time/train_seconds": self.stopwatch.train_seconds,
             "time/epoch_seconds": seconds,
@@ -242,14 +239,15 @@ class Trainer:
         }
         config, epoch = self.config.evaluation, self.epoch + 1
         if epoch % config.every == 0 or epoch == self.config.num_epochs:
-            images = self._validation[: config.num_images]
-            metrics |= validation_metrics(self._evaluate(images, config.num_samples, "validation"))
+            items = self._splits.validation[: config.num_images]
+            metrics |= validation_metrics(self._evaluate(items, config.num_samples, "validation"))
+            metrics |= self.model.extra_metrics(items.inputs())
         metrics["system/peak_memory_bytes"] = float(peak_memory_bytes(self.device))
         if self._memory_before is not None:
             metrics["system/memory_before_bytes"] = float(self._memory_before)
         return metrics
 
-    def _evaluate(self, images: Tensor, num_samples: int, split: str) -> Evaluation:
+    def _evaluate(self, items: Items, num_samples: int, split: str) -> Evaluation:
         final = self.epoch == self.config.num_epochs
         self._phase, self._evaluated = "final evaluation" if final else "evaluating", 0.0
 
@@ -260,9 +258,10 @@ class Trainer:
         try:
             return evaluate(
                 self.model,
-                images,
+                items,
                 num_samples,
                 few_num_samples=few,
+                log_determinant=self.dataset.log_determinant,
                 purpose=split,
                 stopped=self._stop.is_set,
                 progress=report,
@@ -277,21 +276,25 @@ class Trainer:
         Raises:
             Stopped: after ``stop()``.
         """
-        config, first = self.config, self._train[: self.config.batch_size]
-        x = intensities(evaluation_pixels(first, config.data.binarization, "gradient"))
+        config, first = self.config, self._splits.train[: self.config.batch_size]
+        pixels = evaluation_pixels(first.values, config.data.binarization, "gradient")
+        x = first.beside(intensities(pixels))
+        optimization, model = self._optimization, self.model
+        assert isinstance(optimization, Optimization)
+        assert isinstance(model, LatentModel)
         source = generator(config.seed, "gradient", self.device)
-        weights = self._optimization.weights(self._optimization.num_steps)
+        weights = optimization.weights(optimization.num_steps)
 
         def draw() -> Surrogates:
             if self._stop.is_set():
                 raise Stopped
-            return self._optimization.surrogates(x, weights, source)
+            return optimization.surrogates(x, weights, source)
 
-        return gradient_snr(self.model.groups(), (draw for _ in range(num_draws)), num_draws)
+        return gradient_snr(model.groups(), (draw for _ in range(num_draws)), num_draws)
 
 
-def _device(name: str) -> torch.device:
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise ConfigError("device", "cuda is not allowed: must be cpu or auto, there is no CUDA device here")
-    return torch.device(("cuda" if there else "cpu") if name == "auto" else name)
+def _optimization(config: TrainConfig, model: Model, train: Items) -> Optimization | Fitting:
+    if isinstance(model, FittedModel):
+        return Fitting(config, model, train)
+    assert isinstance(model, LatentModel)
+    return Optimization(config, model, train)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
 from iwae.data.location import npz_path
 from iwae.errors import DataError
 
@@ -16,20 +17,18 @@ class Sizes(NamedTuple):
         train: training images that are used.
         validation: images held out.
         test: test images.
-        height: of an image.
-        width: of an image.
+        layout: of an image.
     """
 
     train: int
     validation: int
     test: int
-    height: int
-    width: int
+    layout: Layout
 
     @property
     def num_pixels(self) -> int:
         """X, the pixels of an image."""
-        return self.height * self.width
+        return self.layout.num_pixels
 
     @property
     def num_bytes(self) -> int:
@@ -44,17 +43,17 @@ def sizes_of(data: DataConfig) -> Sizes:
     A file that is not here, such as that of a sweep from elsewhere, is taken to be as large as MNIST.
     """
     facts = CATALOGUE[data.name]
-    train, validation, test, shape = facts.num_train, None, facts.num_test, facts.image_shape
+    train, validation, test, layout = facts.num_train, None, facts.num_test, facts.layout
     if data.name == "npz":
         from iwae.data.npz import split_shapes  # loads PyTorch
 
         try:
             shapes = split_shapes(npz_path(data, moved=True))
-            train, test, shape = shapes["train"][0], shapes["test"][0], shapes["train"][1:]
+            train, test, layout = shapes["train"][0], shapes["test"][0], Layout(shapes["train"][1:])
             validation = shapes["validation"][0] if "validation" in shapes else None
         except DataError:
             pass  # who reads it says what is wrong with it
     if validation is None:
         validation = data.num_validation or facts.held_out(train)
         train -= validation
-    return Sizes(min(data.num_train or train, train), validation, test, *shape)
+    return Sizes(min(data.num_train or train, train), validation, test, layout)

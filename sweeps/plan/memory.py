@@ -1,5 +1,6 @@
 """The most memory that a trial takes, from its configuration: what decides whether it can be begun."""
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.memory import COPIES_OF_PARAMETERS, FLOAT_BYTES, peak_step_bytes
 from sweeps.pace.sizes import sizes_of
@@ -24,17 +25,17 @@ def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
     """
     sizes = sizes_of(config.data)
     copies = 1 if config.data.binarization in ("dynamic", "none") else 2
-    work = [peak_step_bytes(config, sizes.num_pixels, device), EVALUATION_BYTES[device]]
+    work = [peak_step_bytes(config, sizes.layout, device), EVALUATION_BYTES[device]]
     if config.evaluation.snr_num_draws:  # in chunks as large as `activation_bytes` lets them be
-        work.append(_draw_bytes(config, sizes.num_pixels))
+        work.append(_draw_bytes(config, sizes.layout))
     return PROCESS_BYTES[device] + copies * sizes.num_bytes + max(work)
 
 
-def _draw_bytes(config: TrainConfig, num_pixels: int) -> int:
+def _draw_bytes(config: TrainConfig, layout: Layout) -> int:
     """Of a draw of the gradient: activations and their gradients, and moments of each parameter."""
-    parameters = config.model.floats(num_pixels).parameters
+    parameters = config.model.floats(layout).parameters
     kept = COPIES_OF_PARAMETERS * FLOAT_BYTES * parameters
-    step = peak_step_bytes(config, num_pixels, "cuda")
+    step = peak_step_bytes(config, layout, "cuda")
     return int(DRAWN * (step - kept)) + kept + MOMENTS_BYTES * parameters
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iwae.config.train import TrainConfig
-from sweeps.pace.sizes import sizes_of
+from sweeps.pace.sizes import Sizes, sizes_of
 from sweeps.plan.forecast import Forecast
 from sweeps.spec.resources import Resources
 from tracking.provenance import sources
@@ -59,11 +59,16 @@ def keep(config: TrainConfig, resources: Resources, probe: ShapeProbe) -> None:
 
 
 def _file(config: TrainConfig, resources: Resources) -> Path:
-    asked = [shape_of(config), *sizes_of(config.data), *device_of(resources), *_machine()]
+    asked = [shape_of(config), *_numbers(sizes_of(config.data)), *device_of(resources), *_machine()]
     asked += [getattr(config.evaluation, name) for name in _EVALUATION]
     name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return folder / "iwae-sweeps" / "probes" / f"{name}.json"
+
+
+def _numbers(sizes: Sizes) -> list[object]:
+    *numbers, layout = sizes
+    return [*numbers, list(layout.shape), layout.num_attributes]
 
 
 @functools.cache

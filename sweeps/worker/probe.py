@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from iwae.config.train import TrainConfig
-from iwae.data.dataset import Dataset
-from iwae.data.pixels import evaluation_pixels
+from iwae.data.dataset import Dataset, Labels
 from iwae.epoch import EpochRecord
 from iwae.evaluation.evaluation import evaluate
 from iwae.trainer.machine import memory_bytes, peak_memory_bytes, reset_peak_memory
@@ -93,9 +92,7 @@ class _Shape:
         dataset = random_images(config, self._sizes, min(images, self._sizes.train))
         self._trainer = Trainer(_endless(config, device, threads), dataset)
         self._epochs: Iterator[EpochRecord] = self._trainer.epochs()
-        self._validation = evaluation_pixels(
-            self._trainer.dataset.validation, config.data.binarization, "validation"
-        )
+        self._validation = self._trainer.items("validation")
         self.measure(evaluation=True)
         for list_ in (self._step, self._curve, self._final, self._draw):
             list_.clear()
@@ -156,7 +153,7 @@ class _Shape:
     def _row_seconds(self, num_samples: int, most_images: int | None) -> float:
         """Seconds for an image and sample, of about a quantum."""
         rows = QUANTUM * RATE / row_work(self._config)
-        images: Tensor = self._validation[: max(2, min(int(rows / num_samples), most_images or _NEVER))]
+        images = self._validation[: max(2, min(int(rows / num_samples), most_images or _NEVER))]
         few = min(self._config.evaluation.few_num_samples, num_samples)
         seconds = self._seconds(
             lambda: evaluate(self._trainer.model, images, num_samples, few_num_samples=few)
@@ -198,8 +195,17 @@ def random_images(config: TrainConfig, sizes: Sizes, num_train: int) -> Dataset:
         pixels = source.integers(0, levels, (count, sizes.num_pixels), np.uint8) * (255 // (levels - 1))
         return torch.from_numpy(pixels)
 
-    parts = (images(num_train), images(shown), images(2))
-    return Dataset(*parts, (sizes.height, sizes.width), config.data.name, "random")
+    numbers = {"train": num_train, "validation": shown, "test": 2}
+    parts = {split: images(count) for split, count in numbers.items()}
+    classes = sizes.layout.num_attributes
+    labels = None
+    if classes:
+        drawn = {
+            split: torch.from_numpy(source.integers(0, classes, count)) for split, count in numbers.items()
+        }
+        labels = Labels(**drawn, names=tuple(map(str, range(classes))))
+    train, validation, test = parts.values()
+    return Dataset(train, validation, test, sizes.layout, config.data.name, "random", labels)
 
 
 def median_interval(values: Sequence[float], coverage: float = 0.95) -> tuple[float, float]:

@@ -146,7 +146,7 @@ class IwaeTrial:
         dataset = cached_dataset(config.data)
         refuse_other(options.data, config.data, dataset)
         trainer = Trainer(config, dataset)
-        self._images_at_once = images_of_a_pass(config, dataset.num_pixels, trainer.device.type)
+        self._images_at_once = images_of_a_pass(config, dataset.layout, trainer.device.type)
         provenance = environment(
             device=str(trainer.device),
             threads=torch.get_num_threads(),

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.errors import ConfigError
@@ -42,7 +43,7 @@ def test_more_samples_than_there_is_noise_are_refused() -> None:
 
 def test_more_of_them_than_there_are_seeds_are_refused_before_training() -> None:
     images = torch.zeros(60_000, 2, dtype=torch.uint8)
-    dataset = Dataset(images[:2], images[:2], images, (1, 2), "npz", "0" * 64)
+    dataset = Dataset(images[:2], images[:2], images, Layout((2,)), "npz", "0" * 64)
     config = TrainConfig.parse(
         {
             "data": {"name": "npz", "path": "pixels.npz"},

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.model.vae import VAE
 
@@ -24,7 +25,7 @@ def build(W: np.ndarray, b: np.ndarray, std: float, mean: np.ndarray, variance: 
     """x | z ~ N(W z + b, std²) with a posterior N(mean, diag variance) that does not depend on x."""
     pixels, latents = W.shape
     config = VAEConfig(hidden_dims=(), latent_dim=latents, likelihood="gaussian", observation_std=std)
-    model = VAE(config, pixels).double()
+    model = VAE(config, Layout((pixels,))).double()
     state = {
         "encoder.0.weight": torch.zeros(2 * latents, pixels),
         "encoder.0.bias": torch.tensor(np.concatenate([mean, np.log(variance)])),

@@ -27,8 +27,8 @@ from iwae.config.objective import BoundConfig
 from iwae.data.load import load_dataset
 from iwae.objectives.objective import Objective, Weights, build_objective, gradients
 from support.linear_gaussian import one_dimensional, pixels
-from support.toys import configs
 from support.toys.dreg import DReG
+from support.toys.dreg_config import DRegConfig
 from tracking.provenance.sources import PACKAGES
 
 pytestmark = pytest.mark.service
@@ -76,8 +76,12 @@ class Copy:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(PROJECT / package, self.sources / package, ignore=ignored)
         package = self.sources / "iwae"
-        add(package / "model" / "ppca.py", package / "config" / "model.py", configs.PPCAConfig)
-        add(package / "objectives" / "dreg.py", package / "config" / "objective.py", configs.DRegConfig)
+        shutil.copy(TOYS / "ppca.py", package / "model")
+        shutil.copy(TOYS / "ppca_config.py", package / "config" / "model" / "ppca.py")
+        importing = "from iwae.config.model.ppca import PPCAConfig"
+        register(package / "config" / "model" / "__init__.py", importing, "PPCAConfig")
+        shutil.copy(TOYS / "dreg.py", package / "objectives")
+        register(package / "config" / "objective.py", inspect.getsource(DRegConfig), "DRegConfig")
 
     def python(self, *words: object) -> subprocess.CompletedProcess[str]:
         left_out = ("MLFLOW_TRACKING_URI", "SWEEPS_STORAGE")
@@ -92,13 +96,12 @@ class Copy:
         )
 
 
-def add(file: Path, registry: Path, config: type) -> None:
-    """What a person does: a new file, its configuration's class, and the class in the registry."""
-    shutil.copy(TOYS / file.name, file)
+def register(registry: Path, code: str, config: str) -> None:
+    """What a person does: the configuration's class, or its import, and its name in the union."""
     before, comment, after = registry.read_text().partition("# The registry")
     assert after.count(", Field(") == 1
-    line = after.replace(", Field(", f" | {config.__name__}, Field(")
-    registry.write_text(f"{before}{inspect.getsource(config)}\n\n{comment}{line}")
+    line = after.replace(", Field(", f" | {config}, Field(")
+    registry.write_text(f"{before}{code}\n\n{comment}{line}")
 
 
 @pytest.fixture(scope="module")

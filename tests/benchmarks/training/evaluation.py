@@ -20,7 +20,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
+from iwae.data.items import Items
 from iwae.evaluation.evaluation import BLOCK_BYTES, TEMPORARIES, evaluate
 from iwae.model.vae import VAE
 from iwae.randomness import generator
@@ -69,10 +71,10 @@ def measure(model: VAE, images: Tensor, num_samples: int, seconds: float) -> tup
     """Seconds of evaluation and of products, in turn."""
     multiply = products(model, len(images), num_samples)
     evaluations, multiplications = [], []
-    seconds_of(lambda: evaluate(model, images, num_samples))
+    seconds_of(lambda: evaluate(model, Items(images), num_samples))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(evaluations) < 3:
-        evaluations.append(seconds_of(lambda: evaluate(model, images, num_samples)))
+        evaluations.append(seconds_of(lambda: evaluate(model, Items(images), num_samples)))
         multiplications.append(seconds_of(multiply))
     return evaluations, multiplications
 
@@ -89,7 +91,7 @@ def main() -> None:
     for pixels, hidden, latent, activation in SHAPES:
         shape = {"hidden_dims": list(hidden), "latent_dim": latent, "activation": activation}
         config = TrainConfig.parse({"model": shape})
-        model = VAE(config.model, pixels, generator=generator(0, "initialization"))
+        model = VAE(config.model, Layout((pixels,)), generator=generator(0, "initialization"))
         source = generator(0, "images")
         images = (torch.rand(arguments.images, pixels, generator=source) < 0.2).to(torch.uint8) * 255
         found = measure(model, images, arguments.samples, arguments.seconds)

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
+from iwae.data.items import Items
 from iwae.data.load import load_dataset
 from iwae.data.pixels import evaluation_pixels
 from iwae.evaluation.evaluation import Evaluation, evaluate
@@ -59,7 +60,7 @@ def trained(num_samples: int, dataset: Dataset) -> Model:
 def repeated(model: Model, images: Tensor, num_samples: int, repeats: int) -> list[Evaluation]:
     """Evaluations with noise of their own."""
     return [
-        evaluate(model, images, num_samples, purpose=f"{num_samples} samples, repeat {repeat}")
+        evaluate(model, Items(images), num_samples, purpose=f"{num_samples} samples, repeat {repeat}")
         for repeat in range(repeats)
     ]
 
@@ -97,7 +98,7 @@ def main() -> None:
     else:
         models = {f"trained with K = {k}": trained(k, dataset) for k in (1, 50)}
     for name, model in models.items():
-        reference = evaluate(model, images, arguments.reference, purpose="reference")
+        reference = evaluate(model, Items(images), arguments.reference, purpose="reference")
         print(f"{name}: −L_{arguments.reference} {reference.nll:.3f}, mean ESS {reference.ess:.1f}")
         print(f"{'K':>6} {'−L_K':>9} {'bias':>7} {'':7} {'noise':>7} {'images':>7} {'seconds':>8}")
         for num_samples in arguments.samples:

@@ -28,6 +28,7 @@ from typing import Any
 import torch
 import torch.multiprocessing
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.model.likelihood import SWITCH as FUSED
@@ -68,7 +69,7 @@ def dataset_of(sizes: Sizes) -> Dataset:
     images = torch.randint(0, 256, (sizes.images + 200, NUM_PIXELS), generator=source, dtype=torch.uint8)
     images *= torch.rand(images.shape, generator=source) < 0.2
     train, validation, test = images.split([sizes.images, 100, 100])
-    return Dataset(train, validation, test, (28, 28), "synthetic", "synthetic")
+    return Dataset(train, validation, test, Layout((28, 28)), "synthetic", "synthetic")
 
 
 def config_of(num_samples: int, backward: str, sizes: Sizes, device: str, seed: int = 0) -> TrainConfig:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
@@ -40,7 +41,7 @@ def images_of(shape: str) -> Dataset:
     source = torch.Generator().manual_seed(0)
     ink = torch.rand(NUM_IMAGES, 784, generator=source) < 0.2
     images = torch.randint(0, 256, ink.shape, generator=source, dtype=torch.uint8) * ink
-    return replace(digits, train=images, validation=images[:10], test=images[:10], image_shape=(28, 28))
+    return replace(digits, train=images, validation=images[:10], test=images[:10], layout=Layout((28, 28)))
 
 
 def trainers_of(shape: str, num_samples: int, slots: int) -> list[Trainer]:

@@ -30,7 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
+from iwae.data.items import Items
 from iwae.model.vae import VAE
 from iwae.randomness import generator
 from iwae.trainer.machine import keep_freed_memory
@@ -65,7 +67,7 @@ def minibatches(images: Tensor) -> Callable[[], Tensor]:
 
 def plain_step(config: TrainConfig, images: Tensor) -> Step:
     """The step most people would write, with the encoder run once."""
-    model = VAE(config.model, NUM_PIXELS, generator=generator(0, "initialization"))
+    model = VAE(config.model, Layout((NUM_PIXELS,)), generator=generator(0, "initialization"))
     optimizer, draw = torch.optim.Adam(model.parameters(), lr=RATE), minibatches(images)
 
     def step() -> None:
@@ -93,7 +95,7 @@ def pythae_step(config: TrainConfig, images: Tensor) -> Step:
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
-    ours = VAE(config.model, NUM_PIXELS, generator=generator(0, "initialization"))
+    ours = VAE(config.model, Layout((NUM_PIXELS,)), generator=generator(0, "initialization"))
 
     class Encoder(BaseEncoder):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -132,8 +134,8 @@ def pythae_step(config: TrainConfig, images: Tensor) -> Step:
 
 def our_step(config: TrainConfig, images: Tensor) -> Step:
     """A step of the trainer."""
-    model = VAE(config.model, NUM_PIXELS, generator=generator(0, "initialization"))
-    optimization = Optimization(config, model, images)
+    model = VAE(config.model, Layout((NUM_PIXELS,)), generator=generator(0, "initialization"))
+    optimization = Optimization(config, model, Items(images))
 
     def step() -> None:
         optimization.step()

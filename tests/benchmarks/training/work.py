@@ -85,7 +85,7 @@ def measure(name: str, num_samples: int) -> list[Point]:
     cost, images = cost_of(config), len(trainer.dataset.train)
     settings = config.evaluation
     rows = min(settings.num_images or 10**9, len(trainer.dataset.validation)) * settings.num_samples
-    decode = config.model.flops(trainer.dataset.num_pixels).decode
+    decode = config.model.flops(trainer.dataset.layout).decode
     return [
         Point(
             name,

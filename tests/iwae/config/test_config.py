@@ -203,7 +203,7 @@ def test_every_data_set_has_a_row_in_the_catalogue() -> None:
 
 def test_catalogue_says_what_the_digits_hold(digits: Dataset) -> None:
     facts = CATALOGUE["digits"]
-    assert (facts.image_shape, facts.num_test) == (digits.image_shape, len(digits.test))
+    assert (facts.layout, facts.num_test) == (digits.layout, len(digits.test))
     assert (facts.num_train, facts.num_validation) == (
         len(digits.train) + len(digits.validation),
         len(digits.validation),

@@ -10,6 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset, suit
@@ -29,7 +30,7 @@ def images(number: int, height: int = 3, width: int = 2) -> np.ndarray:
 
 def test_digits_are_split_into_1137_300_and_360(digits: Dataset) -> None:
     assert [len(part) for part in (digits.train, digits.validation, digits.test)] == [1137, 300, 360]
-    assert digits.image_shape == (8, 8)
+    assert digits.layout == Layout((8, 8), 10)
 
 
 def test_splits_of_the_digits_are_the_whole_set_without_repetition(digits: Dataset) -> None:
@@ -68,7 +69,7 @@ def test_split_that_does_not_fit_is_refused(values: dict[str, int], message: str
 def test_npz_holds_out_a_sixth_of_the_training_images(tmp_path: Path) -> None:
     data = load_dataset(npz(tmp_path, train=images(60), test=images(5)))
     assert (len(data.train), len(data.validation), len(data.test)) == (50, 10, 5)
-    assert data.image_shape == (3, 2)
+    assert data.layout == Layout((3, 2))
     assert np.array_equal(data.validation, images(60)[50:].reshape(10, 6))
 
 
@@ -81,7 +82,7 @@ def test_npz_of_bools_is_binary_and_its_own_validation_images_are_used(tmp_path:
 
 def test_flat_npz_images_are_one_row_high(tmp_path: Path) -> None:
     flat = images(12).reshape(12, 6)
-    assert load_dataset(npz(tmp_path, train=flat, test=flat)).image_shape == (1, 6)
+    assert load_dataset(npz(tmp_path, train=flat, test=flat)).layout == Layout((6,))
 
 
 @pytest.mark.parametrize(
@@ -155,13 +156,13 @@ def test_mnist_validation_is_the_last_10000_training_images() -> None:
     raw = np.fromfile(root / "MNIST/raw/train-images-idx3-ubyte", np.uint8)[16:].reshape(60_000, 784)
     assert np.array_equal(data.train, raw[:50_000])
     assert np.array_equal(data.validation, raw[50_000:])
-    assert (len(data.test), data.image_shape) == (10_000, (28, 28))
+    assert (len(data.test), data.layout) == (10_000, Layout((28, 28), 10))
 
 
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        (torch.rand(9, 6), "train is torch.float32: must be torch.uint8"),
+        (torch.rand(9, 6).double(), "train is torch.float64: must be torch.uint8"),
         (torch.ones(9, 6, dtype=torch.bool), "train is torch.bool: must be torch.uint8"),
         (torch.zeros(9, 3, 2, dtype=torch.uint8), r"train has the shape \(9, 3, 2\): must be \[N, 6\]"),
         (torch.zeros(9, 5, dtype=torch.uint8), r"train has the shape \(9, 5\): must be \[N, 6\]"),
@@ -174,14 +175,14 @@ def test_dataset_of_anything_but_bytes_is_refused_and_the_tensor_stays(
 ) -> None:
     before, good = train.clone(), torch.zeros(4, 6, dtype=torch.uint8)
     with pytest.raises(DataError, match=message):
-        Dataset(train, good, good, (3, 2), "mine", "hash")
+        Dataset(train, good, good, Layout((3, 2)), "mine", "hash")
     assert torch.equal(train, before)
 
 
 def test_pixels_that_are_no_bytes_are_refused_and_stay() -> None:
-    pixels = torch.rand(4, 6)
+    pixels = torch.rand(4, 6).double()
     before = pixels.clone()
-    with pytest.raises(DataError, match=r"images are torch.float32: must be torch.uint8"):
+    with pytest.raises(DataError, match=r"images are torch.float64: must be torch.uint8"):
         intensities(pixels)
     assert torch.equal(pixels, before)
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from scipy import stats
 
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.data.dataset import Dataset
+from iwae.data.items import Items
 from iwae.data.pixels import evaluation_pixels
 from iwae.errors import NonFiniteError, Stopped
 from iwae.evaluation import evaluation
@@ -22,7 +24,7 @@ from support.linear_gaussian import LOG_P, build, one_dimensional
 @pytest.fixture(name="model")
 def _model() -> VAE:
     config = VAEConfig(hidden_dims=(16,), latent_dim=3)
-    return VAE(config, 64, generator=torch.Generator().manual_seed(0))
+    return VAE(config, Layout((64,)), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(name="images")
@@ -41,7 +43,7 @@ def test_numbers_are_those_of_all_log_weights_at_once(
 
     monkeypatch.setattr(evaluation, "log_weights", kept)
     monkeypatch.setitem(evaluation.BLOCK_BYTES, "cpu", 2**30)  # all images in one block
-    got = evaluate(model, images, 250, few_num_samples=120)
+    got = evaluate(model, Items(images), 250, few_num_samples=120)
     log_w = torch.cat(seen).double().numpy()  # [K, B]
     assert log_w.shape == (250, 23)
     weights = np.exp(log_w - log_w.max(0))
@@ -66,10 +68,10 @@ def test_log_k_is_subtracted_once_however_the_samples_are_chunked(
 ) -> None:
     # With q the posterior every log-weight is log p(x): so is L_K, in one chunk or many.
     model = one_dimensional(0.763636, 0.181818)
-    monkeypatch.setattr(evaluation, "intensities", lambda images: images.double())
+    monkeypatch.setattr(Items, "inputs", lambda items: items.values)
     for chunk in (1, 3, 1000):
         monkeypatch.setitem(evaluation.SAMPLES_PER_CHUNK, "cpu", chunk)
-        got = evaluate(model, torch.full((2, 1), 1.7, dtype=torch.float64), 10)
+        got = evaluate(model, Items(torch.full((2, 1), 1.7, dtype=torch.float64)), 10)
         assert got.nll == pytest.approx(-LOG_P, abs=1e-5)
         assert got.ess == pytest.approx(10, abs=1e-4)
 
@@ -80,14 +82,14 @@ def test_numbers_do_not_depend_on_how_images_are_blocked(
     results = []
     for block_bytes in (1, 200_000, 2**30):
         monkeypatch.setitem(evaluation.BLOCK_BYTES, "cpu", block_bytes)
-        results.append(evaluate(model, images, 130))
+        results.append(evaluate(model, Items(images), 130))
     for other in results[1:]:
         assert other.nll == pytest.approx(results[0].nll, rel=1e-6)
         assert other.ess == pytest.approx(results[0].ess, rel=1e-4)
 
 
 def test_noise_of_images_and_splits_differs(model: VAE) -> None:
-    same = torch.zeros(40, 64, dtype=torch.uint8)
+    same = Items(torch.zeros(40, 64, dtype=torch.uint8))
     assert evaluate(model, same, 20).nll_stderr > 0
     assert evaluate(model, same, 20, purpose="a").nll != evaluate(model, same, 20, purpose="b").nll
 
@@ -95,21 +97,21 @@ def test_noise_of_images_and_splits_differs(model: VAE) -> None:
 def test_more_samples_lower_the_nll_of_the_same_model(model: VAE, images: torch.Tensor) -> None:
     with torch.no_grad():
         model.decoder[0].weight *= 8  # far from its posterior, as a model is that training has moved
-    values = [evaluate(model, images, samples).nll for samples in (1, 10, 1000)]
+    values = [evaluate(model, Items(images), samples).nll for samples in (1, 10, 1000)]
     assert values[0] > values[1] > values[2]
 
 
 def test_monte_carlo_error_is_how_much_other_noise_moves_the_nll(model: VAE, images: torch.Tensor) -> None:
     with torch.no_grad():
         model.decoder[0].weight *= 2
-    found = [evaluate(model, images, 200, purpose=f"noise {n}") for n in range(60)]
+    found = [evaluate(model, Items(images), 200, purpose=f"noise {n}") for n in range(60)]
     spread = np.std([one.nll for one in found], ddof=1)
     said = np.mean([one.nll_mc_error for one in found])
     assert said == pytest.approx(spread, rel=3 / math.sqrt(2 * 59))
 
 
 def test_one_sample_says_nothing_about_its_noise(model: VAE, images: torch.Tensor) -> None:
-    got = evaluate(model, images, 1)
+    got = evaluate(model, Items(images), 1)
     assert (got.mc_error, got.nll_mc_error) == (None, None)
 
 
@@ -120,7 +122,7 @@ def test_bits_of_a_gaussian_are_those_of_the_byte() -> None:
     marginal = stats.norm(0.3, math.hypot(1.5, 0.1))
     edges = [(byte + np.array([-0.5, 0.5])) / 255 for byte in (40, 200)]
     bits = np.mean([-np.log2(np.diff(marginal.cdf(edge))[0]) for edge in edges])
-    assert evaluate(model, images, 50_000).bits_per_dim == pytest.approx(bits, abs=0.02)
+    assert evaluate(model, Items(images), 50_000).bits_per_dim == pytest.approx(bits, abs=0.02)
 
 
 def test_unit_of_constant_mean_and_other_variance_is_inactive_by_variance_and_active_by_kl() -> None:
@@ -141,27 +143,29 @@ def test_unit_is_active_above_a_variance_of_one_hundredth(spread: float, active:
 def test_stop_ends_an_evaluation_between_chunks(model: VAE, images: torch.Tensor) -> None:
     asked = iter([False, False, True])
     with pytest.raises(Stopped):
-        evaluate(model, images, 100_000, stopped=lambda: next(asked))
+        evaluate(model, Items(images), 100_000, stopped=lambda: next(asked))
 
 
 def test_infinite_log_weight_is_an_error(model: VAE, images: torch.Tensor) -> None:
     with torch.no_grad():
         model.decoder[-1].bias[0] = float("nan")
     with pytest.raises(NonFiniteError, match="log-weight of the evaluation became nan"):
-        evaluate(model, images, 5)
+        evaluate(model, Items(images), 5)
 
 
 MEASURE = """
 import resource, torch
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
+from iwae.data.items import Items
 from iwae.evaluation.evaluation import evaluate
 from iwae.model.vae import VAE
 torch.set_num_threads(1)
-model = VAE(VAEConfig(hidden_dims=(20,), latent_dim=2), 784, generator=torch.Generator())
+model = VAE(VAEConfig(hidden_dims=(20,), latent_dim=2), Layout((784,)), generator=torch.Generator())
 images = torch.zeros(2, 784, dtype=torch.uint8)
-evaluate(model, images, 300)
+evaluate(model, Items(images), 300)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-evaluate(model, images.repeat(20, 1), 3000)
+evaluate(model, Items(images.repeat(20, 1)), 3000)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 

@@ -6,6 +6,7 @@ import torch
 from scipy import integrate, special, stats
 from torch.func import functional_call, grad, stack_module_state, vmap
 
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.model.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
 from iwae.model.vae import VAE
@@ -16,7 +17,7 @@ CONFIG = VAEConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu")
 
 
 def model_of(config: VAEConfig = CONFIG, pixels: int = 10, seed: int = 0) -> VAE:
-    return VAE(config, pixels, generator=torch.Generator().manual_seed(seed))
+    return VAE(config, Layout((pixels,)), generator=torch.Generator().manual_seed(seed))
 
 
 def binary(images: int = 6, pixels: int = 10) -> torch.Tensor:
@@ -211,7 +212,7 @@ def test_glorot_initialization_counts_the_heads_of_mean_and_variance_as_two_laye
 def test_output_bias_is_the_logit_of_the_clipped_training_mean() -> None:
     pixels = torch.tensor([[0, 255, 255], [0, 255, 0]], dtype=torch.uint8)
     config = VAEConfig(output_bias="train_mean", hidden_dims=(4,))
-    model = VAE(config, 3, generator=torch.Generator(), train_pixels=pixels)
+    model = VAE(config, Layout((3,)), generator=torch.Generator(), train_pixels=pixels)
     expected = special.logit([0.001, 0.999, 0.5])
     np.testing.assert_allclose(model.decoder[-1].bias.detach(), expected, atol=1e-5)
 
@@ -219,7 +220,7 @@ def test_output_bias_is_the_logit_of_the_clipped_training_mean() -> None:
 def test_learned_observation_std_starts_at_the_spread_of_the_training_pixels() -> None:
     pixels = torch.tensor([[0, 255], [255, 255]], dtype=torch.uint8)
     config = VAEConfig(likelihood="gaussian", hidden_dims=(4,))
-    model = VAE(config, 2, generator=torch.Generator(), train_pixels=pixels)
+    model = VAE(config, Layout((2,)), generator=torch.Generator(), train_pixels=pixels)
     assert model.observation_log_std.exp().item() == pytest.approx(math.sqrt(0.125), rel=1e-6)
 
 
@@ -232,7 +233,9 @@ def test_decoder_may_have_other_widths_than_the_encoder() -> None:
 
 @pytest.mark.parametrize("std", [1e-6, 1e-4, 9e-4, 0.3, 40.0])
 def test_fixed_observation_std_is_used_as_it_is(std: float) -> None:
-    model = VAE(VAEConfig(hidden_dims=(), latent_dim=1, likelihood="gaussian", observation_std=std), 1)
+    model = VAE(
+        VAEConfig(hidden_dims=(), latent_dim=1, likelihood="gaussian", observation_std=std), Layout((1,))
+    )
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()

@@ -32,7 +32,10 @@ def test_configuration_lies_in_the_metadata_of_the_file(small_config: Any, digit
     content = trainer.weights()
     (length,) = struct.unpack("<Q", content[:8])  # safetensors: header length, then a JSON header
     header = json.loads(content[8 : 8 + length])
-    assert json.loads(header["__metadata__"]["config"]) == trainer.config.to_dict()
+    assert json.loads(header["__metadata__"]["trained"]) == {
+        "config": trainer.config.to_dict(),
+        "layout": {"shape": [8, 8], "num_attributes": 10},
+    }
 
 
 def test_missing_broken_or_foreign_file_is_one_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from iwae.config.layout import Layout
 from iwae.config.objective import BoundConfig
 from iwae.config.train import TrainConfig
 from iwae.data.pixels import minibatch
@@ -39,7 +40,7 @@ def gradient(model: VAE, terms: StepTerms) -> Tensor:
 def small_model() -> tuple[VAE, Tensor]:
     config = TrainConfig.parse({"model": {"hidden_dims": [7], "latent_dim": 3}}).model
     x = (torch.rand(5, 11, generator=torch.Generator().manual_seed(3)) < 0.5).double()
-    return VAE(config, 11, generator=generator(0, "initialization")).double(), x
+    return VAE(config, Layout((11,)), generator=generator(0, "initialization")).double(), x
 
 
 def trained_on_mnist() -> Trainer:

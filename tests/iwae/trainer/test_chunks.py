@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.config.objective import BoundConfig
 from iwae.config.train import TrainConfig
@@ -21,6 +22,8 @@ from iwae.objectives.objective import Weights, build_objective
 from iwae.trainer.trainer import Trainer
 
 Configure = Callable[..., TrainConfig]
+
+MNIST = Layout((28, 28))
 
 
 def parameters_after_an_epoch(config: TrainConfig, digits: Dataset) -> torch.Tensor:
@@ -92,14 +95,14 @@ def wide(num_samples: int, **parts: object) -> TrainConfig:
     ("num_samples", "images"), [(1, 100), (20, 100), (50, 50), (100, 25), (5000, 1), (100_000, 1)]
 )
 def test_a_pass_takes_as_many_images_as_the_cache_holds(num_samples: int, images: int) -> None:
-    assert images_of_a_pass(wide(num_samples), 784, "cpu") == images
+    assert images_of_a_pass(wide(num_samples), MNIST, "cpu") == images
 
 
 def test_a_pass_takes_the_minibatch_whole_where_memory_is_all_that_counts() -> None:
-    assert images_of_a_pass(wide(100), 784, "cuda") == 100
-    assert images_of_a_pass(wide(100, activation_bytes=2**25), 784, "cuda") == 34
+    assert images_of_a_pass(wide(100), MNIST, "cuda") == 100
+    assert images_of_a_pass(wide(100, activation_bytes=2**25), MNIST, "cuda") == 34
     sparse = {"backward": {"name": "sparse", "num_kept": 4}}
-    assert images_of_a_pass(wide(5000, objective=sparse), 784, "cpu") == 100
+    assert images_of_a_pass(wide(5000, objective=sparse), MNIST, "cpu") == 100
 
 
 @pytest.mark.parametrize("objective", [{}, {"name": "multi-sample-vae"}, {"name": "vae"}, SPARSE])
@@ -108,13 +111,13 @@ def test_samples_in_chunks_have_the_gradient_of_all_at_once(
     objective: dict[str, object], likelihood: str
 ) -> None:
     config = VAEConfig(hidden_dims=(12, 9), latent_dim=3, activation="elu", likelihood=likelihood)
-    model = VAE(config, 10, generator=torch.Generator().manual_seed(0)).double()
+    model = VAE(config, Layout((10,)), generator=torch.Generator().manual_seed(0)).double()
     x = torch.randint(0, 2, (6, 10), generator=torch.Generator().manual_seed(3)).double()
     noise = torch.randn(9, 6, 3, generator=torch.Generator().manual_seed(1)).double()
     estimator = build_objective(BoundConfig.model_validate({"num_samples": 9, **objective}))
     found = []
     for rows in (10**6, 18, 1):  # of an image and a sample
-        model.activation_bytes = rows * 4 * config.floats(10).sample
+        model.activation_bytes = rows * 4 * config.floats(model.layout).sample
         terms = estimator.step_terms(
             model, x, Weights(0.5), noise=noise, generator=torch.Generator().manual_seed(2)
         )
@@ -127,7 +130,7 @@ def test_samples_in_chunks_have_the_gradient_of_all_at_once(
 def test_what_the_gradient_holds_does_not_grow_with_the_samples() -> None:
     """The bytes saved for the backward pass: with chunks of samples only latents and log-densities grow."""
     config = VAEConfig(hidden_dims=(12,), latent_dim=3)
-    model = VAE(config, 50, generator=torch.Generator().manual_seed(0))
+    model = VAE(config, Layout((50,)), generator=torch.Generator().manual_seed(0))
     x = torch.randint(0, 2, (6, 50), generator=torch.Generator().manual_seed(3)).float()
 
     def saved(num_samples: int) -> int:
@@ -144,30 +147,32 @@ def test_what_the_gradient_holds_does_not_grow_with_the_samples() -> None:
 
     whole = saved(200) - saved(100)
     assert whole > 100 * 6 * 4 * (50 + 12)
-    model.activation_bytes = 20 * 6 * 4 * config.floats(50).sample
+    model.activation_bytes = 20 * 6 * 4 * config.floats(model.layout).sample
     chunked = saved(200) - saved(100)
     assert chunked < 100 * 6 * 4 * 6 * config.latent_dim
 
 
 def test_an_explicit_chunk_is_a_limit() -> None:
-    assert images_at_once(wide(1, chunk_size=30), 784) == 25  # four even chunks
-    assert images_of_a_pass(wide(100, chunk_size=60), 784, "cpu") == 25
+    assert images_at_once(wide(1, chunk_size=30), MNIST) == 25  # four even chunks
+    assert images_of_a_pass(wide(100, chunk_size=60), MNIST, "cpu") == 25
 
 
 def test_memory_of_a_step_is_the_parameters_the_noise_and_one_pass() -> None:
     config = wide(5000)
     parameters = 784 * 400 + 400 + 400 * 40 + 40 + 20 * 400 + 400 + 400 * 784 + 784
-    assert config.model.floats(784).parameters == parameters
+    assert config.model.floats(MNIST).parameters == parameters
     noise, one_image = 4 * 5000 * 100 * 20, 4 * 5000 * (2 * 784 + 400 + 80)
-    on_a_gpu, one_more = (peak_step_bytes(wide(5000, chunk_size=size), 784, "cuda") for size in (1, 2))
+    on_a_gpu, one_more = (peak_step_bytes(wide(5000, chunk_size=size), MNIST, "cuda") for size in (1, 2))
     assert one_more - on_a_gpu == pytest.approx(one_image, rel=0.01)
     assert on_a_gpu == pytest.approx(16 * parameters + noise + one_image, rel=0.03)
-    assert peak_step_bytes(wide(5000, activation_bytes=2**24), 784) < peak_step_bytes(config, 784) - 2**24
+    assert peak_step_bytes(wide(5000, activation_bytes=2**24), MNIST) < peak_step_bytes(config, MNIST) - 2**24
 
 
 TRAIN = """
 import json, sys
 import torch
+from iwae.config.layout import Layout
+from iwae.data.items import Items
 from iwae.memory import peak_step_bytes
 from iwae.config.train import TrainConfig
 from iwae.model.build import build_model
@@ -177,12 +182,13 @@ from iwae.trainer.optimization import Optimization
 
 def steps(values):
     config = TrainConfig.parse(values)
-    model = build_model(config.model, 784, generator=generator(0, "initialization"))
+    model = build_model(config, MNIST, generator=generator(0, "initialization"))
     images = torch.zeros(config.batch_size, 784, dtype=torch.uint8)
-    optimization = Optimization(config, model, images)
+    optimization = Optimization(config, model, Items(images))
     optimization.step()
     return config
 
+MNIST = Layout((28, 28))
 torch.set_num_threads(1)
 keep_freed_memory()
 steps({"batch_size": 2})  # what a process needs once
@@ -190,7 +196,7 @@ cpu = torch.device("cpu")
 reset_peak_memory(cpu)
 before = memory_bytes(cpu)
 config = steps(json.loads(sys.argv[1]))
-print(json.dumps([before, peak_memory_bytes(cpu), peak_step_bytes(config, 784)]))
+print(json.dumps([before, peak_memory_bytes(cpu), peak_step_bytes(config, MNIST)]))
 """
 
 

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
+from iwae.data.items import Items
 from iwae.model import likelihood
 from iwae.model.build import build_model
 from iwae.objectives import sparse_backward
@@ -98,8 +100,8 @@ def on_meta(
 
     def make(**parts: Any) -> Optimization:
         config: TrainConfig = small_config(batch_size=BATCH, **parts)
-        model = build_model(config.model, 64, generator=generator(0, "initialization")).to("meta")
-        made = Optimization(config, model, digits.train.to("meta"))
+        model = build_model(config, Layout((64,)), generator=generator(0, "initialization")).to("meta")
+        made = Optimization(config, model, Items(digits.train.to("meta")))
         static_inputs(made, torch.device("meta"))
         return made
 

@@ -1,15 +1,15 @@
 """x = W z + b + noise of one scale for all pixels; q(z|x) has a mean linear in x and one covariance."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from iwae.config.layout import Layout
 from iwae.model.densities import LogDensities
 from iwae.model.likelihood import HALF_LOG_TWO_PI, gaussian_log_likelihood
-from iwae.model.protocol import Model
+from iwae.model.protocol import LatentModel
 
 
 class Correlated(NamedTuple):
@@ -19,20 +19,20 @@ class Correlated(NamedTuple):
     cholesky: Tensor
 
 
-class PPCA(Model):
+class PPCA(LatentModel):
     """The true posterior is one of q's, so that the bound can reach log p(x)."""
 
     def __init__(
         self,
         config: Any,
-        num_pixels: int,
+        layout: Layout,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
-        super().__init__(config, num_pixels)
+        super().__init__(config, layout)
         self.config = config
-        self.num_pixels = num_pixels
+        num_pixels = layout.num_pixels
         latents = config.latent_dim
         self.W = nn.Parameter(torch.empty(num_pixels, latents))
         self.b = nn.Parameter(torch.empty(num_pixels))
@@ -110,8 +110,3 @@ class PPCA(Model):
     def widest(self) -> int:
         """X."""
         return self.num_pixels
-
-    @staticmethod
-    def pixels_in(tensors: Mapping[str, Tensor]) -> int:
-        """Rows of W."""
-        return tensors["W"].shape[0]

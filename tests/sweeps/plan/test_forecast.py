@@ -7,6 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
 from iwae.errors import DataError
@@ -23,7 +24,7 @@ from tracking.records.shapes import ShapeProbe
 
 def flops(config: TrainConfig) -> tuple[int, int]:
     """What PyTorch counts for one image through the encoder, and one latent through the decoder."""
-    model = VAE(config.model, 784, generator=generator(0, "initialization"))
+    model = VAE(config.model, Layout((784,)), generator=generator(0, "initialization"))
     counts = []
     for layers, inputs in ((model.encoder, 784), (model.decoder, config.model.latent_dim)):
         with FlopCounterMode(display=False) as counter:
@@ -119,7 +120,7 @@ def test_the_sizes_of_an_npz_file_are_read_from_its_headers(tmp_path: Path) -> N
             loaded, sizes = load_dataset(config), sizes_of(config)
             found = [len(part) for part in (loaded.train, loaded.validation, loaded.test)]
             assert list(sizes[:3]) == found
-            assert (sizes.height, sizes.width) == loaded.image_shape
+            assert sizes.layout.shape == loaded.layout.shape
     gone = DataConfig.model_validate({"name": "npz", "path": str(tmp_path / "gone.npz")})
     assert sizes_of(gone).num_pixels == 784
 
@@ -132,4 +133,4 @@ def test_the_catalogue_knows_the_sizes_of_the_sets(name: str) -> None:
     except DataError:
         pytest.skip(f"{name} is not here")
     found = [len(part) for part in (loaded.train, loaded.validation, loaded.test)]
-    assert list(sizes_of(config)) == [*found, *loaded.image_shape]
+    assert list(sizes_of(config)) == [*found, loaded.layout]

@@ -1,50 +1,18 @@
-"""ModelConfig: which model is trained, one class a family.
-
-What is asked of every family's class: a ``name`` (only the default family may leave it out), ``latent_dim``,
-``likelihood``, ``built_by``, ``flops`` and ``floats``.
-"""
+"""VAEConfig: dense encoder and decoder, one layer of Gaussian latents."""
 
 import itertools
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from iwae.config.layout import Layout
 from iwae.config.limits import Width, Widths
-from iwae.config.part import Part, PartError, default_name
-
-Likelihood = Literal["bernoulli", "gaussian"]
-
-
-class Flops(NamedTuple):
-    """Floating-point operations of a forward pass, two a multiply-add.
-
-    Attributes:
-        encode: of one image through the encoder.
-        decode: of one sample of its latents through the decoder.
-    """
-
-    encode: float
-    decode: float
+from iwae.config.model.part import Likelihood, ModelPart
+from iwae.config.model.sizes import Floats, Flops
+from iwae.config.part import PartError
 
 
-class Floats(NamedTuple):
-    """Numbers in memory during a training step.
-
-    Attributes:
-        parameters: of the model.
-        image: activations of one image in the encoder, with their gradients.
-        sample: activations of one sample of an image in the decoder, with the gradients that are there at
-            the same time.
-        noise: standard normal numbers of one sample of an image.
-    """
-
-    parameters: int
-    image: int
-    sample: int
-    noise: int
-
-
-class VAEConfig(Part):
+class VAEConfig(ModelPart):
     """Dense encoder and decoder, one layer of Gaussian latents.
 
     Attributes:
@@ -85,17 +53,20 @@ class VAEConfig(Part):
         """Widths of the decoder's hidden layers, from the latents outward."""
         return self.hidden_dims[::-1] if self.decoder_hidden_dims is None else self.decoder_hidden_dims
 
-    def flops(self, num_pixels: int) -> Flops:
-        """The operations of the dense layers, for images of ``num_pixels`` pixels."""
+    def flops(self, layout: Layout) -> Flops:
+        """The operations of the dense layers, for items of this layout."""
+        num_pixels = layout.num_pixels
         encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
         decoder = (self.latent_dim, *self.decoder_widths, num_pixels)
         return Flops(2.0 * _multiply_adds(encoder), 2.0 * _multiply_adds(decoder))
 
-    def floats(self, num_pixels: int) -> Floats:
-        """What the dense layers hold, for images of ``num_pixels`` pixels."""
+    def floats(self, layout: Layout) -> Floats:
+        """What the dense layers hold, for items of this layout."""
+        num_pixels = layout.num_pixels
         encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
         decoder = (self.latent_dim, *self.decoder_widths, num_pixels)
         parameters = _multiply_adds(encoder) + sum(encoder[1:]) + _multiply_adds(decoder) + sum(decoder[1:])
+        parameters += self.likelihood == "gaussian" and self.observation_std == "learned"
         # The derivative of ELU is had from its input, of the others from their output, which is kept anyway.
         copies = 2 if self.activation == "elu" else 1
         encoded = num_pixels + copies * sum(self.hidden_dims) + 2 * max(encoder[1:])
@@ -107,7 +78,3 @@ class VAEConfig(Part):
 
 def _multiply_adds(widths: tuple[int, ...]) -> int:
     return sum(inputs * outputs for inputs, outputs in itertools.pairwise(widths))
-
-
-# The registry: a new family is one more class in the union.
-ModelConfig = Annotated[VAEConfig, Field(discriminator="name"), default_name("vae")]

@@ -1,0 +1,16 @@
+"""ModelConfig: which model is trained, one class a family."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from iwae.config.model.part import Evidence as Evidence
+from iwae.config.model.part import Likelihood as Likelihood
+from iwae.config.model.part import ModelPart as ModelPart
+from iwae.config.model.sizes import Floats as Floats
+from iwae.config.model.sizes import Flops as Flops
+from iwae.config.model.vae import VAEConfig as VAEConfig
+from iwae.config.part import default_name
+
+# The registry: a new family is one more class in the union.
+ModelConfig = Annotated[VAEConfig, Field(discriminator="name"), default_name("vae")]

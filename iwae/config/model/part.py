@@ -1,0 +1,84 @@
+"""What every family's configuration has, and says of its models."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from iwae.config.data import DataConfig
+from iwae.config.layout import Layout
+from iwae.config.model.sizes import Floats, Flops
+from iwae.config.objective import ObjectivePart
+from iwae.config.part import Part, PartError
+
+Likelihood = Literal["bernoulli", "gaussian"]
+Evidence = Literal["estimate", "bound", "exact", "none"]
+
+
+class ModelPart(Part, ABC):
+    """A family's configuration.
+
+    A class of its own gives ``name`` its values, says what builds it, and has ``latent_dim`` and
+    ``likelihood``, as a field or a property.
+    """
+
+    built_by: ClassVar[str]
+
+    name: str
+
+    @abstractmethod
+    def flops(self, layout: Layout) -> Flops:
+        """The operations of a forward pass, for items of this layout."""
+
+    @abstractmethod
+    def floats(self, layout: Layout) -> Floats:
+        """What a training step holds, for items of this layout."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What its log-likelihood is.
+
+        ``estimate``: L_K, which tends to log p(x) from below as K grows. ``bound``: a lower bound on log p(x)
+        that more samples do not tighten. ``exact``: log p(x). ``none``: it has no likelihood.
+        """
+        return "estimate"
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is told attributes: its likelihood is then of x given y."""
+        return False
+
+    @property
+    def analytic_kl(self) -> bool:
+        """Whether KL(q(z|x) ‖ p(z)) has a closed form."""
+        return True
+
+    @property
+    def packs(self) -> bool:
+        """Whether many models can be trained as one, by ``torch.func.vmap`` over their parameters."""
+        return True
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it is fitted in closed form or by EM, and not by gradients."""
+        return False
+
+    @property
+    def most_samples(self) -> int | None:
+        """The largest K that means anything; None for any."""
+        return None
+
+    def check_run(self, data: DataConfig, objective: ObjectivePart) -> None:
+        """Refuses a run that this model cannot be trained in.
+
+        Raises:
+            PartError: its path is one of the whole configuration.
+        """
+        most = self.most_samples
+        if most is not None and objective.num_samples > most:
+            why = f"<= {most} when model.name is {self.name}: its code of an image is always the same"
+            raise PartError("objective.num_samples", objective.num_samples, why)
+        if objective.needs_analytic_kl and not self.analytic_kl:
+            raise PartError(
+                "objective.name",
+                objective.name,
+                "iwae or multi-sample-vae without free bits: the KL of this model has no closed form",
+            )

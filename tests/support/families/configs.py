@@ -1,0 +1,41 @@
+"""A tiny configuration of every family of models, which the tests of all families run through."""
+
+from typing import Any
+
+from iwae.config.train import TrainConfig
+
+_GRAY = {"data": {"binarization": "none"}, "model": {"likelihood": "gaussian"}}
+
+# By name, what differs from ``tiny``.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "vae": {},
+    "vae-gaussian": _GRAY,
+}
+
+
+def tiny(name: str, **parts: Any) -> TrainConfig:
+    """A run of a family on some of the digits; a part given here is merged into the family's own."""
+    values: dict[str, Any] = {
+        "data": {"name": "digits", "num_train": 150},
+        "model": {"hidden_dims": [16], "latent_dim": 4},
+        "objective": {"num_samples": 3},
+        "batch_size": 40,
+        "num_epochs": 2,
+        "evaluation": {
+            "num_samples": 10,
+            "num_images": 30,
+            "final_num_samples": 20,
+            "final_num_images": 30,
+            "few_num_samples": 5,
+            "snr_num_draws": 4,
+        },
+        "device": "cpu",
+    }
+    for part in (FAMILIES[name], parts):
+        for key, value in part.items():
+            known = values.get(key)
+            both = isinstance(known, dict) and isinstance(value, dict)
+            # A part of another name starts from nothing: other families have other fields.
+            fresh = both and "name" in value and key == "model"
+            values[key] = {**known, **value} if both and not fresh else value
+    return TrainConfig.parse(values)
