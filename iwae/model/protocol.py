@@ -82,9 +82,14 @@ class Model(nn.Module, ABC):
         return self.layout.num_pixels
 
     @property
+    def num_attributes(self) -> int:
+        """Y, what it is told of an item; 0 unless it is conditional."""
+        return self.layout.num_attributes if self.config.conditional else 0
+
+    @property
     def num_inputs(self) -> int:
-        """Numbers of an item as the model is given it: X, and Y more where it is conditional."""
-        return self.layout.num_pixels + (self.layout.num_attributes if self.config.conditional else 0)
+        """Numbers of an item as the model is given it: X + Y."""
+        return self.num_pixels + self.num_attributes
 
     @abstractmethod
     def encode(self, x: Tensor) -> Encoding:
@@ -100,11 +105,18 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def unit_means(self, posterior: Encoding) -> Tensor:
-        """Posterior mean of every latent unit, ``[B, D]``; ``decode`` takes them."""
+        """Posterior mean of every latent unit, ``[B, D]``."""
+
+    def codes(self, posterior: Encoding) -> Tensor:
+        """What ``decode`` takes of each item: the posterior means that x depends on.
+
+        Of two layers of units the first, and behind them what a conditional model is told: ``[B, D1 + Y]``.
+        """
+        return self.unit_means(posterior)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Mean of p(x|z) at the posterior's mean, ``[B, X]``."""
-        return self.decode(self.unit_means(self.encode(x)))
+        return self.decode(self.codes(self.encode(x)))
 
     def extra_metrics(self, x: Tensor) -> dict[str, float]:
         """What else of the family is worth a curve, by MLflow's name, from items ``[B, X]``."""

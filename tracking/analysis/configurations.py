@@ -171,7 +171,7 @@ class Configuration:
         if column in NATS:
             return -math.inf, math.inf
         config = self.trials[0].config
-        most = {"active_units": config.model.latent_dim, "ess": config.evaluation.final_num_samples}
+        most = {"active_units": config.model.num_units, "ess": config.evaluation.final_num_samples}
         return float(column == "ess"), float(most.get(column, math.inf))
 
     def mean(self, column: str) -> float | None:

@@ -66,7 +66,7 @@ class PlannedTrial:
     def configuration_name(self) -> str:
         """The name without the seed; what else is varied stands behind K, D and the annealing."""
         config = self.config
-        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_dim}"]
+        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_label}"]
         if config.model.name != "vae":
             words.insert(0, config.model.name)
         if config.objective.name != "iwae":

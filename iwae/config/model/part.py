@@ -47,6 +47,22 @@ class ModelPart(Part, ABC):
         return False
 
     @property
+    def layers(self) -> tuple[int, ...]:
+        """Latent units of each layer, from the pixels inward."""
+        latent_dim: int = getattr(self, "latent_dim", 0)
+        return (latent_dim,)
+
+    @property
+    def num_units(self) -> int:
+        """Latent units in all."""
+        return sum(self.layers)
+
+    @property
+    def latent_label(self) -> str:
+        """The latent size in names and tables: ``20``, or ``100+50`` of two layers."""
+        return "+".join(map(str, self.layers))
+
+    @property
     def analytic_kl(self) -> bool:
         """Whether KL(q(z|x) ‖ p(z)) has a closed form."""
         return True

@@ -118,7 +118,7 @@ def units(analysis: Analysis, axis: Axis) -> Chart | None:
     names = ("dimensions", f"importance samples, of {many:,}")
     titles = ("Active units", "Effective sample size")
     chart = _side_by_side(axis, ("active_units", "ess"), titles, names, zero=("ess",))
-    sizes = {row.trials[0].config.model.latent_dim for row in axis.rows}
+    sizes = {row.trials[0].config.model.num_units for row in axis.rows}
     if chart is not None and len(sizes) == 1:
         _level(chart, "", float(min(sizes)), f"D = {min(sizes)}")
     return chart

@@ -85,7 +85,7 @@ def draw_units(axes: Axes, axis: Axis) -> None:
     """Active units, with the latent dimension where all configurations have the same."""
     _against(axes, axis, "active_units")
     low, high = view(axis.rows, ("active_units",))
-    sizes = {row.trials[0].config.model.latent_dim for row in axis.rows}
+    sizes = {row.trials[0].config.model.num_units for row in axis.rows}
     if len(sizes) == 1:
         most = min(sizes)
         high = max(high, most + 0.09 * (most - low))

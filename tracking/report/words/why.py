@@ -49,7 +49,7 @@ def _units(found: Difference, first: Configuration, row: Configuration) -> str:
     interval = ends(found)
     if interval is not None and found.value < 0:
         interval = (-interval[1], -interval[0])
-    sizes = {one.trials[0].config.model.latent_dim for one in (first, row)}
+    sizes = {one.trials[0].config.model.num_units for one in (first, row)}
     if interval is not None:  # no more than there are
         interval = (interval[0], min(interval[1], max(sizes)))
     shown, bracket = measured(abs(found.value), interval)
