@@ -33,7 +33,7 @@ from tracking.errors import RecordError, StorageError
 from tracking.files.files import Files
 from tracking.provenance import later_code, provenance
 from tracking.recorder import Recorder
-from tracking.records.contents import repeated_images
+from tracking.records.contents import data_remarks
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.runs.claims import refuse_recorded
 from tracking.storage.deletion import end_deletion
@@ -188,7 +188,7 @@ def _work(
     forecast = known_forecast([trial.config for trial in record.trials], spec.resources, record.probes)
     board = Board(storage, record.trials, session.started, forecast=forecast)
     trouble = None
-    for line in repeated_images(record):
+    for line in data_remarks(record):
         _log.info(line)
     with (
         Recorder(storage, store) as recorder,

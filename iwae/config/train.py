@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from iwae.config import yaml
 from iwae.config.catalogue import CATALOGUE
-from iwae.config.data import DataConfig
+from iwae.config.data import TABLES, DataConfig
 from iwae.config.evaluation import EvaluationConfig
 from iwae.config.limits import Count
 from iwae.config.model import ModelConfig, VAEConfig
@@ -88,6 +88,8 @@ class TrainConfig(Part):
             raise PartError(
                 "model.likelihood", "gaussian", "bernoulli on binary data, or data.binarization none"
             )
+        if data.name in TABLES and self.measure != "density":
+            raise PartError("model.likelihood", model.likelihood, f"gaussian: {data.name} has floats")
         if model.likelihood == "bernoulli" and data.binarization == "none" and data.name != "npz":
             raise PartError(
                 "data.binarization",

@@ -1,7 +1,7 @@
 """A data set: three splits, what an item is, labels, scaling, and their hash."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from iwae.config.layout import Layout
+from iwae.data.continuous.feature_names import some_names
+from iwae.data.continuous.remarks import discrete_remark, range_remark
 from iwae.data.units import DARKEST_WHITE
 from iwae.errors import DataError
 from iwae.scaling import Scaling
@@ -39,6 +41,19 @@ class Labels:
         """SHA-256 over the labels of the three splits, in hexadecimal."""
         return content_hash([self.train, self.validation, self.test])
 
+    def remarks(self, name: str) -> Iterator[str]:
+        """Sentences on classes of the data set ``name`` that no training item has."""
+        known = set(self.train.tolist())
+        for split in SPLITS[1:]:
+            labels = getattr(self, split)
+            new = sorted(set(labels.tolist()) - known)
+            if new:
+                number = sum(int((labels == one).sum()) for one in new)
+                yield (
+                    f"{number:,} of {len(labels):,} {split} items of {name} are of a class that no training"
+                    f" item has ({some_names(new, self.names)})."
+                )
+
     def one_hot(self, split: str) -> Tensor:
         """What a conditional model is told: float32 ``[N, Y]``; Y = 0 where there is but one class."""
         labels: Tensor = getattr(self, split)
@@ -60,6 +75,8 @@ class Dataset:
         content_hash: SHA-256 over the shapes and contents of the three splits, in hexadecimal.
         labels: of every item, where the set has them.
         scaling: what floats were scaled by; None where a model sees them as they are.
+        feature_names: of the X numbers, where the set has them.
+        measured: SHA-256 of validation and test before they were scaled; None where nothing was.
 
     Raises:
         DataError: a split is no uint8 or float32 tensor ``[N, X]``, or its brightest byte is so dark that it
@@ -74,6 +91,8 @@ class Dataset:
     content_hash: str
     labels: Labels | None = None
     scaling: Scaling | None = None
+    feature_names: tuple[str, ...] = ()
+    measured: str | None = None
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -106,8 +125,22 @@ class Dataset:
 
     @cached_property
     def measured_hash(self) -> str:
-        """SHA-256 of what likelihoods are measured on: the validation and the test images."""
-        return content_hash([self.validation, self.test])
+        """SHA-256 of what likelihoods are measured on: the validation and the test items."""
+        return self.measured or content_hash([self.validation, self.test])
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever compares likelihoods on this set should know of it, a sentence each."""
+        splits = {split: getattr(self, split).cpu().numpy() for split in SPLITS}
+        found = [] if self.labels is None else [*self.labels.remarks(self.name)]
+        if not self.holds_bytes:
+            found.append(discrete_remark(splits["train"], self.name, self.feature_names))
+            for split in SPLITS[1:]:
+                which = f"{split} items of {self.name}"
+                found.append(
+                    range_remark(splits["train"], splits[split], which, self.feature_names, self.scaling)
+                )
+        return tuple(remark for remark in found if remark)
 
     @cached_property
     def repeated(self) -> dict[str, int]:
@@ -136,7 +169,8 @@ class Dataset:
 class RawSplits(NamedTuple):
     """Items as a set's source gives them: uint8 or float ``[N, ...]``; validation may be missing.
 
-    Labels, by split, are int64 ``[N]``, and ``label_names`` names the classes.
+    An item is ``[H, W]`` or ``[H, W, C]`` of an image, else ``[X]``. Labels, by split, are int64 ``[N]``,
+    ``label_names`` names the classes and ``feature_names`` the X numbers of an item.
     """
 
     train: np.ndarray
@@ -144,12 +178,22 @@ class RawSplits(NamedTuple):
     test: np.ndarray
     labels: Mapping[str, np.ndarray] | None = None
     label_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
 
-def content_hash(splits: list[Tensor]) -> str:
-    """SHA-256 over shapes and bytes, in hexadecimal."""
+# Rows of floats that are hashed at a time.
+_ROWS = 4096
+
+
+def content_hash(splits: Sequence[Tensor | np.ndarray]) -> str:
+    """SHA-256 over shapes and bytes, in hexadecimal; floats are hashed as float64, whatever they are."""
     digest = hashlib.sha256()
     for split in splits:
-        digest.update(str(tuple(split.shape)).encode())
-        digest.update(np.ascontiguousarray(split.cpu().numpy()).tobytes())
+        array = split.cpu().numpy() if isinstance(split, Tensor) else split
+        digest.update(str(tuple(array.shape)).encode())
+        if array.dtype.kind != "f":
+            digest.update(np.ascontiguousarray(array).tobytes())
+            continue
+        for start in range(0, len(array), _ROWS):
+            digest.update(np.ascontiguousarray(array[start : start + _ROWS], "<f8").tobytes())
     return digest.hexdigest()

@@ -34,6 +34,11 @@ class Items:
         return Items(self.values.index_select(0, indices), attributes)
 
     @property
+    def holds_floats(self) -> bool:
+        """Whether the values are floats, and not bytes."""
+        return self.values.is_floating_point()
+
+    @property
     def device(self) -> torch.device:
         """Where they lie."""
         return self.values.device

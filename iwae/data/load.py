@@ -1,26 +1,25 @@
-"""Data sets by name: three splits, what an item is, labels and a hash.
+"""Data sets by name: three splits, what an item is, labels, scaling and a hash.
 
 The whole set is on the device, images as ``uint8``; ``iwae.data.pixels`` makes minibatches of it there.
 """
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 
-from iwae.config.catalogue import CATALOGUE
-from iwae.config.data import DataConfig
+from iwae.config.data import TABLES, DataConfig
 from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
-from iwae.data.dataset import Dataset, Labels, RawSplits, content_hash
-from iwae.data.digits import read_digits
+from iwae.data.continuous.scaled import scaled
+from iwae.data.dataset import SPLITS, Dataset, Labels, RawSplits, content_hash
 from iwae.data.location import data_root, npz_path
-from iwae.data.npz import read_npz
+from iwae.data.npz.read import read_npz
 from iwae.data.pixels import refuse_binary, refuse_gray
-from iwae.data.torchvision_sets import read_torchvision
-from iwae.errors import ConfigError, DataError
+from iwae.data.sources.digits import read_digits
+from iwae.data.sources.tables import read_table
+from iwae.data.sources.torchvision_sets import read_torchvision
+from iwae.data.split import Place, places
+from iwae.errors import DataError
 
 
 def load_dataset(
@@ -29,46 +28,40 @@ def load_dataset(
     """The data set that ``config`` names, split.
 
     Args:
-        config: the set, its validation size and how many training images to use.
+        config: the set, its validation size, how many training items to use and how floats are scaled.
         root: the folder of the torchvision sets; None takes ``data_root()``.
         download: fetch a torchvision set that is not there, with progress on standard error.
         moved: where the file of ``npz`` is not there, take the one of this name in ``data_root()``; for
             callers that compare the content with what it was.
 
     Raises:
-        DataError: the set is missing, malformed, or gray where ``binarization: none`` meets no Gaussian.
-        ConfigError: the split that ``config`` asks for leaves no training image.
+        DataError: the set is missing or malformed, or cannot be scaled.
+        ConfigError: the split that ``config`` asks for leaves no training item.
     """
-    readers: dict[str, Callable[[], RawSplits]] = {
-        "digits": read_digits,
-        "npz": lambda: RawSplits(
-            *read_npz(npz_path(config, moved=moved), shuffled=config.order == "shuffled")
-        ),
-    }
-    if config.name in readers:
-        raw = readers[config.name]()
+    if config.name == "npz":
+        raw = read_npz(npz_path(config, moved=moved), shuffled=config.order == "shuffled")
+    elif config.name == "digits":
+        raw = read_digits()
+    elif config.name in TABLES:
+        raw = read_table(config.name)
     else:
         raw = read_torchvision(config.name, root or data_root(), download=download)
-    places = _split(raw, config)
-    for name, place in places.items():
-        if name != "train" and place.number < 2:
-            raise DataError(f"{config.name}: {name} has {place.number} images: must be >= 2 to have a spread")
-    arrays = {split: place.of(raw) for split, place in places.items()}
-    parts = {split: torch.from_numpy(array.reshape(len(array), -1).copy()) for split, array in arrays.items()}
-    labels = None
-    if raw.labels is not None:
-        taken = {split: torch.from_numpy(place.of_labels(raw.labels)) for split, place in places.items()}
-        labels = Labels(**taken, names=raw.label_names)
-    classes = len(raw.label_names) if labels is not None else 0
-    layout = Layout(arrays["train"].shape[1:], classes if classes > 1 else 0)
+    found = places(raw, config)
+    items = {split: found[split].of(raw) for split in SPLITS}
+    rows = {split: array.reshape(len(array), -1) for split, array in items.items()}
+    labels = None if raw.labels is None else _labels(raw, found)
+    shape, classes = items["train"].shape[1:], len(raw.label_names)
+    name = config.path or config.name
+    values, scaling = scaled(rows, config.scaling, name, raw.feature_names)
     return Dataset(
-        parts["train"],
-        parts["validation"],
-        parts["test"],
-        layout=layout,
-        name=config.name,
-        content_hash=content_hash(list(parts.values())),
+        **{split: torch.from_numpy(array) for split, array in values.items()},
+        layout=Layout(shape, classes if classes > 1 else 0),
+        name=name,
+        content_hash=content_hash(list(rows.values())),
+        measured=content_hash([rows["validation"], rows["test"]]) if scaling is not None else None,
         labels=labels,
+        scaling=scaling,
+        feature_names=raw.feature_names,
     )
 
 
@@ -77,65 +70,40 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
 
     Raises:
         DataError: the pixels are gray and the likelihood Bernoulli, or binary and the likelihood Gaussian;
-            the data are floats and the likelihood is one of pixels; or the model is conditional and the set
-            has no labels.
+            floats meet a likelihood of pixels, or pixels what is for floats; or the model is conditional and
+            the set has no labels.
     """
     if config.model.conditional and dataset.labels is None:
         raise DataError(f"model.name: {config.model.name} needs labels, and {dataset.name} has none")
     if not dataset.holds_bytes:
-        if config.data.binarization != "none" or config.model.likelihood == "bernoulli":
-            raise DataError(
-                f"model.likelihood: {config.model.likelihood} with binarization {config.data.binarization} is"
-                f" not allowed: must be gaussian with binarization none, {dataset.name} has floats, no pixels"
-            )
+        _refuse_as_pixels(dataset, config)
         return
+    if config.data.scaling != "none":
+        raise DataError(
+            f"data.scaling: {config.data.scaling} is not allowed: must be none, {dataset.name} has pixels,"
+            " and only floats are scaled"
+        )
     if config.data.binarization != "none":
         return
     check = refuse_gray if config.model.likelihood == "bernoulli" else refuse_binary
-    for split in (dataset.train, dataset.validation, dataset.test):
-        check(split, dataset.name)
+    for split in SPLITS:
+        check(getattr(dataset, split), dataset.name)
 
 
-class _Place(NamedTuple):
-    """Which items of a source's array are a split's."""
-
-    source: str
-    items: slice
-    number: int
-
-    def of(self, raw: RawSplits) -> np.ndarray:
-        """The split's items."""
-        array: np.ndarray = getattr(raw, self.source)[self.items]
-        return array
-
-    def of_labels(self, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The split's labels, a copy."""
-        return np.array(labels[self.source][self.items], dtype=np.int64)
-
-
-def _split(raw: RawSplits, config: DataConfig) -> dict[str, _Place]:
-    number, validation = len(raw.train), raw.validation
-    if validation is not None and config.num_validation is not None:
-        raise ConfigError(
-            "data.num_validation",
-            f"{config.num_validation} is not allowed: must be left out, the file has validation images",
+def _refuse_as_pixels(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuse what is for pixels of a set of floats."""
+    model, data = config.model, config.data
+    if data.binarization != "none":
+        raise DataError(
+            f"data.binarization: {data.binarization} is not allowed: must be none, {dataset.name} has floats"
         )
-    if validation is None:
-        held_out = config.num_validation or CATALOGUE[config.name].held_out(number)
-        if held_out >= number:
-            raise ConfigError(
-                "data.num_validation",
-                f"{held_out} is not allowed: must be < {number}, the training images of {config.name}",
-            )
-        number -= held_out
-        held = _Place("train", slice(number, None), held_out)
-    else:
-        held = _Place("validation", slice(None), len(validation))
-    if config.num_train is not None and config.num_train > number:
-        raise ConfigError(
-            "data.num_train",
-            f"{config.num_train} is not allowed: must be <= {number}: {config.name} has no more",
+    if config.measure != "density":
+        raise DataError(
+            f"model.likelihood: {model.likelihood} is not allowed: must be gaussian,"
+            f" {dataset.name} has floats"
         )
-    number = config.num_train or number
-    train, test = _Place("train", slice(number), number), _Place("test", slice(None), len(raw.test))
-    return {"train": train, "validation": held, "test": test}
+
+
+def _labels(raw: RawSplits, found: dict[str, Place]) -> Labels:
+    classes = {split: torch.from_numpy(found[split].labels_of(raw)) for split in SPLITS}
+    return Labels(**classes, names=raw.label_names)

@@ -44,8 +44,9 @@ class Evaluation:
         nll_mc_error: Monte-Carlo standard error of ``nll`` on these images: how much other noise would move
             it; None with one sample, which says nothing about it.
         elbo: mean over images and samples of log w.
-        bits_per_dim: nll / (X ln 2); of a Gaussian log2(255) more, which makes the density of an intensity
-            in [0, 1] the probability of its byte.
+        nll_per_dim: nll / X of floats, in the data's own unit; None of pixels.
+        bits_per_dim: nll / (X ln 2) of pixels; of a Gaussian log2(255) more, which makes the density of an
+            intensity in [0, 1] the probability of its byte. None of floats.
         active_units: latents whose E[z_d|x] varies over images by more than .01.
         active_units_kl: latents whose mean KL_d is above .01.
         ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
@@ -58,7 +59,8 @@ class Evaluation:
     nll_few: float
     nll_mc_error: float | None
     elbo: float
-    bits_per_dim: float
+    nll_per_dim: float | None
+    bits_per_dim: float | None
     active_units: int
     active_units_kl: int
     ess: float
@@ -131,7 +133,8 @@ def evaluate(
         nll_few=-float(log_p_few.mean()),
         nll_mc_error=None if mc_error is None else float(mc_error.square().sum().sqrt()) / len(items),
         elbo=float(elbo.mean()),
-        bits_per_dim=bits_per_dim(nll, model),
+        nll_per_dim=nll / model.num_pixels if items.holds_floats else None,
+        bits_per_dim=None if items.holds_floats else bits_per_dim(nll, model),
         active_units=active_units(torch.cat(means)),
         active_units_kl=active_units_kl(torch.cat(kls)),
         ess=float(ess.mean()),

@@ -64,11 +64,12 @@ def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | N
         "test/nll_stderr": test.nll_stderr,
         "test/nll_few": test.nll_few,
         "test/elbo": test.elbo,
-        "test/bits_per_dim": test.bits_per_dim,
         "test/active_units": float(test.active_units),
         "test/active_units_kl": float(test.active_units_kl),
         "test/ess": test.ess,
     }
+    of_a_number = {"test/bits_per_dim": test.bits_per_dim, "test/nll_per_dim": test.nll_per_dim}
+    metrics |= {name: value for name, value in of_a_number.items() if value is not None}
     for name, error in (("val/nll_final", validation.nll_mc_error), ("test/nll", test.nll_mc_error)):
         if error is not None:
             metrics[f"{name}_mc_error"] = error

@@ -78,8 +78,8 @@ def prepare_data(
             )
         dataset = load_dataset(config, download=True, moved=config in known)
         configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
-        for likelihood in {config.model.likelihood: config for config in configs}.values():
-            suit(dataset, likelihood)
+        for different in {(one.model.likelihood, one.model.conditional): one for one in configs}.values():
+            suit(dataset, different)
         if record is not None:
             refuse_changed(record, config, dataset)
         found[config] = data_set_of(config, dataset)

@@ -67,8 +67,8 @@ def _file(config: TrainConfig, resources: Resources) -> Path:
 
 
 def _numbers(sizes: Sizes) -> list[object]:
-    *numbers, layout = sizes
-    return [*numbers, list(layout.shape), layout.num_attributes]
+    layout = sizes.layout
+    return [*sizes[:3], list(layout.shape), layout.num_attributes, sizes.floats]
 
 
 @functools.cache

@@ -97,7 +97,7 @@ class _Shape:
         for list_ in (self._step, self._curve, self._final, self._draw):
             list_.clear()
         held = sum(len(part) for part in (dataset.train, dataset.validation, dataset.test))
-        rest = self._sizes.num_bytes - held * self._sizes.num_pixels
+        rest = self._sizes.num_bytes - held * self._sizes.item_bytes
         self._peak = peak_memory_bytes(kind) - before + max(0, rest)
 
     def measure(self, *, evaluation: bool) -> None:
@@ -192,6 +192,8 @@ def random_images(config: TrainConfig, sizes: Sizes, num_train: int) -> Dataset:
     shown = max(2, min(sizes.validation, rows))
 
     def images(count: int) -> Tensor:
+        if sizes.floats:
+            return torch.from_numpy(source.standard_normal((count, sizes.num_pixels), np.float32))
         pixels = source.integers(0, levels, (count, sizes.num_pixels), np.uint8) * (255 // (levels - 1))
         return torch.from_numpy(pixels)
 

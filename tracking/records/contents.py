@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # which loads PyTorch
 def data_set_of(config: DataConfig, dataset: "Dataset") -> DataSet:
     """What was read for ``config``."""
     sizes = {"validation": len(dataset.validation), "test": len(dataset.test)}
-    return DataSet(config, dataset.content_hash, dataset.measured_hash, dataset.repeated, sizes)
+    hashes = dataset.content_hash, dataset.measured_hash
+    return DataSet(config, *hashes, dataset.repeated, sizes, dataset.remarks)
 
 
 def refuse_other(known: Iterable[DataSet], config: DataConfig, dataset: "Dataset") -> None:
@@ -90,15 +91,20 @@ def measured_on(record: SweepRecord) -> dict[str, str]:
     return found
 
 
-def repeated_images(record: SweepRecord) -> list[str]:
-    """A sentence for each split with images that are also training images."""
-    return [
-        f"{number:,} of {one.sizes[split]:,} {split} images of {one.config.path or one.config.name} are"
-        f" also training images: the {split} NLL is lower than on new images."
-        for one in record.data
-        for split, number in one.repeated.items()
-        if number
-    ]
+def data_remarks(record: SweepRecord) -> list[str]:
+    """What to know of a sweep's data: items that are also training items, another range, and so on."""
+    return list(dict.fromkeys(remark for one in record.data for remark in (*_repeated(one), *one.remarks)))
+
+
+def _repeated(one: DataSet) -> Iterator[str]:
+    """A sentence for each split with items that are also training items."""
+    for split, number in one.repeated.items():
+        if number:
+            name = one.config.path or one.config.name
+            yield (
+                f"{number:,} of {one.sizes[split]:,} {split} items of {name} are also training items: the"
+                f" {split} NLL is lower than on new ones."
+            )
 
 
 def _trained_on(trial: TrialRecord) -> list[str]:

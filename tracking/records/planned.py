@@ -136,6 +136,7 @@ class DataSet:
         measured_sha256: of those of validation and test: what likelihoods are measured on.
         repeated: how many validation and test images are training images too, by split.
         sizes: how many there are of them.
+        remarks: what whoever compares likelihoods on it should know, a sentence each.
     """
 
     config: DataConfig
@@ -143,10 +144,12 @@ class DataSet:
     measured_sha256: str
     repeated: Mapping[str, int]
     sizes: Mapping[str, int]
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON data."""
-        return {**vars(self), "config": self.config.model_dump(mode="json")}
+        """As plain JSON data; without remarks where there are none, as before there were any."""
+        values = {**vars(self), "config": self.config.model_dump(mode="json"), "remarks": list(self.remarks)}
+        return {name: value for name, value in values.items() if name != "remarks" or value}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -155,7 +158,8 @@ class DataSet:
         Raises:
             ValueError, TypeError, KeyError: they are no data set.
         """
-        return cls(**{**values, "config": DataConfig.model_validate(values["config"])})
+        remarks = tuple(values.get("remarks", ()))
+        return cls(**{**values, "config": DataConfig.model_validate(values["config"]), "remarks": remarks})
 
 
 def spec_sha256(spec: Mapping[str, Any]) -> str:

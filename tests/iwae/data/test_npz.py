@@ -9,9 +9,9 @@ import torch
 from sklearn.datasets import load_digits
 
 from iwae.config.data import DataConfig
-from iwae.data import npz
 from iwae.data.dataset import Dataset
 from iwae.data.load import load_dataset
+from iwae.data.npz import archive
 from iwae.errors import DataError
 from iwae.trainer.trainer import Trainer
 
@@ -78,7 +78,7 @@ def test_every_common_name_of_the_validation_images_is_known(name: str, tmp_path
 def test_images_under_a_name_that_says_nothing_are_refused_and_labels_are_not(tmp_path: Path) -> None:
     arrays = {"train": GRAY[:60], "test": GRAY[60:70], "labels": np.arange(60)}
     load_dataset(saved(tmp_path, **arrays))
-    with pytest.raises(DataError, match="the array dev has images and is not used: must be named train"):
+    with pytest.raises(DataError, match="the array dev has items and is not used: must be named train"):
         load_dataset(saved(tmp_path, **arrays, dev=GRAY[:5]))
     with pytest.raises(DataError, match="has valid and val: must have one array"):
         load_dataset(saved(tmp_path, **arrays, valid=GRAY[:5], val=GRAY[:5]))
@@ -170,19 +170,19 @@ def test_altered_byte_is_found_by_its_checksum(tmp_path: Path) -> None:
 
 
 def test_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "COMPRESSION_CHECKED_ABOVE", 2**20)
+    monkeypatch.setattr(archive, "COMPRESSION_CHECKED_ABOVE", 2**20)
     config = saved(tmp_path, **splits(GRAY))
     rewritten(Path(config.path or ""), "train", array_bytes("(65536, 8, 8)", b"\0" * 2**22))
     monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("was unpacked"))
-    with pytest.raises(DataError, match=r"train unpacks to 4,194,304 bytes from .*must be images"):
+    with pytest.raises(DataError, match=r"train unpacks to 4,194,304 bytes from .*must be data"):
         load_dataset(config)
 
 
 def test_images_that_do_not_fit_in_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(npz, "MAX_MEMORY_SHARE", 1e-9)
-    with pytest.raises(DataError, match=r"has 5,760 bytes of images: must be <= .* a quarter of the memory"):
+    monkeypatch.setattr(archive, "MAX_MEMORY_SHARE", 1e-9)
+    with pytest.raises(DataError, match=r"has 5,760 bytes of data: must be <= .* a quarter of the memory"):
         load_dataset(saved(tmp_path, **splits(GRAY)))
 
 

@@ -125,7 +125,7 @@ def test_the_sizes_of_an_npz_file_are_read_from_its_headers(tmp_path: Path) -> N
     assert sizes_of(gone).num_pixels == 784
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "wine", "breast-cancer", "iris", "diabetes"])
 def test_the_catalogue_knows_the_sizes_of_the_sets(name: str) -> None:
     config = DataConfig.model_validate({"name": name})
     try:
@@ -133,4 +133,4 @@ def test_the_catalogue_knows_the_sizes_of_the_sets(name: str) -> None:
     except DataError:
         pytest.skip(f"{name} is not here")
     found = [len(part) for part in (loaded.train, loaded.validation, loaded.test)]
-    assert list(sizes_of(config)) == [*found, loaded.layout]
+    assert list(sizes_of(config)) == [*found, loaded.layout, not loaded.holds_bytes]

@@ -1,5 +1,6 @@
 """Sweeps whose data changed under them."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,12 @@ from support.hand_made import EPOCHS, Sweep, history
 from tracking.analysis.configurations import tables
 from tracking.errors import OtherDataError
 from tracking.records.contents import (
+    data_remarks,
     data_set_of,
     measured_on,
     other_data,
     refuse_changed,
     refuse_other,
-    repeated_images,
 )
 from tracking.records.planned import DataSet
 from tracking.records.shapes import Attempt
@@ -126,6 +127,14 @@ def test_decided_data_come_back_and_an_old_sweep_has_none(digits: Dataset, tmp_p
 def test_images_that_are_trained_and_tested_on_are_told(digits: Dataset, tmp_path: Path) -> None:
     both = replace(digits, test=torch.cat([digits.train[:5], digits.test[:10]]))
     record = replace(Sweep(tmp_path).storage.record(), data=(data_set_of(DIGITS, both),))
-    assert repeated_images(record) == [
-        "5 of 15 test images of digits are also training images: the test NLL is lower than on new images."
+    assert data_remarks(record) == [
+        "5 of 15 test items of digits are also training items: the test NLL is lower than on new ones."
     ]
+
+
+def test_remarks_on_the_data_are_recorded_and_a_record_without_has_none(digits: Dataset) -> None:
+    one = data_set_of(DIGITS, digits)
+    assert "remarks" not in one.to_dict()
+    told = replace(one, remarks=("Something of digits.",))
+    assert DataSet.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+    assert DataSet.from_dict(json.loads(json.dumps(one.to_dict()))) == one

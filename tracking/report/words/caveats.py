@@ -5,7 +5,7 @@ from statistics import fmean
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.differences import power_of
-from tracking.records.contents import repeated_images
+from tracking.records.contents import data_remarks
 from tracking.records.records import SweepRecord
 from tracking.records.yardstick import Yardstick
 from tracking.report.words.trials import codes, left_out, sampling, timing
@@ -16,7 +16,7 @@ from tracking.statistics.numbers import listing, nats, plural
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
     """Sentences about the whole sweep, then about each table; the most limiting first."""
     sentences = [*left_out(record), *codes(record), *_yardsticks(analyses)]
-    sentences += [*repeated_images(record), *timing(record)]
+    sentences += [*data_remarks(record), *timing(record)]
     for analysis in analyses:
         sentences += [*_diverged(analysis), *_seeds(analysis), *_looks(analysis)]
         sentences += [*_pairs(analysis), *_cut(analysis), *_noise(analysis)]

@@ -1,12 +1,10 @@
 """The handwritten digits of scikit-learn: small, and always at hand."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
 from iwae.config.catalogue import CATALOGUE
 from iwae.data.dataset import RawSplits
+from iwae.data.sources.embedded import embedded_file
 from iwae.randomness import permutation
 
 
@@ -15,7 +13,7 @@ def read_digits() -> RawSplits:
 
     Intensities 0 … 16 become round(255 · i / 16), so a pixel is on with probability i / 16 up to 1/510.
     """
-    intensities, labels = _intensities()
+    intensities, labels = _intensities_and_labels()
     images = np.rint(intensities * (255 / 16)).astype(np.uint8)
     # The file has them in the order in which they were collected.
     order = permutation(len(images), "digits")
@@ -24,14 +22,12 @@ def read_digits() -> RawSplits:
     return RawSplits(mixed[:-num_test], None, mixed[-num_test:], by_split, tuple("0123456789"))
 
 
-def _intensities() -> tuple[np.ndarray, np.ndarray]:
-    """``[1797, 8, 8]``, 0 … 16, and labels. Importing scikit-learn takes a second, reading a tenth."""
-    package = find_spec("sklearn")
-    assert package is not None
-    for folder in package.submodule_search_locations or ():
-        if (file := Path(folder, "datasets", "data", "digits.csv.gz")).is_file():
-            rows = np.loadtxt(file, delimiter=",")  # the last column is the label
-            return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
+def _intensities_and_labels() -> tuple[np.ndarray, np.ndarray]:
+    """``[1797, 8, 8]``, 0 … 16, and ``[1797]``."""
+    file = embedded_file("digits.csv.gz")
+    if file is not None:
+        rows = np.loadtxt(file, delimiter=",")  # the last column is the label
+        return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
     from sklearn.datasets import load_digits  # wherever its version has the file
 
     digits = load_digits()

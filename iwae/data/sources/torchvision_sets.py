@@ -2,12 +2,14 @@
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from iwae.config.catalogue import CATALOGUE
+from iwae.data.classes import classes_of
 from iwae.data.dataset import RawSplits
 from iwae.errors import DataError
 
@@ -16,7 +18,7 @@ def read_torchvision(name: str, root: Path, *, download: bool) -> RawSplits:
     """Train and test images of ``name`` under ``root``: uint8 ``[N, 28, 28]``, ink bright; with labels.
 
     Omniglot's are torchvision's background and evaluation alphabets, 105×105, shrunk to 28×28: another
-    split and another size than those of Burda et al. 2016.
+    split and another size than those of Burda et al. 2016. Its labels are the alphabets.
 
     Raises:
         DataError: the set is not there and is not, or cannot be, downloaded; or its files are damaged.
@@ -55,11 +57,23 @@ def _read(kind: str, root: Path, download: bool) -> RawSplits:
     images: Any = getattr(datasets, kind)
     if kind == "Omniglot":
         parts = [images(str(root), background=b, download=download) for b in (True, False)]
-        return RawSplits(_shrink(parts[0]), None, _shrink(parts[1]))
+        labels, alphabets = _alphabets(dict(zip(("train", "test"), parts, strict=True)))
+        return RawSplits(_shrink(parts[0]), None, _shrink(parts[1]), labels, alphabets)
     train, test = (images(str(root), train=t, download=download) for t in (True, False))
     labels = {"train": train.targets.numpy(), "test": test.targets.numpy()}
-    names = tuple(name.split(" - ")[-1] if kind == "MNIST" else name for name in train.classes)
+    # MNIST's are "0 - zero" and so on.
+    names = tuple(name.split(" - ")[0] for name in train.classes)
     return RawSplits(train.data.numpy(), None, test.data.numpy(), labels, names)
+
+
+def _alphabets(parts: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The alphabet of every character image: no alphabet is in both parts."""
+    found = {}
+    for split, part in parts.items():
+        # "Latin/character01" of the character that an image, in the order of the set, is of.
+        characters = [part._characters[character] for _, character in part._flat_character_images]
+        found[split] = np.array([Path(character).parts[0] for character in characters])
+    return classes_of(found, None, "omniglot")
 
 
 def _shrink(images: Any) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The user's own data: an .npz file, checked before it is unpacked."""

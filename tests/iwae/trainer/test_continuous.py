@@ -1,0 +1,106 @@
+"""Data that are floats, through the whole trainer."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from iwae.config.data import DataConfig
+from iwae.config.train import TrainConfig
+from iwae.data.load import load_dataset
+from iwae.trainer.trainer import Trainer
+
+MODEL = {"likelihood": "gaussian", "hidden_dims": [16], "latent_dim": 2, "activation": "tanh"}
+
+
+def trained(data: dict[str, Any], seed: int = 0, **model: Any) -> tuple[Trainer, dict[str, float]]:
+    """After a few epochs, with the last epoch's metrics and the final ones."""
+    config = TrainConfig.parse(
+        {
+            "data": {"binarization": "none", **data},
+            "model": {**MODEL, **model},
+            "objective": {"name": "iwae", "num_samples": 5},
+            "num_epochs": 3,
+            "batch_size": 20,
+            "optimizer": {"lr": 1e-2},
+            "evaluation": {"num_samples": 20, "final_num_samples": 100, "snr_num_draws": 0},
+            "seed": seed,
+        }
+    )
+    trainer = Trainer(config)
+    epochs = list(trainer.epochs())
+    return trainer, {**epochs[-1].metrics, **trainer.finish()}
+
+
+def saved(path: Path, rows: np.ndarray) -> dict[str, Any]:
+    np.savez(path, train=rows[:120], validation=rows[120:150], test=rows[150:])
+    return {"name": "npz", "path": str(path)}
+
+
+def clusters(seed: int) -> np.ndarray:
+    """Rows of three clusters in four dimensions."""
+    source = np.random.default_rng(seed)
+    return source.normal(size=(3, 4))[source.integers(0, 3, 180)] + source.normal(size=(180, 4)) / 4
+
+
+UNITS = {
+    "x 1000": (np.full(4, 1000.0), np.zeros(4)),
+    "shifted": (np.ones(4), np.array([1e3, -2e4, 0.5, 7])),
+    "each its own": (np.array([1e-6, 1e3, 0.2, 1e8]), np.array([0, -1e5, 1.0, 1e9])),
+}
+
+
+@pytest.mark.parametrize("scaling", ["standardize", "min-max"])
+@pytest.mark.parametrize(("units", "seed"), [("x 1000", 0), ("shifted", 1), ("each its own", 2)])
+def test_nll_in_other_units_differs_by_the_log_determinant(
+    scaling: str, units: str, seed: int, tmp_path: Path
+) -> None:
+    rows = clusters(seed)
+    factor, shift = UNITS[units]
+    _, before = trained({**saved(tmp_path / "a.npz", rows), "scaling": scaling}, seed)
+    _, after = trained({**saved(tmp_path / "b.npz", rows * factor + shift), "scaling": scaling}, seed)
+    expected = float(np.log(factor).sum())
+    for name in ("val/nll", "val/nll_final", "test/nll", "test/nll_few"):
+        assert after[name] - before[name] == pytest.approx(expected, abs=1e-3), name
+    for name in ("train/bound", "train/reconstruction", "test/elbo"):
+        assert before[name] - after[name] == pytest.approx(expected, abs=1e-3), name
+    assert after["train/kl"] == pytest.approx(before["train/kl"], abs=1e-3)
+
+
+def test_nll_is_a_density_in_the_data_own_unit(tmp_path: Path) -> None:
+    """Integrated over a grid in that unit, exp(−NLL) is one: of one feature, by a model trained on it."""
+    source = np.random.default_rng(3)
+    rows = 500 + 20 * source.normal(size=(180, 1))
+    trainer, _ = trained({**saved(tmp_path / "a.npz", rows), "scaling": "standardize"}, latent_dim=1)
+    grid = np.linspace(300, 700, 2001)[:, None]
+    np.savez(tmp_path / "grid.npz", train=rows[:120], validation=rows[120:150], test=grid)
+    config = trainer.config.data.model_copy(update={"path": str(tmp_path / "grid.npz")})
+    measured = Trainer(trainer.config.model_copy(update={"data": config}))
+    measured.model.load_state_dict(trainer.model.state_dict())
+    density = np.exp(measured.final_evaluation().images["test_log_p"])
+    assert np.trapezoid(density, grid[:, 0]) == pytest.approx(1, abs=0.02)
+
+
+def test_floats_are_told_per_dimension_and_not_in_bits() -> None:
+    _, metrics = trained({"name": "iris", "scaling": "standardize"})
+    assert metrics["test/nll_per_dim"] == pytest.approx(metrics["test/nll"] / 4)
+    assert "test/bits_per_dim" not in metrics
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_scaling_is_undone_in_what_people_see(dtype: type, tmp_path: Path) -> None:
+    rows = (clusters(4) * [1, 10, 100, 1000] + [0, 5, -50, 5000]).astype(dtype)
+    for scaling in ("standardize", "min-max"):
+        values = {**saved(tmp_path / "a.npz", rows), "scaling": scaling}
+        data = load_dataset(DataConfig.model_validate(values))
+        assert data.scaling is not None
+        np.testing.assert_allclose(data.scaling.undo(data.test.numpy()), rows[150:], rtol=1e-4, atol=1e-4)
+        assert data.log_determinant == pytest.approx(-math.fsum(np.log(data.scaling.scale)))
+        other = load_dataset(DataConfig.model_validate({**values, "num_train": 50}))
+        assert other.scaling is not None
+        assert not np.array_equal(other.scaling.scale, data.scaling.scale)
+        assert other.measured_hash == data.measured_hash
+        assert torch.equal(data.to("cpu").test, data.test)
