@@ -1,8 +1,9 @@
-"""Annealing schedules: fraction of the optimizer steps done -> weight."""
+"""Schedules: fraction of the optimizer steps done -> annealing weight, number of a step -> learning rate."""
 
 import math
 
-from iwae.config.schedules import CyclicalAnnealing, NoAnnealing
+from iwae.config.optimizer import OptimizerConfig
+from iwae.config.schedules import CosineRate, CyclicalAnnealing, NoAnnealing, StagedRate
 from iwae.config.train import TrainConfig
 
 # The logistic curve runs over ±6 before it is rescaled to reach 0 and 1.
@@ -60,3 +61,19 @@ def sigmoid(time: float) -> float:
 
 
 RAMPS = {"linear": linear, "cosine": cosine, "sigmoid": sigmoid}
+
+
+def learning_rate(config: OptimizerConfig, step: int, steps_per_epoch: int, num_steps: int) -> float:
+    """The rate of optimizer step ``step``, from 0, of ``num_steps``."""
+    schedule = config.schedule
+    if isinstance(schedule, StagedRate):
+        epoch = step // steps_per_epoch
+        for length, factor in zip(schedule.epochs, schedule.factors, strict=True):
+            if epoch < length:
+                return config.lr * factor
+            epoch -= length
+        raise AssertionError("the stages last as long as training does")
+    if isinstance(schedule, CosineRate):
+        falling = 0.5 * (1 + math.cos(math.pi * step / max(1, num_steps - 1)))
+        return config.lr * (schedule.final_factor + (1 - schedule.final_factor) * falling)
+    return config.lr

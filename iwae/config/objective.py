@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iwae.config.limits import MAX_SAMPLES
+from iwae.config.limits import MAX_SAMPLES, Count
 from iwae.config.part import Part, PartError, default_name
 
 
@@ -30,6 +30,11 @@ class ObjectivePart(Part):
     @property
     def reads_device(self) -> bool:
         """Whether a step needs a number that only the device has: it is then no CUDA graph."""
+        return False
+
+    @property
+    def aggressive_encoder(self) -> bool:
+        """Whether the encoder is updated by itself between steps."""
         return False
 
     @property
@@ -95,6 +100,35 @@ class SparseBackward(Part):
 BackwardConfig = Annotated[DenseBackward | SparseBackward, Field(discriminator="name"), default_name("dense")]
 
 
+class NoAggression(Part):
+    """Encoder and decoder are updated together."""
+
+    name: Literal["off"] = "off"
+
+
+class AggressiveEncoder(Part):
+    """The encoder is updated by itself before every step of the decoder, until that stops to help.
+
+    As long as the mutual information of x and z on validation data rises from epoch to epoch (He et al. 2019,
+    algorithm 1): a decoder that is ahead of its encoder learns to do without the code. Every update takes
+    about as long as a step.
+
+    Attributes:
+        most_updates: of the encoder, before a step.
+        check_every: updates between two looks at the objective; it ends when the mean over these updates is
+            no higher than over those before.
+    """
+
+    name: Literal["until-mi-stalls"]
+    most_updates: Count = 100
+    check_every: Count = 10
+
+
+AggressiveConfig = Annotated[
+    NoAggression | AggressiveEncoder, Field(discriminator="name"), default_name("until-mi-stalls")
+]
+
+
 class BoundConfig(ObjectivePart):
     """A bound on log p(x), by its own gradient through the reparameterized samples.
 
@@ -105,14 +139,16 @@ class BoundConfig(ObjectivePart):
         beta: constant weight of log p(z) − log q(z|x) (of the KL, for ``vae``); annealing ends at it.
         free_bits: λ in nats per latent dimension: Σ_d max(λ, batch-mean KL_d) (Kingma et al. 2016).
         backward: which samples the gradient is computed from; ``sparse`` for ``iwae`` alone.
+        aggressive: whether the encoder is updated by itself before every step, against posterior collapse.
     """
 
     built_by: ClassVar[str] = "iwae.objectives.bound_objective:BoundObjective"
-    later: ClassVar[frozenset[str]] = frozenset({"backward"})
+    later: ClassVar[frozenset[str]] = frozenset({"backward", "aggressive"})
 
     name: Literal["vae", "multi-sample-vae", "iwae"] = "iwae"
     free_bits: float = Field(default=0.0, ge=0)
     backward: BackwardConfig = DenseBackward()
+    aggressive: AggressiveConfig = NoAggression()
 
     @model_validator(mode="after")
     def _few_samples_hold_the_weight(self) -> Self:
@@ -137,11 +173,20 @@ class BoundConfig(ObjectivePart):
     @property
     def needs_whole_minibatch(self) -> bool:
         """With free bits, for the mean KL; with ``backward.mass``, for the number of samples."""
-        return self.free_bits > 0 or self.reads_device
+        return self.free_bits > 0 or self._counts_samples
+
+    @property
+    def aggressive_encoder(self) -> bool:
+        """As ``aggressive`` says."""
+        return isinstance(self.aggressive, AggressiveEncoder)
 
     @property
     def reads_device(self) -> bool:
-        """With ``backward.mass``: the number of kept samples."""
+        """For the number of kept samples with ``backward.mass``, for the objective with ``aggressive``."""
+        return self._counts_samples or self.aggressive_encoder
+
+    @property
+    def _counts_samples(self) -> bool:
         return getattr(self.backward, "mass", None) is not None
 
     @property

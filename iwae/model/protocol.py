@@ -114,6 +114,10 @@ class Model(nn.Module, ABC):
         """
         return self.unit_means(posterior)
 
+    def unit_stds(self, posterior: Encoding) -> Tensor | None:
+        """Standard deviation of every latent unit under q(z|x), ``[B, D]``; None without a closed form."""
+        return None
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """Mean of p(x|z) at the posterior's mean, ``[B, X]``."""
         return self.decode(self.codes(self.encode(x)))

@@ -139,6 +139,10 @@ class VAE(LatentModel):
         """μ, ``[B, D]``."""
         return posterior.mean
 
+    def unit_stds(self, posterior: Posterior) -> Tensor:
+        """σ, ``[B, D]``."""
+        return torch.exp(posterior.log_std)
+
     def unit_kl(self, posterior: Posterior) -> Tensor:
         """In closed form, ``[B, D]``."""
         return posterior.kl()

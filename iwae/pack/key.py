@@ -14,13 +14,15 @@ def pack_key(config: TrainConfig) -> str | None:
     learning rate and its schedule, Adam's other numbers, clipping, β, annealing, epochs and evaluation.
 
     Args:
-        config: of one trial. It trains alone if its minibatch goes through in chunks, or if its images are
-            no terms of their own (free bits), if its backward pass is sparse, or if its model's family does
-            not pack.
+        config: of one trial. It trains alone if its minibatch goes through in chunks, if its images are no
+            terms of their own (free bits), if its backward pass is sparse, if its encoder is updated by
+            itself, or if its model's family does not pack.
     """
     objective = config.objective
     sparse = isinstance(objective, BoundConfig) and objective.backward.name == "sparse"
-    if config.chunk_size is not None or objective.needs_whole_minibatch or sparse or not config.model.packs:
+    if config.chunk_size is not None or objective.needs_whole_minibatch or sparse:
+        return None
+    if objective.aggressive_encoder or not config.model.packs:
         return None
     shared = {
         **config.model_dump(mode="json", include={"data", "model", "batch_size", "device", "threads"}),

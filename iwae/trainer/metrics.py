@@ -10,23 +10,25 @@ from iwae.evaluation.gradient_snr import GradientSnr
 from iwae.model.vae import MIN_LEARNED_LOG_STD
 
 # Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
-DEFINITIONS = 2
-# Names whose numbers of an earlier version are not those of version 2: the SNR was the mean of clamped ratios
-# (under `fixed` at pixels that were not trained on), a Gaussian's bits had no byte, and some are new.
-_GRADIENT = ("gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor")
-_NEW = (
-    "gradient/encoder_snr_floor",
-    "gradient/decoder_snr_floor",
-    "val/nll_final_mc_error",
-    "test/nll_mc_error",
-)
-
+DEFINITIONS = 3
+# Names that have another meaning since a version, or are new in it. In 2 the SNR was no longer the mean of
+# clamped ratios (under `fixed` at pixels not trained on), and a Gaussian's bits were those of a byte.
+_REDEFINED = {
+    2: (
+        *("gradient/encoder_snr", "gradient/decoder_snr", "gradient/snr_floor"),
+        *("gradient/encoder_snr_floor", "gradient/decoder_snr_floor"),
+        *("val/nll_final_mc_error", "test/nll_mc_error"),
+    ),
+    3: ("val/kl", "val/mutual_information", "val/decoder_use", "val/decoder_use_stderr"),
+}
 # Means of an epoch's steps, by the names of ``iwae.trainer.optimization.TERMS``.
 TRAIN_MEANS = {
     "train/bound": "bound",
     "train/objective": "objective",
     "train/kl": "kl",
     "train/reconstruction": "log_p_x_given_z",
+    "train/encoder_updates": "encoder_updates",  # by itself, before each step
+    "val/mutual_information": "mutual_information",
 }
 
 
@@ -90,7 +92,7 @@ def trained_otherwise(recorded: int, config: TrainConfig) -> str:
         config: what was trained.
     """
     model = config.model
-    if recorded >= DEFINITIONS or not isinstance(model, VAEConfig):
+    if recorded >= 2 or not isinstance(model, VAEConfig):
         return ""
     if model.likelihood == "bernoulli" and model.output_bias == "train_mean":
         if config.data.binarization == "threshold":
@@ -107,7 +109,7 @@ def redefined(recorded: int, config: TrainConfig) -> frozenset[str]:
         recorded: the version of the definitions then.
         config: the trial's.
     """
-    if recorded >= DEFINITIONS:
-        return frozenset()
-    bits = {"test/bits_per_dim"} if config.model.likelihood == "gaussian" else set()
-    return frozenset({*_GRADIENT, *_NEW, *bits})
+    names = {name for version, names in _REDEFINED.items() if recorded < version for name in names}
+    if recorded < 2 and config.model.likelihood == "gaussian":
+        names.add("test/bits_per_dim")
+    return frozenset(names)

@@ -2,17 +2,15 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from iwae.annealing import AnnealingSchedule
-from iwae.config.optimizer import OptimizerConfig
-from iwae.config.schedules import CosineRate, StagedRate
+from iwae.annealing import AnnealingSchedule, learning_rate
 from iwae.config.train import TrainConfig
 from iwae.data.items import Items
 from iwae.data.pixels import minibatch
@@ -34,6 +32,7 @@ from iwae.trainer.graph import GraphedStep, StepInputs
 
 # Summed over images while an epoch trains, in the order in which a NaN is looked for.
 TERMS = (*SUMMED, "bound", "objective")
+OBJECTIVE = TERMS.index("objective")
 
 
 class Optimization:
@@ -153,8 +152,13 @@ class Optimization:
         shape = self._model.noise_shape(self._config.objective.num_samples, num_images)
         return torch.randn(shape, generator=self._noise_generator, device=self._items.device)
 
-    def _update(self, inputs: StepInputs) -> None:
-        """One optimizer step; reads nothing from the device, so that it can be a CUDA graph."""
+    def _update(self, inputs: StepInputs, left_out: Sequence[nn.Parameter] = ()) -> None:
+        """One optimizer step; reads nothing from the device, so that it can be a CUDA graph.
+
+        Args:
+            inputs: of the step.
+            left_out: parameters that stay as they are.
+        """
         config = self._config
         x = self.pixels(inputs.indices)
         self._optimizer.forget_gradients()
@@ -164,6 +168,8 @@ class Optimization:
             )
             backward(terms.surrogates.each(partial(self._loss, len(x))), self._model)
             self._add(terms)
+        for parameter in left_out:
+            parameter.grad = None
         if config.optimizer.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.optimizer.clip_grad_norm)
         self._optimizer.update(inputs.rate)
@@ -261,19 +267,3 @@ class Optimization:
         """Adds the sums over a chunk, in the order of ``TERMS``."""
         values = torch.stack((terms.bound.sum(), terms.objective.sum()))
         self._sums += torch.cat((sums_of(terms.densities), values))
-
-
-def learning_rate(config: OptimizerConfig, step: int, steps_per_epoch: int, num_steps: int) -> float:
-    """The rate of optimizer step ``step``, from 0, of ``num_steps``."""
-    schedule = config.schedule
-    if isinstance(schedule, StagedRate):
-        epoch = step // steps_per_epoch
-        for length, factor in zip(schedule.epochs, schedule.factors, strict=True):
-            if epoch < length:
-                return config.lr * factor
-            epoch -= length
-        raise AssertionError("the stages last as long as training does")
-    if isinstance(schedule, CosineRate):
-        falling = 0.5 * (1 + math.cos(math.pi * step / max(1, num_steps - 1)))
-        return config.lr * (schedule.final_factor + (1 - schedule.final_factor) * falling)
-    return config.lr

@@ -18,13 +18,14 @@ from iwae.errors import CheckpointError, NonFiniteError, Stopped
 from iwae.evaluation.evaluation import Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
 from iwae.evaluation.image_likelihoods import image_likelihoods
+from iwae.evaluation.latent_use import latent_use
 from iwae.model.build import build_model
-from iwae.model.protocol import FittedModel, LatentModel, Model
+from iwae.model.protocol import LatentModel
 from iwae.model.weights import load as load
 from iwae.model.weights import weights_bytes
 from iwae.objectives.objective import Surrogates
 from iwae.randomness import generator
-from iwae.trainer.fitting import Fitting
+from iwae.trainer.choice import optimization_of
 from iwae.trainer.machine import (
     device_named,
     keep_freed_memory,
@@ -87,7 +88,7 @@ class Trainer:
             train_pixels=self._splits.train_pixels,
         ).to(self.device)
         self._splits.refuse_shared_noise()
-        self._optimization = _optimization(config, self.model, self._splits.train)
+        self._optimization = optimization_of(config, self.model, self._splits)
         self.stopwatch = Stopwatch(self.device)
         reset_peak_memory(self.device)
         self._memory_before = memory_bytes(self.device)
@@ -178,10 +179,10 @@ class Trainer:
         }
         draws = 0 if self.config.model.fitted else config.snr_num_draws
         snr = self.gradient_snr(draws) if draws > 0 else None
-        return FinalEvaluation(
-            final_metrics(evaluated["validation"][1], evaluated["test"][1], snr),
-            image_likelihoods(config.final_num_samples, evaluated),
-        )
+        metrics = final_metrics(evaluated["validation"][1], evaluated["test"][1], snr)
+        if isinstance(self.model, LatentModel) and self.config.model.evidence != "none":
+            metrics |= latent_use(self.model, shown["validation"]).metrics("val")
+        return FinalEvaluation(metrics, image_likelihoods(config.final_num_samples, evaluated))
 
     def weights(self) -> bytes:
         """The model as the content of a safetensors file; ``load`` reads it."""
@@ -291,10 +292,3 @@ class Trainer:
             return optimization.surrogates(x, weights, source)
 
         return gradient_snr(model.groups(), (draw for _ in range(num_draws)), num_draws)
-
-
-def _optimization(config: TrainConfig, model: Model, train: Items) -> Optimization | Fitting:
-    if isinstance(model, FittedModel):
-        return Fitting(config, model, train)
-    assert isinstance(model, LatentModel)
-    return Optimization(config, model, train)

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from iwae.annealing import AnnealingSchedule
+from iwae.annealing import AnnealingSchedule, learning_rate
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.train import TrainConfig
-from iwae.trainer.optimization import learning_rate
 
 
 def schedule(num_epochs: int = 20, beta: float = 1.0, **annealing: Any) -> AnnealingSchedule:

@@ -68,6 +68,11 @@ class ModelPart(Part, ABC):
         return True
 
     @property
+    def gaussian_posterior(self) -> bool:
+        """Whether q(z|x) is a factorized Gaussian over all latent units."""
+        return True
+
+    @property
     def packs(self) -> bool:
         """Whether many models can be trained as one, by ``torch.func.vmap`` over their parameters."""
         return True
@@ -92,6 +97,9 @@ class ModelPart(Part, ABC):
         if most is not None and objective.num_samples > most:
             why = f"<= {most} when model.name is {self.name}: its code of an image is always the same"
             raise PartError("objective.num_samples", objective.num_samples, why)
+        if objective.aggressive_encoder and not (self.gaussian_posterior and not self.conditional):
+            why = "off with this model: the mutual information that ends it needs a Gaussian q(z|x)"
+            raise PartError("objective.aggressive.name", "until-mi-stalls", why)
         if objective.needs_analytic_kl and not self.analytic_kl:
             raise PartError(
                 "objective.name",
