@@ -5,7 +5,8 @@ import struct
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from tracking.analysis.divergence import coin
+from tracking.analysis.trials.divergence import coin
+from tracking.records.comparable.score import score_of
 from tracking.records.records import SweepRecord, TrialRecord
 from tracking.records.shapes import Attempt
 from tracking.statistics.seed_noise import tolerance
@@ -13,7 +14,7 @@ from tracking.statistics.seed_noise import tolerance
 Verdict = Literal["BITWISE", "WITHIN_NOISE", "DIVERGED"]
 # What a clock or the machine's memory says is not part of the result.
 UNCOMPARED = ("time/", "throughput/", "system/")
-JUDGED = ("val/nll_final", "test/nll")
+JUDGED = ("final", "test")  # of its score: the NLLs, or the reconstruction errors
 # Share of right second trainings, at most, that are called DIVERGED because of their final numbers.
 FALSE_ALARMS = 0.05
 # A function of the step alone: the same on every machine, but for the last digit of a cosine.
@@ -155,18 +156,19 @@ def _within_noise(record: SweepRecord, trial: TrialRecord, final: Mapping[str, f
     assert trial.final is not None
     trials = record.configurations[trial.plan.configuration_key]
     seeds = [one for one in trials if one.key != trial.key and _lost(one) == _lost(trial)]
-    words = []
-    for metric in JUDGED:
+    words, score = [], score_of(trial.config)
+    unit = f" {score.unit}" if score.unit else ""
+    for metric in (getattr(score, name) for name in JUDGED):
         old, new = trial.final[metric], final[metric]
         others = [seed.final[metric] for seed in seeds if seed.final is not None and metric in seed.final]
         change = abs(new - old)
         allowed = tolerance(old, new, others, 1 - FALSE_ALARMS / len(JUDGED))
         if allowed is None:
             return "DIVERGED", (
-                f"{metric} moved by {change:.4g} nats, and the configuration has no second complete seed"
+                f"{metric} moved by {change:.4g}{unit}, and the configuration has no second complete seed"
                 " that ended alike: without a measured spread, nothing is within noise"
             )
-        words.append(f"{metric} moved by {change:.4g} nats, its {1 + len(others)} seeds allow {allowed:.4g}")
+        words.append(f"{metric} moved by {change:.4g}{unit}, its {1 + len(others)} seeds allow {allowed:.4g}")
         if not change <= allowed:
             return "DIVERGED", "; ".join(words)
     return "WITHIN_NOISE", "; ".join(words)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracking.mlflow import mapping as view
 from tracking.records import chain
+from tracking.records.comparable.score import SCORES
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
@@ -51,5 +52,9 @@ def results_only_in_mlflow(storage: SweepStorage, record: SweepRecord, store: Ru
     trials = {trial.key: trial for trial in record.trials if _RESULT not in names.get(trial.key, {})}
     for run in store.trial_runs(record.name):
         trial = trials.get(run.tags.get("sweeps.trial_key", ""))
-        if trial is not None and "val/nll_final" in run.metrics and is_lost(run, trial.state):
+        if (
+            trial is not None
+            and any(score.final in run.metrics for score in SCORES)
+            and is_lost(run, trial.state)
+        ):
             yield f"left out: the result of {trial.plan.name} is missing in storage"

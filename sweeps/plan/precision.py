@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from iwae.errors import SweepError
 from tracking.analysis.configurations import tables
+from tracking.analysis.trials.columns import SCORE
 from tracking.files.files import Files
-from tracking.records.records import PlannedTrial, TrialRecord, TrialState
-from tracking.records.yardstick import Yardstick
+from tracking.records.comparable.yardstick import Yardstick
+from tracking.records.records import PlannedTrial
 from tracking.statistics.comparisons import common_spread
 from tracking.statistics.power import alike, smallest_difference
 from tracking.storage.sweep import SweepStorage, sweeps_in
@@ -57,7 +58,7 @@ def precision(files: Files, trials: Sequence[PlannedTrial]) -> Precision | None:
 
 
 def _yardstick(trial: PlannedTrial) -> Yardstick:
-    return Yardstick.of(TrialRecord(trial, TrialState.WAITING))
+    return Yardstick.of(trial.config)
 
 
 def _spread(files: Files, yardstick: Yardstick) -> tuple[str, float] | None:
@@ -71,7 +72,7 @@ def _spread(files: Files, yardstick: Yardstick) -> tuple[str, float] | None:
         for table in tables(record):
             if replace(table.yardstick, content="") != yardstick:
                 continue
-            spread = common_spread([row.values("val_nll_final") for row in table.steady])
+            spread = common_spread([row.values(SCORE) for row in table.steady])
             if spread is not None and spread.variance > 0:
                 return record.name, spread.variance**0.5
     return None

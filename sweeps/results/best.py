@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BestRun:
-    """The configuration with the lowest mean ``val/nll_final`` over seeds, and the run that stands for it.
+    """The configuration with the lowest mean validation score over seeds, and the run that stands for it.
 
     Attributes:
         choice: the configuration's trials, the one with the median NLL, and the means.
@@ -37,7 +37,7 @@ class BestRun:
 
     @property
     def trial(self) -> TrialRecord:
-        """The complete trial with the median ``val/nll_final`` of the configuration's seeds."""
+        """The complete trial with the median validation score of the configuration's seeds."""
         return self.choice.trial
 
     @property
@@ -46,8 +46,8 @@ class BestRun:
         return self.choice.trial.config
 
     @property
-    def val_nll_final(self) -> float:
-        """Mean over seeds, nats."""
+    def val_nll_final(self) -> float | None:
+        """Mean over seeds, nats; None of models without a likelihood."""
         return self.choice.val_nll_final
 
     @property
@@ -57,7 +57,7 @@ class BestRun:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % t-interval of ``val_nll_final`` over seeds, nats; None with one seed."""
+        """95 % t-interval of the validation score over seeds; None with one seed."""
         return self.choice.interval
 
     def load(self) -> "TrainedModel":

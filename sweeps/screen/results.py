@@ -70,13 +70,18 @@ def _more(number: int) -> str:
 
 
 def best_json(best: "Best", run_id: str | None) -> dict[str, Any]:
-    """The best configuration: its median run, and the means over its seeds, in nats and seconds."""
+    """The best configuration: its median run, and the means over its seeds, in nats and seconds.
+
+    The NLLs of a model without a likelihood are null, and its reconstruction errors stand beside them.
+    """
+    score = best.score
     return {
         "run_id": run_id,
         "trial_key": best.trial.key,
         "config": best.trial.config.to_dict(),
         "val_nll_final": best.val_nll_final,
         "test_nll": best.test_nll,
+        **({} if score.is_likelihood else {score.column: best.value, score.test_column: best.test_value}),
         "train_seconds": best.train_seconds,
         "train_seconds_exclusive": best.train_seconds_exclusive,
     }
@@ -86,7 +91,7 @@ def show_instead(record: SweepRecord, console: Console) -> None:
     """The K to take for its cost, where it is not the best one."""
     from tracking.analysis.configurations import tables  # scipy: only where there is a result
     from tracking.analysis.recommendation import recommendation_of
-    from tracking.report.words.answer import instead_of_the_best
+    from tracking.report.words.answers.k import instead_of_the_best
 
     found = tables(record)
     if found and (words := instead_of_the_best(recommendation_of(found[0]))):
@@ -98,11 +103,14 @@ def show_best(best: "Best", values: Mapping[str, Any], console: Console) -> None
     seeds = len(best.configuration)
     spread = "one seed, so no interval" if seeds == 1 else f"mean over {seeds} seeds"
     say(console, f"best: {best.trial.plan.configuration_name}")
-    test = "" if best.test_nll is None else f", test NLL {best.test_nll:.3f}"
-    say(console, f"  val NLL {best.val_nll_final:.3f}{test} nats ({spread})")
+    score, digits = best.score, ".3f" if best.score.is_likelihood else ".4g"
+    test = "" if best.test_value is None else f", test {score.name} {best.test_value:{digits}}"
+    unit = f" {score.unit}" if score.unit else ""
+    say(console, f"  val {score.name} {best.value:{digits}}{test}{unit} ({spread})")
     which = "median" if seeds % 2 else "lower median"
-    nll = (best.trial.final or {})["val/nll_final"]
-    say(console, f"  its {which} run: {values['run_id'] or best.trial.key} (val NLL {nll:.3f})")
+    value = (best.trial.final or {})[score.final]
+    run = values["run_id"] or best.trial.key
+    say(console, f"  its {which} run: {run} (val {score.name} {value:{digits}})")
 
 
 def show_reproduction(result: "Reproduction", console: Console) -> None:

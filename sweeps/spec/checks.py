@@ -1,7 +1,7 @@
 """Checks across the parts of a spec: sampler, space, early stopping and every drawn configuration."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sweeps.space.space import Space, describe
 from sweeps.spec.early_stopping import AshaScheduler, MedianScheduler, NoScheduler
 from sweeps.spec.extent import Extent
 from sweeps.spec.search import MAX_TRIALS, MODEL_BASED, SearchSpec
+from tracking.records.comparable.yardstick import Yardstick
 
 PROBES = 256
 _WHERE = "search.space"
@@ -50,14 +51,9 @@ def check_search(
         _check_equal_seconds(space, scheduler)
     points = _checked_points(search, space, configuration)
     configs = [config for _, config in points]
-    measured = {_measured_on(config) for config in configs}
-    if len(measured) > 1 and (search.sampler.name in MODEL_BASED or scheduler.name != "none"):
+    if search.sampler.name in MODEL_BASED or scheduler.name != "none":
         user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
-        raise ConfigError(
-            _WHERE,
-            f"data or likelihood vary, and {user} would compare NLLs of different data:"
-            " must be one sweep for each, or sampler grid, random or qmc with scheduler none",
-        )
+        _check_comparable({Yardstick.of(config) for config in configs}, user)
     if not isinstance(scheduler, NoScheduler):
         _check_early_stopping(space, scheduler, base)
     extent = Extent(
@@ -122,10 +118,20 @@ def checked_point(
         raise ConfigError(_WHERE, f"the point {describe(point)} is not allowed: {error}") from None
 
 
-def _measured_on(config: TrainConfig) -> tuple[object, ...]:
-    """What must be the same for two NLLs to be comparable."""
-    data = config.data
-    return (data.name, data.path, data.binarization, data.num_validation, config.model.likelihood)
+def _check_comparable(yardsticks: Collection[Yardstick], user: str) -> None:
+    """Refuses to compare trials by numbers that are not of the same kind."""
+    if len(yardsticks) < 2:
+        return
+    what = "data or likelihood vary", "NLLs of different data"
+    if len({one.score for one in yardsticks}) > 1:
+        what = "models with and without a likelihood vary", "NLLs with reconstruction errors"
+    elif len({one.conditional for one in yardsticks}) > 1:
+        what = "conditional and other models vary", "NLLs of x given y with NLLs of x"
+    raise ConfigError(
+        _WHERE,
+        f"{what[0]}, and {user} would compare {what[1]}:"
+        " must be one sweep for each, or sampler grid, random or qmc with scheduler none",
+    )
 
 
 class _Annealed(Part):

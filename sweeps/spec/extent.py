@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from iwae.errors import ConfigError
-from tracking.records.yardstick import fewest_final_samples
+from tracking.records.comparable.yardstick import fewest_final_samples
 
 
 class Extent(NamedTuple):

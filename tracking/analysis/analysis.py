@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from tracking.analysis.configurations import SECONDS, Configuration, Table
+from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.curves.time_to_target import TimeToTarget, time_to_target
 from tracking.analysis.equal_budgets import Budget, budget
 from tracking.analysis.gains import Gain, against_best, gains, saturation
 from tracking.analysis.importance.importance import Importance, importance
+from tracking.analysis.kinds import Kind, kinds
 from tracking.analysis.recommendation import Recommendation, recommend
 from tracking.analysis.strata import Stratum, answering, strata
 from tracking.analysis.time_fit import TimeFit, adjusted_fit, stratum_fit
+from tracking.analysis.trials.columns import SCORE, SECONDS
 from tracking.analysis.winner import Best, best_of
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.fits.saturation import Saturation
@@ -33,6 +35,7 @@ class Analysis:
         front: Pareto front of mean training seconds and mean final validation NLL, by seconds; none diverged.
         budgets: equal epochs and equal seconds, for each stratum with two K's, else over the whole table.
         importance: of the space's parameters.
+        kinds: the kinds of model, the best one first; empty where there is only one.
     """
 
     table: Table
@@ -46,6 +49,7 @@ class Analysis:
     front: tuple[Configuration, ...]
     budgets: tuple[Budget, ...]
     importance: Importance
+    kinds: tuple[Kind, ...]
 
     @cached_property
     def recommendation(self) -> Recommendation | None:
@@ -83,7 +87,7 @@ def analyse(table: Table) -> Analysis:
     best_row = next(row for row in table.configurations if row.trials is best.configuration)
     compared = [group for group in groups if len(group.configurations) > 1]
     timed = [(row, seconds) for row in table.steady if (seconds := row.mean(SECONDS)) is not None]
-    front = pareto_front([(seconds, row.mean("val_nll_final") or 0.0) for row, seconds in timed])
+    front = pareto_front([(seconds, row.mean(SCORE) or 0.0) for row, seconds in timed])
     return Analysis(
         table=table,
         best=best,
@@ -100,4 +104,5 @@ def analyse(table: Table) -> Analysis:
             if (found := budget(group)) is not None
         ),
         importance=importance(table),
+        kinds=kinds(table),
     )

@@ -2,87 +2,24 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
 from iwae.config.train import flatten
-from tracking.analysis.divergence import divergence
+from tracking.analysis.trials.columns import COLUMNS, RANKS, SCORE, SECONDS
+from tracking.analysis.trials.divergence import divergence
+from tracking.records.comparable.score import Score
+from tracking.records.comparable.yardstick import Yardstick
 from tracking.records.contents import measured_on
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.shapes import ShapeProbe
-from tracking.records.yardstick import Yardstick
 from tracking.statistics.intervals import Estimate, positive_interval, t_interval
 from tracking.statistics.power import Family
 
 K_PATH = "objective.num_samples"
-SECONDS = "seconds"  # the time axis: of the trial alone where that was probed, else as it was measured
-
-
-def _final(name: str) -> Callable[[TrialRecord], float | None]:
-    return lambda trial: (trial.final or {}).get(name)
-
-
-def _snr_floor(part: str) -> Callable[[TrialRecord], float | None]:
-    """The floor of the number shown; older records have one for both parts."""
-
-    def measure(trial: TrialRecord) -> float | None:
-        final = trial.final or {}
-        return final.get(f"gradient/{part}_snr_floor", final.get("gradient/snr_floor"))
-
-    return measure
-
-
-def _seconds_per_epoch(trial: TrialRecord) -> float | None:
-    return trial.train_seconds / trial.history[-1].epoch if trial.history else None
-
-
-def _peak_memory(trial: TrialRecord) -> float | None:
-    name = "system/peak_memory_bytes"
-    return max((e.metrics[name] for e in trial.history if name in e.metrics), default=None)
-
-
-def _training_memory(trial: TrialRecord) -> float | None:
-    """What training takes beside the model, the data and the process; None in records without its start."""
-    peak, before = _peak_memory(trial), "system/memory_before_bytes"
-    starts = [e.metrics[before] for e in trial.history if before in e.metrics]
-    return None if peak is None or not starts else max(0.0, peak - max(starts))
-
-
-def _exclusive(trial: TrialRecord) -> float | None:
-    return trial.seconds_after(trial.history[-1]) if trial.alone and trial.history else None
-
-
-def _measured(trial: TrialRecord) -> float | None:
-    return trial.train_seconds if trial.history else None
-
-
-COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
-    SECONDS: lambda trial: _exclusive(trial) if trial.alone else _measured(trial),
-    "train_seconds": _measured,
-    "train_seconds_exclusive": _exclusive,
-    "seconds_per_epoch": _seconds_per_epoch,
-    "val_nll_final": _final("val/nll_final"),
-    "val_nll_few": _final("val/nll_final_few"),
-    "val_nll_stderr": _final("val/nll_final_stderr"),
-    "val_nll_mc_error": _final("val/nll_final_mc_error"),
-    "test_nll": _final("test/nll"),
-    "test_nll_few": _final("test/nll_few"),
-    "test_nll_stderr": _final("test/nll_stderr"),
-    "active_units": _final("test/active_units"),
-    "ess": _final("test/ess"),
-    "encoder_snr": _final("gradient/encoder_snr"),
-    "decoder_snr": _final("gradient/decoder_snr"),
-    "encoder_snr_floor": _snr_floor("encoder"),
-    "decoder_snr_floor": _snr_floor("decoder"),
-    "peak_memory_bytes": _peak_memory,
-    "training_memory_bytes": _training_memory,
-}
-
-
-NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few")  # may be negative: densities
 
 
 @dataclass(frozen=True)
@@ -114,6 +51,11 @@ class Configuration:
         return self.trials[0].plan.configuration_name
 
     @property
+    def evidence(self) -> str:
+        """What its likelihood is: ``estimate``, ``bound``, ``exact`` or ``none``."""
+        return self.trials[0].config.model.evidence
+
+    @property
     def num_samples(self) -> int:
         """K, the importance samples of a training step."""
         return self.trials[0].config.objective.num_samples
@@ -140,8 +82,8 @@ class Configuration:
     def estimate(self, column: str) -> Estimate | None:
         """A column's mean over seeds with its 95 % interval; None if no seed has it.
 
-        A t-interval for NLLs; for seconds, counts, ratios and bytes that of the logarithm, within what the
-        column can be. Seconds of a trial alone have the interval of their probe, over its rounds.
+        A t-interval for what ranks; for seconds, counts, ratios and bytes that of the logarithm, within what
+        the column can be. Seconds of a trial alone have the interval of their probe, over its rounds.
         """
         return self._estimates[column]
 
@@ -158,7 +100,7 @@ class Configuration:
         return {column: self._estimated(column, values) for column, values in self._values.items()}
 
     def _estimated(self, column: str, values: tuple[float, ...]) -> Estimate | None:
-        if column in NATS:
+        if column in RANKS:
             return t_interval(values)
         if column in (SECONDS, "train_seconds_exclusive") and self.alone and values:
             mean, one = fmean(values), self.alone
@@ -168,7 +110,7 @@ class Configuration:
 
     def possible(self, column: str) -> tuple[float, float]:
         """The smallest and the largest value that a column can have at all."""
-        if column in NATS:
+        if column in RANKS:
             return -math.inf, math.inf
         config = self.trials[0].config
         most = {"active_units": config.model.num_units, "ess": config.evaluation.final_num_samples}
@@ -198,6 +140,16 @@ class Table:
     looks: int = 1
     equal_seconds: float | None = None
 
+    @property
+    def score(self) -> Score:
+        """What ranks its configurations."""
+        return self.yardstick.score
+
+    @property
+    def num_trials(self) -> int:
+        """All complete trials in it."""
+        return sum(len(row.trials) for row in self.configurations)
+
     @cached_property
     def steady(self) -> tuple[Configuration, ...]:
         """The configurations that did not diverge; all of them if every one did."""
@@ -210,8 +162,8 @@ class Table:
 
     @cached_property
     def family(self) -> Family:
-        """The final validation NLLs as they are compared with each other."""
-        return Family([row.values("val_nll_final") for row in self.configurations], self.apart, self.looks)
+        """The final validation scores as they are compared with each other."""
+        return Family([row.values(SCORE) for row in self.configurations], self.apart, self.looks)
 
     @cached_property
     def distinct_paths(self) -> tuple[str, ...]:
@@ -240,15 +192,16 @@ def text(value: Any) -> str:
 
 
 def tables(record: SweepRecord) -> list[Table]:
-    """The record's complete trials as one table for each yardstick, the one with most trials first."""
+    """The record's complete trials as one table for each yardstick.
+
+    Tables of likelihoods come first, those with most trials before the others.
+    """
     paths = tuple(dict.fromkeys(path for t in record.trials for path in flatten(t.plan.overrides)))
     groups: dict[Yardstick, list[Configuration]] = {}
     contents = measured_on(record)
     for planned in record.configurations.values():
         trials = [replace(trial, alone=record.alone.get(trial.key)) for trial in planned]
-        done = [
-            t for t in trials if t.state is TrialState.COMPLETE and COLUMNS["val_nll_final"](t) is not None
-        ]
+        done = [t for t in trials if t.state is TrialState.COMPLETE and COLUMNS[SCORE](t) is not None]
         for content in dict.fromkeys(contents[trial.key] for trial in done):
             same = tuple(trial for trial in done if contents[trial.key] == content)
             # What older records lack is not recorded at its default, but may be among what is varied.
@@ -257,13 +210,13 @@ def tables(record: SweepRecord) -> list[Table]:
             row = Configuration(
                 same, len(trials), parameters, divergence(trials), _unfinished(trials, contents, content)
             )
-            groups.setdefault(Yardstick.of(same[0], content), []).append(row)
+            groups.setdefault(Yardstick.of(same[0].config, content), []).append(row)
     looks = looks_of(record)
     found = [
         Table(yardstick, paths, tuple(rows), looks, record.equal_seconds)
         for yardstick, rows in groups.items()
     ]
-    return sorted(found, key=lambda table: -sum(len(c.trials) for c in table.configurations))
+    return sorted(found, key=lambda table: (not table.score.is_likelihood, -table.num_trials))
 
 
 def _unfinished(

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from tracking.analysis.configurations import SECONDS, Configuration, Table
+from tracking.analysis.configurations import Configuration, Table
+from tracking.analysis.trials.columns import SCORE, SECONDS
 from tracking.statistics.comparisons import Difference, compare
 from tracking.statistics.intervals import CONFIDENCE
 from tracking.statistics.power import smallest_difference
 
-NLL = "val_nll_final"
 Rows = tuple[Configuration, Configuration]
 
 
 def differences(
-    table: Table, pairs: Sequence[Rows], column: str = NLL, *, logarithmic: bool = False
+    table: Table, pairs: Sequence[Rows], column: str = SCORE, *, logarithmic: bool = False
 ) -> list[Difference | None]:
     """Second mean minus first mean of every pair; None where one of a pair has no value in the column.
 

@@ -17,11 +17,10 @@ from iwae.config.schedules import CosineRate, CyclicalAnnealing, StagedRate, War
 from iwae.config.train import TrainConfig
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.strata import Stratum
+from tracking.records.comparable.score import score_of
 from tracking.records.records import TrialRecord
 from tracking.statistics.comparisons import Difference, compare
 from tracking.statistics.intervals import Estimate, t_interval
-
-NLL, FINAL = "val/nll", "val/nll_final"
 
 
 @dataclass(frozen=True)
@@ -102,20 +101,21 @@ class Point(NamedTuple):
 
 def curve(trial: TrialRecord) -> tuple[Point, ...]:
     """The trial's evaluations as they were measured, at ``evaluation.num_samples``."""
+    metric = score_of(trial.config).curve
     return tuple(
-        Point(e.epoch, seconds, e.metrics[NLL])
+        Point(e.epoch, seconds, e.metrics[metric])
         for e in trial.history
-        if NLL in e.metrics and (seconds := trial.seconds_after(e)) is not None
+        if metric in e.metrics and (seconds := trial.seconds_after(e)) is not None
     )
 
 
 def on_final_scale(trial: TrialRecord) -> tuple[Point, ...]:
-    """The trial's curve, moved so that it ends at ``val/nll_final``.
+    """The trial's curve, moved so that it ends at its final validation score.
 
     The last per-epoch value and the final one measure the same weights, so their difference is what fewer
     samples and fewer images change. It is taken to be the same all along the curve.
     """
-    points, final = curve(trial), (trial.final or {}).get(FINAL)
+    points, final = curve(trial), (trial.final or {}).get(score_of(trial.config).final)
     if not points or final is None:
         return points
     shift = final - points[-1].nll

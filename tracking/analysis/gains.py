@@ -6,9 +6,10 @@ from itertools import pairwise
 from math import exp
 from statistics import fmean
 
-from tracking.analysis.configurations import SECONDS, Configuration, Table
+from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.differences import differences, ratios_of_seconds
 from tracking.analysis.strata import Stratum
+from tracking.analysis.trials.columns import SCORE, SECONDS, TEST_SCORE
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.fits.saturation import Saturation, fit_saturation
 from tracking.statistics.intervals import ratio_interval
@@ -65,7 +66,7 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
         if len(rows) > 2:
             steps.append((stratum.label, rows[0], rows[-1], True))
     pairs = [(first, second) for _, first, second, _ in steps]
-    validation, test = differences(table, pairs), differences(table, pairs, "test_nll")
+    validation, test = differences(table, pairs), differences(table, pairs, TEST_SCORE)
     slower = ratios_of_seconds(table, pairs)
     found = []
     for (label, first, second, whole), nats, on_test, ratio in zip(
@@ -83,7 +84,7 @@ def gains(table: Table, groups: Sequence[Stratum]) -> tuple[Gain, ...]:
 def saturation(table: Table, stratum: Stratum) -> Saturation | None:
     """The NLL of a stratum's K's as a curve that levels off; None with fewer than four, or one seed each."""
     rows = [row for row in stratum.configurations if not row.diverged]
-    values = [row.values("val_nll_final") for row in rows]
+    values = [row.values(SCORE) for row in rows]
     spread = table.family.spread
     if spread is None:
         return None

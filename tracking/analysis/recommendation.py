@@ -8,8 +8,9 @@ from functools import cached_property
 from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.differences import Power, differences, power_unless_shown
 from tracking.analysis.strata import Stratum, answering, strata
+from tracking.analysis.trials.columns import SCORE, TEST_SCORE
 from tracking.analysis.winner import best_of
-from tracking.records.yardstick import fewest_final_samples
+from tracking.records.comparable.yardstick import fewest_final_samples
 from tracking.statistics.comparisons import Difference
 
 
@@ -133,7 +134,7 @@ def recommend(table: Table, stratum: Stratum) -> Recommendation | None:
     steady = [row for row in stratum.configurations if not row.diverged]
     if len(steady) < 2:
         return None
-    best = min(steady, key=lambda row: row.mean("val_nll_final") or 0.0)
+    best = min(steady, key=lambda row: row.mean(SCORE) or 0.0)
     rows = [row for row in steady if len(row.trials) > 1]
     unjudged = tuple(row for row in steady if len(row.trials) == 1)
     if len(rows) < 2 or best not in rows:
@@ -166,7 +167,7 @@ def _standings(table: Table, rows: Sequence[Configuration], best: Configuration)
         for (first, second), one in zip(pairs, differences(table, pairs), strict=True)
         if one is not None
     }
-    on_test = differences(table, [(smallest, row) for row in rows], "test_nll")
+    on_test = differences(table, [(smallest, row) for row in rows], TEST_SCORE)
     standings = []
     for row, test in zip(rows, on_test, strict=True):
         rivals = [other for other in rows if other is not row] if row is best else [best]

@@ -66,16 +66,17 @@ def short_path(path: str) -> str:
     names = {
         K_PATH: "K",
         "model.latent_dim": "D",
-        "annealing.name": "annealing",
-        "objective.name": "objective",
     }
-    return names.get(path, path.rpartition(".")[2] or path)
+    leaf = path.rpartition(".")[2] or path
+    return names.get(path, path.split(".")[-2] if leaf == "name" and "." in path else leaf)
 
 
 def _word(path: str, value: Any) -> str:
     if path == "annealing.name":
         return "no annealing" if value == "none" else f"{value} annealing"
-    if path == "objective.name":
+    if path in ("objective.name", "model.name"):
         return text(value)
+    if path.startswith("model.") and isinstance(value, str):  # `flow posterior`, `conv networks`
+        return f"{value} {short_path(path)}"
     shown = f"{value:.4g}" if isinstance(value, float) else text(value)
     return f"{short_path(path)} = {shown}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking.analysis.configurations import K_PATH, SECONDS, Configuration, Table, text
+from tracking.analysis.configurations import K_PATH, Configuration, Table, text
 from tracking.analysis.strata import Stratum, short_path
+from tracking.analysis.trials.columns import SECONDS
 from tracking.statistics.fits.line import Floats, LineFit, fit_line
 from tracking.statistics.numbers import listing
 

@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from tracking.records.comparable.score import SCORES
+
 
 class _Shape(BaseModel):
     model_config = ConfigDict(
@@ -238,8 +240,8 @@ class _Record(_Shape):
     @field_validator("final")
     @classmethod
     def _is_ranked(cls, final: dict[str, float] | None) -> dict[str, float] | None:
-        if final is not None and "val/nll_final" not in final:
-            raise ValueError("val/nll_final is missing")
+        if final is not None and not any(score.final in final for score in SCORES):
+            raise ValueError(f"{SCORES[0].final} is missing")
         return final
 
 

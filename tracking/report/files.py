@@ -1,69 +1,24 @@
-"""``tradeoff.csv`` and ``tradeoff.json``: the report for programs."""
+"""``tradeoff.json``: the report for programs."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.clocks.forecasts import Check, checks
-from tracking.analysis.configurations import COLUMNS, SECONDS, Configuration, Table, text
+from tracking.analysis.configurations import Configuration, Table
 from tracking.analysis.curves.time_to_target import TimeToTarget
 from tracking.analysis.differences import Power, power_unless_shown
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
 from tracking.analysis.recommendation import Recommendation, Standing
 from tracking.analysis.time_fit import TimeFit
+from tracking.analysis.trials.columns import COLUMNS, STANDING_FOR
 from tracking.records.records import SweepRecord
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.fits.saturation import Saturation
 from tracking.statistics.intervals import CONFIDENCE, Estimate
 from tracking.statistics.power import POWER
-
-CSV_COLUMNS = (
-    "train_seconds",
-    "seconds_per_epoch",
-    "val_nll_final",
-    "test_nll",
-    "active_units",
-    "ess",
-    "encoder_snr",
-    "peak_memory_bytes",
-    "train_seconds_exclusive",  # what is added later stands behind
-)
-
-
-def table_name(index: int) -> str:
-    """The file of a table: the one with most trials is ``tradeoff.csv``, the next ``tradeoff-2.csv``."""
-    return "tradeoff.csv" if index == 0 else f"tradeoff-{index + 1}.csv"
-
-
-def to_csv(table: Table | None) -> str:
-    """A row per configuration: its varied parameters, ``seeds``, then mean, low and high of ``CSV_COLUMNS``.
-
-    low and high are the ends of the 95 % interval over seeds, empty with one seed: a t-interval for NLLs, on
-    the log scale and within what is possible for the rest. A part of the configuration that is varied whole
-    (``annealing``) has one column per leaf (``annealing.name``).
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    ends = [f"{column}_{end}" for column in CSV_COLUMNS for end in ("mean", "low", "high")]
-    writer.writerow([*(table.paths if table else ()), "seeds", *ends])
-    for row in table.configurations if table else ():
-        cells: list[object] = [text(row.parameters.get(path)) for path in table.paths] if table else []
-        writer.writerow([*cells, *measured(row).values()])
-    return out.getvalue()
-
-
-def measured(row: Configuration) -> dict[str, float | None]:
-    """``seeds``, then mean, low and high of ``CSV_COLUMNS``, by column; None where there is no value."""
-    values: dict[str, float | None] = {"seeds": len(row.trials)}
-    for column in CSV_COLUMNS:
-        found = row.estimate(column)
-        ends = (None, None, None) if found is None else (found.mean, found.low, found.high)
-        values.update(zip((f"{column}_{end}" for end in ("mean", "low", "high")), ends, strict=True))
-    return values
 
 
 def to_json(
@@ -92,11 +47,13 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
     return {
         "yardstick": {
             "data": table.yardstick.data.model_dump(mode="json", exclude={"num_train"}),
-            "likelihood": table.yardstick.likelihood,
+            "measure": table.yardstick.measure,
+            "conditional": table.yardstick.conditional,
             "final_num_samples": table.yardstick.final_num_samples,
             "final_num_images": table.yardstick.final_num_images,
             "few_num_samples": table.yardstick.few_num_samples,
         },
+        "ranked_by": table.score.final,
         "headline": list(words),
         "varied": list(table.paths),
         "looks": table.looks,
@@ -106,8 +63,8 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "best": {
             "configuration": analysis.best_row.key,
             "trial": best.trial.key,
-            "val_nll_final": best.val_nll_final,
-            "test_nll": best.test_nll,
+            best.score.column: best.value,
+            best.score.test_column: best.test_value,
             "interval": best.interval,
         },
         "recommendation": _recommendation(analysis.recommendation),
@@ -118,10 +75,19 @@ def _group(analysis: Analysis, words: Sequence[str]) -> dict[str, Any]:
         "against_best": [
             {
                 "configuration": row.key,
-                "val_nll_final": _difference(difference),
+                table.score.column: _difference(difference),
                 "power": _power(power_unless_shown(table, analysis.best_row, row, difference)),
             }
             for row, difference in analysis.against_best
+        ],
+        "models": [
+            {
+                "label": kind.label,
+                "evidence": kind.evidence,
+                "best": kind.best.key,
+                "configurations": [row.key for row in kind.rows],
+            }
+            for kind in analysis.kinds
         ],
         "pareto_front": [row.key for row in analysis.front],
         "equal_budgets": [_budget(found) for found in analysis.budgets],
@@ -172,12 +138,13 @@ def _time_to_target(found: TimeToTarget | None) -> dict[str, Any] | None:
 
 
 def _configuration(row: Configuration) -> dict[str, Any]:
-    metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS if column != SECONDS}
+    metrics = {column: _estimate(row.estimate(column)) for column in COLUMNS if column not in STANDING_FOR}
     return {
         "key": row.key,
         "name": row.name,
         "parameters": dict(row.parameters),
         "num_samples": row.num_samples,
+        "evidence": row.evidence,
         "seeds": len(row.trials),
         "planned_seeds": row.planned,
         "shared_timing": row.shared_timing,

@@ -10,10 +10,11 @@ from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.analysis.two_sweeps.comparison import TwoSweeps
 from tracking.records.records import SweepRecord
-from tracking.report.files import table_name, to_csv, to_json
+from tracking.report.files import to_json
 from tracking.report.links import Links
 from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
 from tracking.report.page.page import page
+from tracking.report.table_csv import table_name, to_csv
 from tracking.report.words.caveats import caveats
 from tracking.report.words.headline import headline
 from tracking.report.words.summary import summary

@@ -15,7 +15,7 @@ from tracking.mlflow import mapping as view
 from tracking.mlflow.client import Client, Run
 from tracking.mlflow.limits import MAX_PARAM, MAX_RUN_NAME, stored
 from tracking.records.records import SweepRecord
-from tracking.report.files import measured, table_name
+from tracking.report.table_csv import measured, table_name
 from tracking.runs.views import ANNEALING, LATENT, K, is_replicated
 
 KIND = "configuration"

@@ -8,7 +8,7 @@ import pytest
 from tracking.analysis.analysis import analyse
 from tracking.analysis.configurations import tables
 from tracking.report.report import write_report
-from tracking.report.words.answer import answer
+from tracking.report.words.answers.k import answer
 from tracking.report.words.details import curve_in_words
 from tracking.report.words.headline import headline
 

@@ -7,7 +7,7 @@ from tests.support.factory import Factory
 from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.records.records import EpochRecord
-from tracking.report.words.answer import answer
+from tracking.report.words.answers.k import answer
 from tracking.report.words.caveats import caveats
 from tracking.report.words.details import details
 from tracking.report.words.why import why

@@ -12,7 +12,7 @@ from tracking.analysis.analysis import Analysis, analyse
 from tracking.analysis.configurations import tables
 from tracking.report.charts.against_k import likelihood
 from tracking.report.charts.axes import axis_of, with_gaps
-from tracking.report.stills.panels import draw_front, draw_nll
+from tracking.report.stills.panels import draw_front, draw_score
 
 DIVERGED = 9000.0
 
@@ -67,7 +67,7 @@ def test_still_lines_do_not_join_what_diverged(make, panel, diverged, pieces):
     analysis = analysed(make, *diverged)
     axes, axis = Figure().add_subplot(), axis_of(analysis)
     if panel == "nll":
-        draw_nll(axes, axis)
+        draw_score(axes, axis, analysis.table.score)
     else:
         draw_front(axes, analysis, axis)
     lines = [line for line in axes.lines if line.get_linestyle() == "-"]

@@ -13,7 +13,7 @@ from tracking.records.records import SweepRecord
 from tracking.records.shapes import LaunchForecast, ShapeProbe
 from tracking.report.page.blocks import Table
 from tracking.report.page.timing.seconds import seconds_section
-from tracking.report.words.answer import answer
+from tracking.report.words.answers.k import answer
 from tracking.report.words.time import fit_sentence, forecast_sentences, how_measured
 from tracking.report.words.trials import timing
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tracking.analysis.configurations import Configuration
-from tracking.analysis.equal_budgets import FINAL, Point, curve, on_final_scale
+from tracking.analysis.equal_budgets import Point, curve, on_final_scale
 from tracking.analysis.strata import Stratum
+from tracking.analysis.trials.columns import SCORE
+from tracking.records.comparable.score import score_of
 from tracking.records.records import TrialRecord
 from tracking.statistics.survival import MedianTime, median_time
 
@@ -83,7 +85,7 @@ def time_to_target(stratum: Stratum) -> TimeToTarget | None:
 
 def _levels(rows: Sequence[Configuration]) -> list[tuple[float, Configuration | None]]:
     """What is asked for: where each but the best ends on average, and a little above the best."""
-    ends = sorted(((row.mean("val_nll_final") or 0.0, row.num_samples, row) for row in rows), reverse=True)
+    ends = sorted(((row.mean(SCORE) or 0.0, row.num_samples, row) for row in rows), reverse=True)
     best = ends.pop()[0]
     levels: list[tuple[float, Configuration | None]] = [(nll, row) for nll, _, row in ends]
     levels.append((best + MARGIN, None))
@@ -106,7 +108,9 @@ def _curves(row: Configuration) -> tuple[Curve, ...]:
     """Of the complete trials, and of those that have not ended: moved by as much as the others are."""
     whole = [Curve(trial, on_final_scale(trial)) for trial in row.trials]
     shifts = [
-        (one.trial.final or {})[FINAL] - measured[-1].nll for one in whole if (measured := curve(one.trial))
+        (one.trial.final or {})[score_of(one.trial.config).final] - measured[-1].nll
+        for one in whole
+        if (measured := curve(one.trial))
     ]
     if not shifts or len(shifts) < len(whole):
         return ()

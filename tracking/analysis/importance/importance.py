@@ -11,18 +11,18 @@ import numpy as np
 from tracking.analysis.configurations import Configuration, Table, text
 from tracking.analysis.importance.fanova import INTERACTIONS, forest_shares
 from tracking.analysis.strata import short_path, telling
+from tracking.analysis.trials.columns import SCORE
 from tracking.statistics.factorial import Factorial, Floats, Share
 from tracking.statistics.intervals import CONFIDENCE, pooled_variance
 
 FEWEST_CONFIGURATIONS = 10
 _PERMUTATIONS = 1999
 _SEED = 0
-NLL = "val_nll_final"
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares of the variance between the configurations' mean ``val/nll_final``, or why there are none.
+    """Shares of the variance between the configurations' mean validation scores, or why there are none.
 
     Attributes:
         shares: main effects by short name (``K``) and interactions (``K × D``), largest first. Of a full grid
@@ -46,19 +46,19 @@ def importance(table: Table) -> Importance:
     hidden = tuple(short_path(path) for path in left_out)
     if reason := _reason(rows, usable):
         return Importance(left_out=hidden, reason=reason)
-    pooled = pooled_variance(row.values(NLL) for row in rows)
+    pooled = pooled_variance(row.values(SCORE) for row in rows)
     if pooled is None:
         reason = "with one seed per configuration, the effect of a parameter cannot be told from noise"
         return Importance(left_out=hidden, reason=reason)
-    noise = pooled.variance * fmean(1 / len(row.values(NLL)) for row in rows)
-    p = chance_of_all([row.values(NLL) for row in rows])
+    noise = pooled.variance * fmean(1 / len(row.values(SCORE)) for row in rows)
+    p = chance_of_all([row.values(SCORE) for row in rows])
     if p >= 1 - CONFIDENCE:
         reason = (
             "nothing is separable: the configurations differ by no more than their seeds do"
             f" (permutation test without the configuration farthest off, p = {p:.2g})"
         )
         return Importance(left_out=hidden, reason=reason)
-    means = [fmean(row.values(NLL)) for row in rows]
+    means = [fmean(row.values(SCORE)) for row in rows]
     shares = _grid_shares(rows, usable, means, noise, pooled.degrees)
     grid = shares is not None
     if shares is None:
@@ -75,8 +75,8 @@ def _reason(rows: Sequence[Configuration], usable: Sequence[str]) -> str:
         return f"{what} varied over the whole table: there is nothing to compare it with"
     if len(rows) < FEWEST_CONFIGURATIONS:
         return f"{len(rows)} complete configurations are too few: at least {FEWEST_CONFIGURATIONS} are needed"
-    if len({row.mean(NLL) for row in rows}) == 1:
-        return "all configurations have the same validation NLL"
+    if len({row.mean(SCORE) for row in rows}) == 1:
+        return "all configurations have the same mean"
     return ""
 
 

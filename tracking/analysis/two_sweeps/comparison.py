@@ -8,7 +8,9 @@ from typing import Any
 from tracking.analysis.configurations import Configuration
 from tracking.analysis.differences import probed_ratio
 from tracking.analysis.strata import describe, telling
+from tracking.analysis.trials.columns import SCORE
 from tracking.analysis.two_sweeps.joining import Joined, join
+from tracking.records.comparable.score import Score
 from tracking.records.records import SweepRecord
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.step_down import step_down
@@ -57,6 +59,11 @@ class TwoSweeps:
     rows: tuple[Row, ...]
     copies: int
 
+    @property
+    def score(self) -> Score:
+        """What ranks in both."""
+        return self.joined.first.score
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON data; NLLs in nats, times in seconds."""
         return {
@@ -66,7 +73,7 @@ class TwoSweeps:
             "differs": [
                 {"what": what, "first": old, "second": new} for what, old, new in self.joined.differs
             ],
-            "configurations": [_row_dict(row) for row in self.rows],
+            "configurations": [_row_dict(row, self.score) for row in self.rows],
             "only_first": [row.name for row in self.joined.only_first],
             "only_second": [row.name for row in self.joined.only_second],
             "identical_trials": self.copies,
@@ -85,7 +92,7 @@ def compare_sweeps(first: SweepRecord, second: SweepRecord) -> TwoSweeps:
     joined = join(first, second)
     pairs = joined.pairs
     told = telling(joined.paths, [_key(row, joined.paths) for row, _ in pairs])
-    nats = _family(joined, "val_nll_final", logarithmic=False)
+    nats = _family(joined, SCORE, logarithmic=False)
     slower = _slower(joined)
     rows = []
     for (one, other), difference, ratio in zip(pairs, nats, slower, strict=True):
@@ -137,22 +144,22 @@ def _copies(pairs: Sequence[tuple[Configuration, Configuration]]) -> int:
     return count
 
 
-def _row_dict(row: Row) -> dict[str, Any]:
+def _row_dict(row: Row, score: Score) -> dict[str, Any]:
     return {
         "name": row.name,
         "parameters": {**row.first.parameters, **row.second.parameters},
-        "first": _side_dict(row.first),
-        "second": _side_dict(row.second),
-        "val_nll_final": _difference_dict(row.validation),
+        "first": _side_dict(row.first, score),
+        "second": _side_dict(row.second, score),
+        score.column: _difference_dict(row.validation),
         "log_train_seconds": None if row.slower is None else _difference_dict(row.slower),
         "diverged": row.diverged or None,
     }
 
 
-def _side_dict(row: Configuration) -> dict[str, Any]:
+def _side_dict(row: Configuration, score: Score) -> dict[str, Any]:
     return {
         "seeds": len(row.trials),
-        "val_nll_final": row.mean("val_nll_final"),
+        score.column: row.mean(SCORE),
         "train_seconds": row.mean("train_seconds"),
         "train_seconds_exclusive": row.mean("train_seconds_exclusive"),
     }

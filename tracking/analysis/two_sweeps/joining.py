@@ -9,14 +9,14 @@ from iwae.config.data import DataConfig
 from tracking.analysis.configurations import Configuration, Table, tables
 from tracking.analysis.strata import short_path
 from tracking.errors import RecordError
+from tracking.records.comparable.yardstick import Yardstick
 from tracking.records.records import SweepRecord
-from tracking.records.yardstick import Yardstick
 
 # Where a trial runs is told by the machine; seeds are replicates; the yardstick is compared on its own.
 _APART = re.compile(r"seed|device|threads|chunk_size|activation_bytes|evaluation\..*|data\.(?!num_train).*")
 _DATA = tuple(DataConfig.model_fields)
 _MEASURED = {
-    "likelihood": "model.likelihood",
+    "measured": "what is measured",
     "final_num_samples": "evaluation.final_num_samples",
     "final_num_images": "evaluation.final_num_images",
     "few_num_samples": "evaluation.few_num_samples",
@@ -88,7 +88,7 @@ def _same_yardstick(first: SweepRecord, second: SweepRecord) -> tuple[Table, Tab
         f"{name} is {was} in {first.name} and {now} in {second.name}"
         for name, was, now in _yardsticks_differ(ours[0].yardstick, theirs[0].yardstick)
     )
-    raise RecordError(f"the NLLs of {first.name} and {second.name} cannot be compared: {what}")
+    raise RecordError(f"the numbers of {first.name} and {second.name} cannot be compared: {what}")
 
 
 def _yardsticks_differ(old: Yardstick, new: Yardstick) -> list[tuple[str, str, str]]:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS
 from tracking.analysis.time_fit import TimeFit
+from tracking.analysis.trials.columns import SCORE, SECONDS, TEST_SCORE
 from tracking.report.charts.axes import Axis, Series
 from tracking.report.charts.marks import points, seeds
 from tracking.report.charts.palette import INK, MUTED, faint
 from tracking.report.charts.plots import Chart, Trace, across, layout, panels, scale
 from tracking.report.charts.spread import view
-from tracking.statistics.numbers import nats, number
+from tracking.statistics.numbers import number
 
 
 def time_against_k(analysis: Analysis, axis: Axis) -> Chart:
@@ -62,19 +62,21 @@ def _line(fit: TimeFit, one: Series) -> list[Trace]:
 
 
 def likelihood(analysis: Analysis, axis: Axis) -> Chart:
-    """Validation and test NLL, each at few and at many evaluation samples."""
+    """The validation and the test score; NLLs at few and at many evaluation samples."""
+    score, sides = analysis.table.score, ((1, (SCORE, "val_nll_few")), (2, (TEST_SCORE, "test_nll_few")))
     few, many = analysis.table.yardstick.few_num_samples, analysis.table.yardstick.final_num_samples
-    data, made = [], panels(("Validation", "Test"), axis, ("NLL, nats", "NLL, nats"), height=440)
-    for panel, columns in ((1, ("val_nll_final", "val_nll_few")), (2, ("test_nll", "test_nll_few"))):
+    data, made = [], panels(("Validation", "Test"), axis, (score.title, score.title), height=440)
+    for panel, columns in sides:
         made[f"yaxis{'' if panel == 1 else panel}"]["range"] = view(axis.rows, columns)
         for one in axis.series:
-            names = ["" if one.label else f"−L at {count:,} samples" for count in (many, few)]
-            solid = points(axis, one, columns[0], nats, panel=panel, suffix=names[0])
+            bare = one.label or not score.is_likelihood
+            names = ["" if bare else f"−L at {count:,} samples" for count in (many, few)]
+            solid = points(axis, one, columns[0], score.show, panel=panel, suffix=names[0])
             dotted = points(
                 axis,
                 one,
                 columns[1],
-                nats,
+                score.show,
                 panel=panel,
                 suffix=names[1],
                 error_y={"visible": False},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import K_PATH, Configuration, Table
+from tracking.analysis.trials.columns import SCORE
 from tracking.report.charts.palette import HUES, OTHERS, SYMBOLS
 from tracking.statistics.intervals import Estimate
 
@@ -120,11 +121,14 @@ def with_gaps(found: Sequence[Measured]) -> list[Measured | None]:
 
 
 def axis_of(analysis: Analysis) -> Axis:
-    """K if two K's or more are complete, else the one number that is varied, else the configurations."""
+    """K if two K's or more are complete, else the one number that is varied, else the configurations.
+
+    K's of different models are no axis, unless some differ in K alone.
+    """
     table = analysis.table
-    if len(table.num_samples) < 2:
-        return _without_k(table)
     lines = [stratum for stratum in analysis.strata if len(stratum.configurations) > 1]
+    if len(table.num_samples) < 2 or (analysis.kinds and not lines):
+        return _without_k(table)
     if not lines or len(lines) > MOST_LINES:
         return Axis(K_PATH, _too_many(analysis))
     loose = tuple(row for s in analysis.strata if len(s.configurations) == 1 for row in s.configurations)
@@ -141,7 +145,7 @@ def _without_k(table: Table) -> Axis:
     if len(paths) == 1 and all(_is_number(row.parameters.get(paths[0])) for row in rows):
         ordered = tuple(sorted(rows, key=lambda row: float(row.parameters[paths[0]])))
         return Axis(paths[0], (Series("", ordered, HUES[0]),))
-    ranked = sorted(rows, key=lambda row: row.mean("val_nll_final") or 0.0)
+    ranked = sorted(rows, key=lambda row: row.mean(SCORE) or 0.0)
     shown = tuple(ranked[:MOST_CATEGORIES])
     return Axis(None, (Series("", shown, HUES[0], joined=False),), len(ranked) - len(shown))
 

@@ -6,7 +6,8 @@ from html import escape
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.equal_budgets import Budget, on_final_scale
 from tracking.analysis.gains import Gain
-from tracking.report.charts.palette import GRID, HUES, MUTED, PAPER, faint, k_colours, k_legend
+from tracking.report.charts.colouring import colouring
+from tracking.report.charts.palette import GRID, HUES, MUTED, PAPER, faint
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.statistics.numbers import number
 
@@ -91,13 +92,14 @@ def _step(gain: Gain) -> str:
 
 def curves(analysis: Analysis, found: Budget) -> Chart:
     """Validation curves against epochs and against training seconds, with the common time."""
-    colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
+    groups, score = colouring(analysis), analysis.table.score
+    value = "%{y:.2f} nats" if score.is_likelihood else "%{y:.3~g}"
     data: list[Trace] = []
-    seen: set[int] = set()
+    seen: set[str] = set()
     steady = [row for row in found.rows if not row.configuration.diverged] or found.rows
     trials = [trial for row in steady for trial in row.configuration.trials][:MOST_CURVES]
     for trial in trials:
-        k, points = trial.config.objective.num_samples, on_final_scale(trial)
+        label, points = groups.of[trial.plan.configuration_key], on_final_scale(trial)
         for panel, column, at in (("", 0, "epoch %{x}"), ("2", 1, "%{x:.3g} s")):
             data.append(
                 {
@@ -107,15 +109,15 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
                     "y": [point[2] for point in points],
                     "xaxis": f"x{panel}",
                     "yaxis": f"y{panel}",
-                    "line": {"color": colours[k], "width": 1.4},
-                    "legendgroup": str(k),
+                    "line": {"color": groups.colours[label], "width": 1.4},
+                    "legendgroup": label,
                     "customdata": [trial.key] * len(points),
-                    "name": f"K = {k}",
-                    "showlegend": k in named - seen and not panel,
-                    "hovertemplate": f"{escape(trial.plan.name)}<br>{at}: %{{y:.2f}} nats<extra></extra>",
+                    "name": escape(label),
+                    "showlegend": label in groups.named - seen and not panel,
+                    "hovertemplate": f"{escape(trial.plan.name)}<br>{at}: {value}<extra></extra>",
                 }
             )
-        seen.add(k)
+        seen.add(label)
     cut = [
         {
             "type": "line",
@@ -135,7 +137,7 @@ def curves(analysis: Analysis, found: Budget) -> Chart:
     view = {"range": [min(ends) - room, max(ends) + room]}
     made = layout(
         xaxis=scale("epochs", domain=[0, 0.46]),
-        yaxis=scale("validation NLL, nats", **view),
+        yaxis=scale(f"validation {score.title}", **view),
         xaxis2=scale("training seconds", domain=[0.54, 1], anchor="y2"),
         yaxis2=scale("", anchor="x2", **view),
         shapes=cut,
@@ -150,6 +152,8 @@ def forest(analysis: Analysis) -> Chart | None:
     pairs = [(row, d) for row, d, _ in found][:MOST_ROWS][::-1]
     if not pairs:
         return None
+    score = analysis.table.score
+    digits, unit = (".2f", " nats") if score.is_likelihood else (".3~g", "")
     half = [half for _, _, half in found][:MOST_ROWS][::-1]
     trace: Trace = {
         "type": "scatter",
@@ -169,7 +173,7 @@ def forest(analysis: Analysis) -> Chart | None:
             "size": 9,
             "line": {"color": HUES[0], "width": 1.8},
         },
-        "hovertemplate": "%{y}: %{x:.2f} nats above the best<extra></extra>",
+        "hovertemplate": f"%{{y}}: %{{x:{digits}}}{unit} above the best<extra></extra>",
     }
     zero = {
         "type": "line",
@@ -181,7 +185,7 @@ def forest(analysis: Analysis) -> Chart | None:
         "line": {"color": MUTED, "width": 1, "dash": "dash"},
     }
     axes = {
-        "xaxis": scale("final validation NLL above the best, nats", gridcolor=GRID),
+        "xaxis": scale(f"final validation {score.name} above the best{score.in_unit}", gridcolor=GRID),
         "yaxis": scale("", type="category", tickfont={"size": 11}, range=[-0.7, len(pairs) - 0.3]),
     }
     return Chart([trace], layout(**axes, shapes=[zero], height=130 + 24 * len(pairs)))

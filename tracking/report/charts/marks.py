@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from tracking.analysis.configurations import NATS, SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.trials.columns import NATS, SCORE, SECONDS, TEST_SCORE
 from tracking.analysis.winner import median_of
 from tracking.report.charts.axes import Axis, Measured, Series, with_gaps
 from tracking.report.charts.palette import faint
@@ -110,7 +111,8 @@ def hover(
     lines = [f"<b>{escape(row.name)}</b>", show(estimate.mean / unit)]
     if estimate.low is not None and estimate.high is not None:
         lines[1] += f" [{show(estimate.low / unit)}, {show(estimate.high / unit)}]"
-    lines[1] += UNITS.get(column, " nats" if column in NATS else "")
+    likelihood = column in NATS or (column in (SCORE, TEST_SCORE) and row.evidence != "none")
+    lines[1] += UNITS.get(column, " nats" if likelihood else "")
     lines.append(f"{len(row.trials)} seed{'s' * (len(row.trials) > 1)}: " + ", ".join(_trials(row)))
     return "<br>".join(lines)
 

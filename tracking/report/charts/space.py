@@ -6,21 +6,24 @@ from html import escape
 from typing import Any
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import K_PATH, SECONDS, Configuration, text
+from tracking.analysis.configurations import K_PATH, Configuration, text
 from tracking.analysis.strata import short_path
+from tracking.analysis.trials.columns import SCORE, SECONDS, TEST_SCORE
 from tracking.analysis.winner import median_of
+from tracking.records.comparable.score import Score
 from tracking.report.charts.axes import MOST_BARS
+from tracking.report.charts.colouring import colouring
 from tracking.report.charts.marks import hover
-from tracking.report.charts.palette import HUES, INK, MUTED, PAPER, colour_scale, faint, k_colours, k_legend
+from tracking.report.charts.palette import HUES, INK, MUTED, PAPER, colour_scale, faint
 from tracking.report.charts.plots import Chart, Trace, layout, scale
 from tracking.report.charts.spread import bar, dots, view
 from tracking.statistics.factorial import Share
-from tracking.statistics.numbers import nats, number
+from tracking.statistics.numbers import number
 
 
 def pareto(analysis: Analysis) -> Chart:
-    """Mean training seconds and mean final validation NLL, the front joined by a staircase."""
-    colours, named = k_colours(analysis.table.num_samples), k_legend(analysis.table.num_samples)
+    """Mean training seconds and mean final validation score, the front joined by a staircase."""
+    groups, score = colouring(analysis), analysis.table.score
     crowded = len(analysis.table.configurations) > MOST_BARS
     taken = None if analysis.recommendation is None else analysis.recommendation.chosen
     shown = [row for row in analysis.table.configurations if row.mean(SECONDS) is not None]
@@ -39,25 +42,25 @@ def pareto(analysis: Analysis) -> Chart:
                 "hoverinfo": "skip",
             }
         )
-    for k in analysis.table.num_samples:
-        rows = [row for row in shown if row.num_samples == k]
+    for label in groups.labels:
+        rows, colour = [row for row in shown if groups.of[row.key] == label], groups.colours[label]
         if not crowded:
-            data += _seeds(rows, colours[k], str(k))
+            data += _seeds(rows, colour, label)
         places = [_place(row) for row in rows]
         on_front = [any(row is other for other in analysis.front) for row in rows]
         data.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": f"K = {k}",
-                "showlegend": k in named,
-                "legendgroup": str(k),
+                "name": escape(label),
+                "showlegend": label in groups.named,
+                "legendgroup": label,
                 "x": [x for x, _ in places],
                 "y": [y for _, y in places],
-                "error_x": _error(rows, SECONDS, colours[k], crowded),
-                "error_y": _error(rows, "val_nll_final", colours[k], crowded),
+                "error_x": _error(rows, SECONDS, colour, crowded),
+                "error_y": _error(rows, SCORE, colour, crowded),
                 "marker": {
-                    "color": colours[k],
+                    "color": colour,
                     "size": [
                         18 if row is taken else 12 if on else 8
                         for row, on in zip(rows, on_front, strict=True)
@@ -65,14 +68,14 @@ def pareto(analysis: Analysis) -> Chart:
                     "symbol": ["star" if row is taken else "circle" for row in rows],
                     "line": {"color": INK, "width": [1.5 if on else 0 for on in on_front]},
                 },
-                "text": [_pareto_hover(row) for row in rows],
+                "text": [_pareto_hover(row, score) for row in rows],
                 "customdata": [median_of(row.trials).key for row in rows],
                 "hovertemplate": "%{text}<extra></extra>",
             }
         )
     axes = {
         "xaxis": scale("training seconds", type="log", range=_decades(shown)),
-        "yaxis": scale("final validation NLL, nats", range=view(shown, ("val_nll_final",))),
+        "yaxis": scale(f"final validation {score.title}", range=view(shown, (SCORE,))),
     }
     return Chart(data, layout(**axes, height=440))
 
@@ -86,9 +89,7 @@ def _decades(rows: Sequence[Configuration]) -> list[float]:
 
 def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace]:
     """The single seeds of configurations with two."""
-    pairs = [
-        place for row in rows for place in zip(dots(row, SECONDS), dots(row, "val_nll_final"), strict=False)
-    ]
+    pairs = [place for row in rows for place in zip(dots(row, SECONDS), dots(row, SCORE), strict=False)]
     return (
         [
             {
@@ -108,13 +109,13 @@ def _seeds(rows: Sequence[Configuration], colour: str, group: str) -> list[Trace
 
 
 def _place(row: Configuration) -> tuple[float, float]:
-    return row.mean(SECONDS) or 0.0, row.mean("val_nll_final") or 0.0
+    return row.mean(SECONDS) or 0.0, row.mean(SCORE) or 0.0
 
 
-def _pareto_hover(row: Configuration) -> str:
-    estimate = row.estimate("val_nll_final")
+def _pareto_hover(row: Configuration, score: Score) -> str:
+    estimate = row.estimate(SCORE)
     assert estimate is not None  # every configuration of a table has it
-    return f"{hover(row, estimate, 'val_nll_final', nats)}<br>{number(row.mean(SECONDS) or 0.0)} s"
+    return f"{hover(row, estimate, score.column, score.show)}<br>{number(row.mean(SECONDS) or 0.0)} s"
 
 
 def _error(rows: Sequence[Configuration], column: str, colour: str, crowded: bool) -> dict[str, Any]:
@@ -143,15 +144,15 @@ def parallel_coordinates(analysis: Analysis) -> Chart:
     for label, column in (
         ("train s", SECONDS),
         ("active units", "active_units"),
-        ("test NLL", "test_nll"),
+        (f"test {table.score.name}", TEST_SCORE),
     ):
         values = [row.mean(column) for row in rows]
         if None not in values:
             dimensions.append(_dimension(label, values))
-    nlls = [row.mean("val_nll_final") or 0.0 for row in rows]
-    dimensions.append(_dimension("validation NLL", nlls))
-    bar = {"title": {"text": "validation NLL", "side": "right"}, "thickness": 12, "outlinewidth": 0}
-    line = {"color": nlls, "colorscale": colour_scale(), "showscale": True, "colorbar": bar}
+    scores, ranked = [row.mean(SCORE) or 0.0 for row in rows], f"validation {table.score.name}"
+    dimensions.append(_dimension(ranked, scores))
+    bar = {"title": {"text": ranked, "side": "right"}, "thickness": 12, "outlinewidth": 0}
+    line = {"color": scores, "colorscale": colour_scale(), "showscale": True, "colorbar": bar}
     trace: Trace = {
         "type": "parcoords",
         "dimensions": dimensions,
@@ -199,7 +200,7 @@ def importance_bars(analysis: Analysis) -> Chart | None:
         "width": 0.55,
         **_share_bars(list(shares.values())),
     }
-    title = "share of the variance between configurations' mean validation NLL"
+    title = f"share of the variance between configurations' mean validation {analysis.table.score.name}"
     axes = {
         "xaxis": scale(title, tickformat=".0%", range=[0, 1.04]),
         "yaxis": scale("", gridcolor="rgba(0,0,0,0)"),

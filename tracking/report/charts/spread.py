@@ -7,7 +7,8 @@ one degree of freedom and reaches 12.7 standard errors to either side, which wou
 import math
 from collections.abc import Iterable, Sequence
 
-from tracking.analysis.configurations import NATS, Configuration
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.trials.columns import RANKS
 from tracking.statistics.intervals import Estimate
 from tracking.statistics.numbers import Ends, ends
 
@@ -39,7 +40,7 @@ def dots(row: Configuration, column: str) -> tuple[float, ...]:
 def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = False) -> tuple[float, float]:
     """How far an axis reaches: all seeds' values, the bars that are drawn, a margin.
 
-    Configurations that diverged do not set the scale of an NLL: thousands of nats would hide all others.
+    Configurations that diverged do not set the scale of a score: thousands of nats would hide all others.
 
     Args:
         rows: what is drawn on it.
@@ -50,7 +51,7 @@ def view(rows: Iterable[Configuration], columns: Sequence[str], zero: bool = Fal
     drawn = list(rows)
     steady = [row for row in drawn if not row.diverged] or drawn
     for column in columns:
-        for row in steady if column in NATS else drawn:
+        for row in steady if column in RANKS else drawn:
             estimate = row.estimate(column)
             shown += [*row.values(column), *(bar(row, column, estimate) or ())]
             low, high = row.possible(column)

@@ -7,7 +7,9 @@ from tracking.analysis.configurations import Table as Measured
 from tracking.analysis.differences import power_unless_shown
 from tracking.analysis.equal_budgets import Budget
 from tracking.analysis.gains import Gain
+from tracking.analysis.trials.columns import SCORE
 from tracking.analysis.two_sweeps.comparison import Row, TwoSweeps
+from tracking.records.comparable.score import Score
 from tracking.report.charts.comparisons import MOST_ROWS, curves, forest, steps_up
 from tracking.report.page.blocks import (
     Block,
@@ -24,18 +26,10 @@ from tracking.report.page.verdicts import difference_cells
 from tracking.report.words.details import details
 from tracking.report.words.equal_seconds import which_comparison
 from tracking.report.words.two_sweeps import remarks, verdict_sentences
-from tracking.statistics.numbers import measured, nats, number, times
+from tracking.statistics.numbers import measured, number, times
 
 MOST_CURVE_FIGURES = 6
 MOST_BUDGETS = 12
-AGAINST = (
-    "configuration",
-    "NLL of A, nats",
-    "NLL of B, nats",
-    "B − A, nats",
-    "B is",
-    "training seconds, B / A",
-)
 
 METHOD = (
     "The intervals of all pairs of configurations hold simultaneously in 95 % of sweeps; separable means that"
@@ -88,8 +82,12 @@ def _gain_cells(table: Measured, gain: Gain) -> list[Cell]:
     return [
         Cell(f"{gain.first.num_samples} → {gain.second.num_samples}", "whole range" if gain.whole else ""),
         Cell("–") if extra is None else Cell(number(extra), " ".join(times(gain.slower)), extra),
-        *difference_cells(gain.validation, gain.diverged, power),
-        *([Cell("–"), Cell("–")] if gain.test is None else difference_cells(gain.test, gain.diverged)),
+        *difference_cells(gain.validation, table.score, gain.diverged, power),
+        *(
+            [Cell("–"), Cell("–")]
+            if gain.test is None
+            else difference_cells(gain.test, table.score, gain.diverged)
+        ),
         _rate_cell(gain),
     ]
 
@@ -105,8 +103,9 @@ def comparison_section(analysis: Analysis) -> list[Block]:
     """Every other configuration against the best."""
     if not analysis.against_best:
         return [Words("There is only one complete configuration: nothing to compare it with.", "note")]
+    score = analysis.table.score
     caption = (
-        f"Final validation NLL minus that of {analysis.best_row.name}, the lowest, with the"
+        f"Final validation {score.name} minus that of {analysis.best_row.name}, the lowest, with the"
         " intervals that decide. Hollow: not separable."
     )
     if any(found.low is None for _, found in analysis.against_best):
@@ -117,7 +116,9 @@ def comparison_section(analysis: Analysis) -> list[Block]:
     rows = [
         [
             Cell(row.name),
-            *difference_cells(found, bool(row.diverged), power_unless_shown(table, best, row, found)),
+            *difference_cells(
+                found, table.score, bool(row.diverged), power_unless_shown(table, best, row, found)
+            ),
         ]
         for row, found in analysis.against_best
     ]
@@ -128,7 +129,7 @@ def comparison_section(analysis: Analysis) -> list[Block]:
     return [
         *([] if analysis.replicated else [Words(ONE_SEED)]),
         *chart(forest(analysis), caption),
-        Table(["configuration", "above the best, nats", "verdict"], rows),
+        Table(["configuration", f"above the best{score.in_unit}", "verdict"], rows),
         Details("How these intervals are made", [Words(method + chosen, "note")]),
     ]
 
@@ -159,7 +160,7 @@ def budget_section(analysis: Analysis) -> list[Block]:
 def _place(analysis: Analysis, found: Budget) -> tuple[bool, float]:
     """The group that answers for K first, then by the lowest final validation NLL."""
     chosen = analysis.chosen is not None and found.label == analysis.chosen.label
-    return not chosen, min(row.configuration.mean("val_nll_final") or 0.0 for row in found.rows)
+    return not chosen, min(row.configuration.mean(SCORE) or 0.0 for row in found.rows)
 
 
 def _budget(analysis: Analysis, found: Budget, figure: bool) -> list[Block]:
@@ -193,18 +194,21 @@ def against_section(found: TwoSweeps, prefix: str) -> Section:
     same_name = f" in {found.storages[0]}" if other == this else ""
     blocks: list[Block] = [Words(f"A is {other}{same_name}, B is this sweep.")]
     blocks += [Words(sentence) for sentence in verdict_sentences(found)]
-    blocks.append(Table(AGAINST, [_against_cells(row) for row in found.rows]))
+    score = found.score
+    sides = [f"{score.name} of {letter}{score.in_unit}" for letter in "AB"]
+    head = ["configuration", *sides, f"B − A{score.in_unit}", "B is", "training seconds, B / A"]
+    blocks.append(Table(head, [_against_cells(row, score) for row in found.rows]))
     blocks += [Words(sentence, "note") for sentence in remarks(found)]
     return Section(f"{prefix}against", f"How does it compare with {other}?", blocks)
 
 
-def _against_cells(row: Row) -> list[Cell]:
-    first, second = (side.mean("val_nll_final") or 0.0 for side in (row.first, row.second))
+def _against_cells(row: Row, score: Score) -> list[Cell]:
+    first, second = (side.mean(SCORE) or 0.0 for side in (row.first, row.second))
     ratio, interval = times(row.slower)
     return [
         Cell(row.name),
-        Cell(nats(first), sort=first),
-        Cell(nats(second), sort=second),
-        *difference_cells(row.validation, bool(row.diverged)),
+        Cell(score.show(first), sort=first),
+        Cell(score.show(second), sort=second),
+        *difference_cells(row.validation, score, bool(row.diverged)),
         Cell(ratio, interval, sort=None if row.slower is None else row.slower.value),
     ]

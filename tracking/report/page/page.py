@@ -88,6 +88,7 @@ def page(
             groups=groups,
             warnings=warnings,
             nothing=NOTHING,
+            apart=_apart(analyses),
             origin=origin(record, links),
             copies=copies(record, tables, files),
             links=links,
@@ -95,6 +96,19 @@ def page(
             dark=dark(analysis.table.num_samples for analysis in analyses),
             plotly=get_plotlyjs(),
         )
+    )
+
+
+def _apart(analyses: Sequence[Analysis]) -> str:
+    """Why there are several groups, in a line."""
+    ranked = [analysis.table.score.is_likelihood for analysis in analyses]
+    if all(ranked) or not any(ranked):
+        return f"Data, likelihood or final evaluation vary: {len(analyses)} groups, never compared."
+    without = [str(number) for number, likelihood in enumerate(ranked, 1) if not likelihood]
+    rest = " The others differ in data, likelihood or final evaluation." if sum(ranked) > 1 else ""
+    return (
+        f"Models without a likelihood are in group {listing(without)}, by reconstruction error: the groups"
+        f" are never compared.{rest}"
     )
 
 

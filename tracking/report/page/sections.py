@@ -31,11 +31,14 @@ def sections(
         prefix: stands before every anchor, so that two tables do not share any.
         pictures: the image grids.
     """
-    by_k = len(analysis.table.num_samples) > 1
+    # K's of different models are not compared with each other.
+    by_k = len(analysis.table.num_samples) > 1 and (bool(analysis.gains) or not analysis.kinds)
     grows = "How does training time grow with K?" if by_k else "How long does training take?"
     if analysis.table.equal_seconds is not None:
         grows = "How equal are the seconds?"
     nll = "How does likelihood change with K?" if by_k else "How good is the likelihood?"
+    if not analysis.table.score.is_likelihood:
+        nll = "How good are the reconstructions?"
     made = [
         Section("rates", "What does each step up in K cost and buy?", rate_section(analysis) if by_k else []),
         Section("separable", "How sure is this?", comparison_section(analysis)),
@@ -117,6 +120,11 @@ def _fit_table(fits: Sequence[TimeFit]) -> Table:
 
 def _likelihood(analysis: Analysis) -> list[Block]:
     yardstick, axis = analysis.table.yardstick, axis_of(analysis)
+    if not analysis.table.score.is_likelihood:
+        caption = (
+            f"Mean squared error of the reconstructions, which decides every ranking. {note(axis.detailed)}"
+        )
+        return chart(likelihood(analysis, axis), f"{caption}{beyond(axis.rows)}")
     caption = (
         f"Filled: −L at {yardstick.final_num_samples:,} importance samples, which decides every ranking."
         f" Hollow: at {yardstick.few_num_samples:,}. {note(axis.detailed)} Overlapping spreads are"

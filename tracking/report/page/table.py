@@ -1,5 +1,6 @@
 """The table of all configurations."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,6 +8,8 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.configurations import Configuration, text
 from tracking.analysis.configurations import Table as AnalysedTable
 from tracking.analysis.strata import short_path
+from tracking.analysis.trials.columns import SCORE, TEST_SCORE
+from tracking.records.comparable.score import EVIDENCE
 from tracking.report.page.blocks import MOST_OPEN_ROWS, Block, Cell, Table, Words, estimate_cell
 
 Measure = tuple[str, str, str, float]
@@ -19,14 +22,14 @@ PROBED_MEASURES: Sequence[Measure] = (
     ("as measured", "train_seconds", "number", 1.0),
 )
 MEASURES: Sequence[Measure] = (
-    ("validation NLL", "val_nll_final", "nats", 1.0),
-    ("test NLL", "test_nll", "nats", 1.0),
     ("active units", "active_units", "number", 1.0),
     ("ESS", "ess", "number", 1.0),
     ("encoder SNR", "encoder_snr", "number", 1.0),
     ("memory of training, MiB", "training_memory_bytes", "number", 2.0**20),
     ("whole process, MiB", "peak_memory_bytes", "number", 2.0**20),
 )
+LATENT = ("active_units", "ess", "encoder_snr")  # what models without a likelihood may not have
+LOG2_E = 1 / math.log(2)  # bits in a nat: by what a number in bits is divided to be in nats
 MEASURED_SECONDS = ("train_seconds", "seconds_per_epoch")
 
 
@@ -35,20 +38,53 @@ def configuration_table(analysis: Analysis) -> list[Block]:
     found = analysis.table
     paths = found.distinct_paths or found.paths
     everywhere = all(row.shared_timing for row in found.configurations)
-    measures = (*(SECONDS_MEASURES if found.timed_on is None else PROBED_MEASURES), *MEASURES)
+    measures = _measures(found)
     names = [name + "*" * (everywhere and column in MEASURED_SECONDS) for name, column, *_ in measures]
     head = [*(short_path(path) for path in paths), "seeds", *names]
+    several = len({row.evidence for row in found.configurations}) > 1
+    if several:
+        head.append("NLL is")
     if not paths:
         head.insert(0, "configuration")
     shown = list(found.configurations)
     if len(shown) > MOST_OPEN_ROWS:  # the best must not be scrolled out of sight
-        shown.sort(key=lambda row: row.mean("val_nll_final") or 0.0)
+        shown.sort(key=lambda row: row.mean(SCORE) or 0.0)
     rows = [_row(row, paths, measures, starred=not everywhere) for row in shown]
+    if several:
+        rows = [[*cells, Cell(EVIDENCE[row.evidence])] for cells, row in zip(rows, shown, strict=True)]
     marked = next(index for index, row in enumerate(shown) if row is analysis.best_row)
     return [
         Words(f"{found.yardstick.description}."),
         Table(head, rows, marked),
         Words(_legend(found), "note"),
+    ]
+
+
+def _measures(table: AnalysedTable) -> list[Measure]:
+    """The columns, without those that say nothing here: what no configuration has is left out."""
+    score = table.score
+    show = "nats" if score.is_likelihood else "number"
+    ranked: list[Measure] = [
+        (f"validation {score.name}", SCORE, show, 1.0),
+        (f"test {score.name}", TEST_SCORE, show, 1.0),
+    ]
+    if score.is_likelihood:  # per dimension nats of a density, and bits of what has a probability
+        bits = table.yardstick.measure != "density"
+        ranked.append(
+            (
+                f"test {'bits' if bits else 'nats'} / dim",
+                "test_bits_per_dim",
+                "number",
+                1.0 if bits else LOG2_E,
+            )
+        )
+        ranked.append(("reconstruction error", "val_reconstruction_mse", "number", 1.0))
+    optional = {"test_bits_per_dim", "val_reconstruction_mse", *(() if score.is_likelihood else LATENT)}
+    found = [*(SECONDS_MEASURES if table.timed_on is None else PROBED_MEASURES), *ranked, *MEASURES]
+    return [
+        one
+        for one in found
+        if one[1] not in optional or any(row.values(one[1]) for row in table.configurations)
     ]
 
 
@@ -59,7 +95,7 @@ def _row(
     cells.append(Cell(str(len(row.trials)), f"of {row.planned}" * (len(row.trials) < row.planned)))
     for _, column, show, unit in measures:
         cell = estimate_cell(row.estimate(column), show, unit)
-        if column == "val_nll_final" and row.diverged:
+        if column == SCORE and row.diverged:
             cell = replace(cell, shown=cell.shown + "†")
         if column in MEASURED_SECONDS and row.shared_timing and starred:
             cell = replace(cell, shown=cell.shown + "*")
@@ -74,7 +110,7 @@ def _legend(table: AnalysedTable) -> str:
         "Means over seeds with 95 % intervals in brackets (of positive quantities on the logarithm); NLLs in"
     )
     words += " nats, lower is better."
-    words += " Highlighted: lowest mean validation NLL. Click a heading to sort."
+    words += f" Highlighted: lowest mean validation {table.score.name}. Click a heading to sort."
     if any(len(row.trials) == 2 for row in rows):
         words += " The interval of two seeds has one degree of freedom and is wide."
     if any(row.diverged for row in rows):

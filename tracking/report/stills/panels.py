@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
 from tracking.analysis.time_fit import TimeFit
+from tracking.analysis.trials.columns import SCORE, SECONDS
+from tracking.records.comparable.score import Score
 from tracking.report.charts.axes import Axis, Series, with_gaps
-from tracking.report.charts.palette import INK, MUTED, TAKEN, k_colours
+from tracking.report.charts.colouring import colouring
+from tracking.report.charts.palette import INK, MUTED, TAKEN
 from tracking.report.charts.spread import bar, dots, view
 from tracking.report.stills.labels import place_labels
 from tracking.report.words.time import beside
@@ -73,12 +76,12 @@ def _size(ends: tuple[float, float] | None) -> tuple[float, float] | None:
     return ends if ends is None or ends[0] + ends[1] >= 0 else (-ends[1], -ends[0])
 
 
-def draw_nll(axes: Axes, axis: Axis) -> None:
-    """Final validation NLL, at few samples hollow."""
+def draw_score(axes: Axes, axis: Axis, score: Score) -> None:
+    """Final validation score, at few samples hollow."""
     _against(axes, axis, "val_nll_few", few=True)
-    _against(axes, axis, "val_nll_final")
-    axes.set_ylabel("nats")
-    axes.set_ylim(view(axis.rows, ("val_nll_final", "val_nll_few")))
+    _against(axes, axis, SCORE)
+    axes.set_ylabel(score.unit or "mean squared error")
+    axes.set_ylim(view(axis.rows, (SCORE, "val_nll_few")))
 
 
 def draw_units(axes: Axes, axis: Axis) -> None:
@@ -105,9 +108,9 @@ def draw_units(axes: Axes, axis: Axis) -> None:
 
 
 def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
-    """Mean training seconds and mean validation NLL; points on the Pareto front ringed, each K named once."""
+    """Mean training seconds and validation score; the Pareto front ringed, each K or model named once."""
     rows = [row for row in axis.rows if row.mean(SECONDS) is not None]
-    by_k = k_colours(analysis.table.num_samples)
+    groups = colouring(analysis)
     front = {id(row) for row in analysis.front}
     taken = None if analysis.recommendation is None else analysis.recommendation.chosen
     for one in axis.series:
@@ -117,33 +120,36 @@ def draw_front(axes: Axes, analysis: Analysis, axis: Axis) -> None:
                 if steady:  # the line breaks at a configuration that diverged
                     axes.plot(*_places(list(run)), color=one.colour, linewidth=1, alpha=0.35, zorder=1)
         for row in shown:
-            colour = one.colour if axis.by_lines else by_k[row.num_samples]
+            colour = one.colour if axis.by_lines and not analysis.kinds else groups.colour(row)
             _front_point(axes, row, colour, id(row) in front, one.crowded)
     axes.step(*_places(analysis.front), where="post", color=MUTED, lw=1.1, ls=":", zorder=2)
     if taken is not None and taken.mean(SECONDS) is not None:
         axes.plot(*_places([taken]), "o", ms=15, mfc="none", mec=TAKEN, mew=2, zorder=5)
-    x, (low, high) = view(rows, (SECONDS,)), view(rows, ("val_nll_final",))
-    axes.set(xlabel="training seconds", ylabel="validation NLL, nats", xlim=x)
+    x, (low, high) = view(rows, (SECONDS,)), view(rows, (SCORE,))
+    axes.set(xlabel="training seconds", ylabel=f"validation {analysis.table.score.title}", xlim=x)
     axes.set_ylim(low - 0.07 * (high - low), high)  # room for labels below the front
-    if len(analysis.table.num_samples) > 1:
-        names = {row.num_samples: row for row in analysis.front}  # of several the last, which is the lowest
+    if analysis.kinds or len(analysis.table.num_samples) > 1:
+        named = [(f"K={row.num_samples}", row) for row in analysis.front]
+        if analysis.kinds:
+            named = [(kind.label, kind.best) for kind in analysis.kinds if kind.best in rows]
+        names = dict(named)  # of several of a K the last, which is the lowest
         labelled = _places(list(names.values()))
-        words = [f"K={k}{' (recommended)' * (row is taken)}" for k, row in names.items()]
+        words = [f"{name}{' (recommended)' * (row is taken)}" for name, row in names.items()]
         place_labels(axes, words, list(zip(*labelled, strict=True)), _places(rows))
 
 
 def _places(rows: Sequence[Configuration]) -> tuple[list[float], list[float]]:
-    x, y = ([row.mean(column) or 0.0 for row in rows] for column in (SECONDS, "val_nll_final"))
+    x, y = ([row.mean(column) or 0.0 for row in rows] for column in (SECONDS, SCORE))
     return x, y
 
 
 def _front_point(axes: Axes, row: Configuration, colour: str, ringed: bool, bare: bool) -> None:
     (x,), (y,) = _places([row])
     if not bare:
-        seconds, nats = dots(row, SECONDS), dots(row, "val_nll_final")
-        if len(seconds) == len(nats):
-            axes.plot(seconds, nats, ".", color=colour, alpha=0.4, markersize=4.5, zorder=2)
-        ends = bar(row, "val_nll_final", row.estimate("val_nll_final"))
+        seconds, scores = dots(row, SECONDS), dots(row, SCORE)
+        if len(seconds) == len(scores):
+            axes.plot(seconds, scores, ".", color=colour, alpha=0.4, markersize=4.5, zorder=2)
+        ends = bar(row, SCORE, row.estimate(SCORE))
         if ends is not None:
             axes.plot([x, x], ends, color=colour, linewidth=1, alpha=0.7, zorder=2)
     axes.plot(

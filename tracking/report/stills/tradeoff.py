@@ -16,7 +16,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.report.charts.axes import Axis, axis_of
 from tracking.report.charts.palette import GRID, INK, MUTED
 from tracking.report.charts.spread import FEWEST_FOR_A_BAR
-from tracking.report.stills.panels import draw_front, draw_nll, draw_time, draw_units, literal, marker
+from tracking.report.stills.panels import draw_front, draw_score, draw_time, draw_units, literal, marker
 from tracking.statistics.numbers import plural
 
 SMALL, WIDEST = 8.5, 150  # points; characters that a row of the legend or of the subtitle has room for
@@ -24,16 +24,17 @@ HEAD, HEIGHT, ROW = 0.5, 7.8, 0.2  # inches
 
 
 def draw_tradeoff(analysis: Analysis, title: str, path: Path) -> Path:
-    """Four panels: time against K with its fit, NLL at few and many samples, active units, Pareto front."""
+    """Four panels: time against K with its fit, what ranks, active units, Pareto front."""
     figure = Figure(figsize=(11, HEIGHT), dpi=130, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     (time, nll), (units, front) = figure.subplots(2, 2)
-    titles = ("Training time", "Validation NLL", "Active units", "Validation NLL against training time")
+    score, ranked = analysis.table.score, f"Validation {analysis.table.score.name}"
+    titles = ("Training time", ranked, "Active units", f"{ranked} against training time")
     for axes, words in zip((time, nll, units, front), titles, strict=True):
         dress(axes, words)
     axis = axis_of(analysis)
     draw_time(time, analysis, axis)
-    draw_nll(nll, axis)
+    draw_score(nll, axis, score)
     draw_units(units, axis)
     handles = [*_series(axis), *_key(analysis, axis)]
     rows = -(-sum(7 + len(str(one.get_label())) for one in handles) // WIDEST)

@@ -5,12 +5,18 @@ from statistics import fmean
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.differences import power_of
+from tracking.analysis.trials.columns import SCORE
 from tracking.records.contents import data_remarks
 from tracking.records.records import SweepRecord
-from tracking.records.yardstick import Yardstick
+from tracking.report.words.answers.models import asked, evidence
 from tracking.report.words.trials import codes, left_out, sampling, timing
 from tracking.statistics.comparisons import common_spread
 from tracking.statistics.numbers import listing, nats, plural
+
+_RECONSTRUCTION = (
+    "The reconstruction error is the mean squared difference of an item and its reconstruction, over items"
+    " and dimensions. It says nothing about how probable the data are: a model that copies has an error of 0."
+)
 
 
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
@@ -22,23 +28,38 @@ def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
         sentences += [*_pairs(analysis), *_cut(analysis), *_noise(analysis)]
     sentences += sampling(record)
     for analysis in analyses:
-        sentences += [*_measure(analysis.table.yardstick), *_num_train(analysis)]
+        sentences += [*_measure(analysis), *_num_train(analysis)]
     if analyses:
         sentences.append(
             "Training bounds are not compared: they depend on the K that a trial trains with. All ranking"
-            " is by the final validation NLL, which is the same measurement for every K; no choice was"
-            " based on test data."
+            f" is by the final validation {listing(_names(analyses))}, which is the same measurement for"
+            " every K; no choice was based on test data."
         )
     return list(dict.fromkeys(sentences))
+
+
+def _names(analyses: Sequence[Analysis]) -> list[str]:
+    """What the tables are ranked by."""
+    return list(dict.fromkeys(analysis.table.score.name for analysis in analyses))
 
 
 def _yardsticks(analyses: Sequence[Analysis]) -> list[str]:
     if len(analyses) < 2:
         return []
-    return [
-        f"The sweep varies data, likelihood or the final evaluation. NLLs of these {len(analyses)} groups"
-        " are not comparable, so each has its own tables, fits and figures, and no best across them is named."
-    ]
+    without = [one for one in analyses if not one.table.score.is_likelihood]
+    said = []
+    if len(analyses) - len(without) > 1:
+        said.append(
+            "The sweep varies data, likelihood or the final evaluation. NLLs of these"
+            f" {len(analyses) - len(without)} groups are not comparable, so each has its own tables, fits"
+            " and figures, and no best across them is named."
+        )
+    if without:
+        said.append(
+            "Models without a likelihood have a table of their own, ranked by reconstruction error; they are"
+            " not compared with the others by NLL."
+        )
+    return said
 
 
 def _diverged(analysis: Analysis) -> list[str]:
@@ -91,20 +112,21 @@ def _seeds(analysis: Analysis) -> list[str]:
 
 
 def _pairs(analysis: Analysis) -> list[str]:
-    sentences = []
+    sentences, score = [], analysis.table.score
+    name = score.name
     near = (row for row, difference in analysis.against_best if difference.separable is False)
     rival = next(near, None)
     found = None if rival is None else power_of(analysis.table, analysis.best_row, rival)
     if found is not None:
         sentences.append(
-            f"With these seeds a difference from the best below {nats(found.smallest)} nats is separable in"
-            " fewer than 80 % of sweeps: not separable does not mean equal."
+            f"With these seeds a difference from the best below {score.amount(found.smallest)} is separable"
+            " in fewer than 80 % of sweeps: not separable does not mean equal."
         )
     if len(analysis.table.configurations) > 1:
         sentences.append(
-            "The best configuration was chosen by the validation NLL that is listed for it, so that number"
-            f" is optimistic{_group_too(analysis)}. Comparisons with it account for the choice; its test NLL"
-            " was not used."
+            f"The best configuration was chosen by the validation {name} that is listed for it, so that"
+            f" number is optimistic{_group_too(analysis)}. Comparisons with it account for the choice; its"
+            f" test {name} was not used."
         )
     return sentences
 
@@ -134,7 +156,7 @@ def _noise(analysis: Analysis) -> list[str]:
     if not images:
         return []
     words = f"The choice of images gives a validation NLL a standard error of {nats(fmean(images))} nats"
-    found = common_spread([row.values("val_nll_final") for row in rows])
+    found = common_spread([row.values(SCORE) for row in rows])
     if found is None:
         return [f"{words}."]
     words += f"; the standard deviation between seeds is {nats(found.variance**0.5)} nats"
@@ -157,17 +179,28 @@ def _num_train(analysis: Analysis) -> list[str]:
     ]
 
 
-def _measure(yardstick: Yardstick) -> list[str]:
+def _measure(analysis: Analysis) -> list[str]:
+    yardstick = analysis.table.yardstick
     sentences = [f"All numbers are for {yardstick.description}; others are not comparable."]
     if yardstick.data.binarization == "fixed":
         sentences.append("Fixed binarization is one seeded Bernoulli sample, not Larochelle's static files.")
     if yardstick.data.name == "omniglot":
         sentences.append("torchvision's Omniglot differs in split and size from that of Burda et al.")
-    if yardstick.likelihood == "gaussian":
+    if not yardstick.score.is_likelihood:
+        return [*sentences, _RECONSTRUCTION]
+    if yardstick.measure == "density":
         sentences.append(
-            "The NLL of a Gaussian likelihood is a density: it depends on the unit of the pixels, may be"
-            " negative, and is not comparable with a Bernoulli NLL."
+            "The NLL of a density is in the unit of the data, may be negative, and is not comparable with an"
+            " NLL of binary pixels or bytes."
         )
+    if yardstick.conditional:
+        sentences.append(
+            "These NLLs are of x given y: what the model is told of each item costs nothing in them, so they"
+            " are not comparable with NLLs of x."
+        )
+    sentences += [] if asked(analysis) else evidence(analysis)  # else the answer says it
+    if not any(row.evidence == "estimate" for row in analysis.table.configurations):
+        return sentences
     also = ""
     if yardstick.few_num_samples < yardstick.final_num_samples:
         also = f": the NLL is given at {yardstick.few_num_samples:,} samples as well"

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
 from tracking.analysis.recommendation import Recommendation, Standing
+from tracking.analysis.trials.columns import SECONDS
 from tracking.statistics.numbers import listing, nats, number, plural
 
 # Beyond this the seconds did not come out equal enough to say so without a warning.

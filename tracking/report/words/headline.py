@@ -1,7 +1,9 @@
 """What a reader sees first: the answer, then what it rests on."""
 
 from tracking.analysis.analysis import Analysis
-from tracking.report.words.answer import answer
+from tracking.analysis.trials.columns import TEST_SCORE
+from tracking.report.words.answers.k import answer
+from tracking.report.words.answers.models import asked, truth, which_model
 from tracking.report.words.samples import concerns_answer, too_few, turned_round
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.numbers import Ends, between, ends, listing, nats, plural
@@ -9,13 +11,15 @@ from tracking.statistics.numbers import Ends, between, ends, listing, nats, plur
 
 def headline(analysis: Analysis) -> list[str]:
     """Sentences with numbers and intervals, the answer first; ``details`` has the rest."""
+    models = which_model(analysis) if asked(analysis) else []
     return [
         *too_few(analysis),
-        *answer(analysis),
+        *models,
+        *(answer(analysis) if analysis.recommendation or not models else []),
         *_gain(analysis),
         *(turned_round(analysis) if concerns_answer(analysis) else []),
         *_diverged(analysis),
-        *_best(analysis),
+        *([] if models else [*_best(analysis), *truth(analysis)]),
     ]
 
 
@@ -49,13 +53,14 @@ def _diverged(analysis: Analysis) -> list[str]:
 
 
 def _best(analysis: Analysis) -> list[str]:
-    best, row = analysis.best, analysis.best_row
-    words = f"Lowest mean validation NLL: {row.name} with {nats(best.val_nll_final)} nats"
-    words += f" {between(best.interval)}" if best.interval else ""
+    best, row, score = analysis.best, analysis.best_row, analysis.table.score
+    words = f"Lowest mean validation {score.name}: {row.name} with {score.amount(best.value)}"
+    words += f" {score.between(best.interval)}" if best.interval else ""
     words += f" over {plural(len(row.trials), 'seed')}"
-    if best.test_nll is not None:
-        interval = ends(row.estimate("test_nll"))
-        words += f"; its test NLL is {nats(best.test_nll)}{f' {between(interval)}' if interval else ''}"
+    if best.test_value is not None:
+        interval = ends(row.estimate(TEST_SCORE))
+        words += f"; its test {score.name} is {score.show(best.test_value)}"
+        words += f" {score.between(interval)}" if interval else ""
     rivals = sum(difference.separable is False for _, difference in analysis.against_best)
     if rivals:
         others = plural(rivals, "other configuration")

@@ -4,7 +4,7 @@ import math
 
 from tracking.analysis.analysis import Analysis
 from tracking.analysis.order import flips
-from tracking.records.yardstick import fewest_final_samples
+from tracking.records.comparable.yardstick import fewest_final_samples
 from tracking.statistics.numbers import nats, plural
 
 
@@ -12,7 +12,8 @@ def too_few(analysis: Analysis) -> list[str]:
     """That the final likelihood has too few samples for a ranking, where it has."""
     largest, used = analysis.table.num_samples[-1], analysis.table.yardstick.final_num_samples
     least = fewest_final_samples(largest)
-    if used >= least:
+    estimates = any(row.evidence == "estimate" for row in analysis.table.configurations)
+    if used >= least or not estimates:
         return []
     return [
         f"These NLLs cannot rank configurations: −L at {plural(used, 'importance sample')} is a training"

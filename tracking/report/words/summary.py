@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.trials.columns import SCORE, SECONDS, TEST_SCORE
+from tracking.records.comparable.score import Score
 from tracking.records.records import SweepRecord
 from tracking.statistics.intervals import Estimate
-from tracking.statistics.numbers import ends, listing, measured, nats, plural
+from tracking.statistics.numbers import ends, listing, measured, plural
 
 MOST_ROWS = 12
 MOST_WARNINGS = 6
@@ -56,16 +58,18 @@ def summary(
 
 
 def _table(analysis: Analysis, most: int) -> str:
-    ranked = sorted(analysis.table.configurations, key=lambda row: row.mean("val_nll_final") or 0.0)
+    score = analysis.table.score
+    ranked = sorted(analysis.table.configurations, key=lambda row: row.mean(SCORE) or 0.0)
     shown = ranked[:most]
     if len(ranked) <= most:
         shown = list(analysis.table.configurations)
     everywhere = all(row.shared_seconds for row in shown)
     lines = [
-        f"| configuration | seeds | train s{STAR * everywhere} | validation NLL | test NLL | active units |",
+        f"| configuration | seeds | train s{STAR * everywhere} | validation {score.name} | test {score.name}"
+        " | active units |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    lines += [_row(row, row is analysis.best_row, not everywhere) for row in shown]
+    lines += [_row(row, score, row is analysis.best_row, not everywhere) for row in shown]
     note = (
         "± is half the width of the 95 % t-interval over seeds."
         if analysis.replicated
@@ -78,7 +82,7 @@ def _table(analysis: Analysis, most: int) -> str:
     return "\n".join(lines) + f"\n\n{note}"
 
 
-def _row(row: Configuration, best: bool, starred: bool) -> str:
+def _row(row: Configuration, score: Score, best: bool, starred: bool) -> str:
     name = _plain(row.name)
     seconds, units = row.estimate(SECONDS), row.estimate("active_units")
     star = STAR * (starred and row.shared_seconds)
@@ -86,18 +90,17 @@ def _row(row: Configuration, best: bool, starred: bool) -> str:
         f"**{name}**" if best else name,
         str(len(row.trials)),
         "–" if seconds is None else measured(seconds.mean, ends(seconds))[0] + star,
-        _nll(row.estimate("val_nll_final")),
-        _nll(row.estimate("test_nll")),
+        _value(row.estimate(SCORE), score),
+        _value(row.estimate(TEST_SCORE), score),
         "–" if units is None else measured(units.mean, ends(units))[0],
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _nll(found: Estimate | None) -> str:
+def _value(found: Estimate | None, score: Score) -> str:
     if found is None:
         return "–"
-    interval = ends(found)
-    return nats(found.mean) + (f" ± {nats(interval[1] - found.mean)}" if interval else "")
+    return score.spread(found.mean, ends(found))
 
 
 def _shortened(sentence: str, most: int = 330) -> str:

@@ -7,7 +7,7 @@ SHOWN = 8
 
 
 def verdict_sentences(found: TwoSweeps) -> list[str]:
-    """In which configurations B's validation NLL is better or worse than A's."""
+    """In which configurations B's validation score is better or worse than A's."""
     judged = [row for row in found.rows if row.validation.separable is not None]
     lines = [f"{row.name} diverged and is not judged: {row.diverged}." for row in found.rows if row.diverged]
     if not judged:
@@ -15,10 +15,11 @@ def verdict_sentences(found: TwoSweeps) -> list[str]:
     better = [row.name for row in judged if is_better(row)]
     worse = [row.name for row in judged if is_worse(row)]
     if not better and not worse:
-        lines.append("No validation NLL differs by more than the spread of the seeds explains.")
+        what = f"No validation {found.score.name}"
+        lines.append(f"{what} differs by more than the spread of the seeds explains.")
     for names, word in ((better, "lower (better)"), (worse, "higher (worse)")):
         if names:
-            lines.append(f"B has a {word} validation NLL at {listing(names, SHOWN)}.")
+            lines.append(f"B has a {word} validation {found.score.name} at {listing(names, SHOWN)}.")
     return lines
 
 
@@ -48,10 +49,10 @@ def remarks(found: TwoSweeps) -> list[str]:
 
 
 def is_better(row: Row) -> bool:
-    """Whether the second sweep's NLL is lower, by more than the seeds' spread explains."""
+    """Whether the second sweep's score is lower, by more than the seeds' spread explains."""
     return bool(row.validation.separable) and row.validation.value < 0
 
 
 def is_worse(row: Row) -> bool:
-    """Whether the second sweep's NLL is higher, by more than the seeds' spread explains."""
+    """Whether the second sweep's score is higher, by more than the seeds' spread explains."""
     return bool(row.validation.separable) and row.validation.value > 0

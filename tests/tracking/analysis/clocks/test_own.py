@@ -10,9 +10,10 @@ import pytest
 from support.factory import Factory
 from tracking.analysis.analysis import analyse
 from tracking.analysis.clocks.own import reasons, slowdown
-from tracking.analysis.configurations import SECONDS, Configuration, tables
+from tracking.analysis.configurations import Configuration, tables
 from tracking.analysis.differences import probed_ratio
 from tracking.analysis.equal_budgets import curve
+from tracking.analysis.trials.columns import SECONDS
 from tracking.records.exclusive import shape_of
 from tracking.records.records import SweepRecord
 from tracking.records.shapes import ShapeProbe

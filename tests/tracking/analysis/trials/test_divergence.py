@@ -4,7 +4,7 @@ import pytest
 
 from iwae.errors import NonFiniteError
 from tracking.analysis.configurations import tables
-from tracking.analysis.divergence import coin, divergence
+from tracking.analysis.trials.divergence import coin, divergence
 from tracking.records.records import TrialState
 
 

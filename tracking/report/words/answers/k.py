@@ -1,9 +1,10 @@
 """The answer: which K to take, what it costs, what it gives up, how sure that is, and what to do next."""
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
 from tracking.analysis.differences import Power
 from tracking.analysis.recommendation import Doubt, Recommendation, Standing
+from tracking.analysis.trials.columns import SCORE, SECONDS
 from tracking.report.words.equal_seconds import at_equal_seconds
 from tracking.report.words.time import beside
 from tracking.statistics.numbers import listing, nats, number, plural
@@ -104,10 +105,10 @@ def _no_replicates(found: Recommendation) -> list[str]:
     said = _capital(
         f"{_with(found)}one seed per K cannot say which K to use: other seeds may change the order."
     )
-    lowest = best.mean("val_nll_final") or 0.0
+    lowest = best.mean(SCORE) or 0.0
     words = f"{_k(best)} has the lowest validation NLL, {nats(lowest)} nats"
     if best is not first:
-        lead = (first.mean("val_nll_final") or 0.0) - lowest
+        lead = (first.mean(SCORE) or 0.0) - lowest
         words += f", {nats(lead)} below {_k(first)},"
     return [
         said,

@@ -4,13 +4,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from tracking.analysis.analysis import Analysis
-from tracking.analysis.configurations import SECONDS, Configuration
+from tracking.analysis.configurations import Configuration
+from tracking.analysis.trials.columns import SCORE, SECONDS
 from tracking.analysis.winner import median_of
+from tracking.records.comparable.score import Score
 from tracking.report.charts.axes import MOST_BARS
 from tracking.report.charts.spread import bar, dots
-from tracking.statistics.numbers import between, ends, measured, nats, plural
+from tracking.statistics.numbers import ends, measured, plural
 
 SIDES = (58, 16, 16, 46)  # pixels kept for ticks and titles: left, top, right, bottom
 LETTER, LINE = 7.0, 16  # pixels of a letter and of a line of a label
@@ -25,12 +28,12 @@ class Point:
 
     Attributes:
         x: of its mean training seconds.
-        y: of its mean validation NLL.
+        y: of its mean validation score.
         kind: ``taken``, ``front`` or ``dominated``.
         title: what hovering says.
         trial_key: of the trial that stands for it.
         across: the ends of the seconds' interval; None without one.
-        along: the ends of the NLL's.
+        along: the ends of the score's.
         seeds: of its single seeds, where there are two.
     """
 
@@ -92,6 +95,7 @@ class Scale:
 class Frontier:
     """The picture, in pixels from the upper left corner."""
 
+    macro: ClassVar = "frontier"
     width: int
     height: int
     x: Scale
@@ -100,6 +104,7 @@ class Frontier:
     points: Sequence[Point]
     labels: Sequence[Label]
     bars: bool
+    title: str
 
 
 def frontier(analysis: Analysis, taken: Configuration | None, width: int, height: int) -> Frontier | None:
@@ -116,15 +121,28 @@ def frontier(analysis: Analysis, taken: Configuration | None, width: int, height
         return None
     left, top, right, bottom = SIDES
     x = _scale(rows, SECONDS, left, width - right, logarithmic=True)
-    y = _scale(rows, "val_nll_final", height - bottom, top)
+    y = _scale(rows, SCORE, height - bottom, top)
     front = {id(row) for row in analysis.front}
-    points = [_point(row, _kind(row, taken, front), x, y, len(rows) > MOST_BARS) for row in rows]
+    points = [
+        _point(row, analysis.table.score, _kind(row, taken, front), x, y, len(rows) > MOST_BARS)
+        for row in rows
+    ]
     points.sort(key=lambda point: ("dominated", "front", "taken").index(point.kind))
     named = [row for row in _named(analysis, taken) if row in rows]
     frame = (left, top, width - right, height - bottom)
     labels = _labels(named, taken, points, _lines(analysis.front, x, y), x, y, frame)
     bars = any(point.across or point.along for point in points)
-    return Frontier(width, height, x, y, _steps(analysis.front, x, y), points, labels, bars)
+    return Frontier(
+        width,
+        height,
+        x,
+        y,
+        _steps(analysis.front, x, y),
+        points,
+        labels,
+        bars,
+        f"validation {analysis.table.score.title}",
+    )
 
 
 def _kind(row: Configuration, taken: Configuration | None, front: set[int]) -> str:
@@ -154,41 +172,41 @@ def _scale(
     return Scale(back(low), back(high), start, end, logarithmic)
 
 
-def _point(row: Configuration, kind: str, x: Scale, y: Scale, crowded: bool) -> Point:
+def _point(row: Configuration, score: Score, kind: str, x: Scale, y: Scale, crowded: bool) -> Point:
     across, along = (
         None
         if crowded or found is None
         else (scale(max(found[0], 1e-12) if log else found[0]), scale(found[1]))
         for scale, log, found in (
             (x, True, bar(row, SECONDS, row.estimate(SECONDS))),
-            (y, False, bar(row, "val_nll_final", row.estimate("val_nll_final"))),
+            (y, False, bar(row, SCORE, row.estimate(SCORE))),
         )
     )
-    pairs = zip(dots(row, SECONDS), dots(row, "val_nll_final"), strict=False)
+    pairs = zip(dots(row, SECONDS), dots(row, SCORE), strict=False)
     seeds = () if crowded else tuple((x(seconds), y(nll)) for seconds, nll in pairs)
-    place = x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))
-    return Point(*place, kind, _title(row), median_of(row.trials).key, across, along, seeds)
+    place = x(_mean(row, SECONDS)), y(_mean(row, SCORE))
+    return Point(*place, kind, _title(row, score), median_of(row.trials).key, across, along, seeds)
 
 
-def _title(row: Configuration) -> str:
-    nll, seconds = row.estimate("val_nll_final"), row.estimate(SECONDS)
+def _title(row: Configuration, score: Score) -> str:
+    found, seconds = row.estimate(SCORE), row.estimate(SECONDS)
     shown = " ".join(measured(_mean(row, SECONDS), ends(seconds))).strip()
-    likelihood = f"{nats(_mean(row, 'val_nll_final'))} {between(ends(nll))}".strip()
-    return f"{row.name}\n{likelihood} nats\n{shown} s\n{plural(len(row.trials), 'seed')}"
+    value = f"{score.show(_mean(row, SCORE))} {score.between(ends(found))} {score.unit}".strip()
+    return f"{row.name}\n{value}\n{shown} s\n{plural(len(row.trials), 'seed')}"
 
 
 def _steps(front: Sequence[Configuration], x: Scale, y: Scale) -> str:
     """The front's staircase as the path of an SVG; empty with one point."""
     if len(front) < 2:
         return ""
-    places = [(x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))) for row in front]
+    places = [(x(_mean(row, SECONDS)), y(_mean(row, SCORE))) for row in front]
     (first_x, first_y), *rest = places
     return f"M{first_x} {first_y}" + "".join(f"H{right}V{down}" for right, down in rest)
 
 
 def _lines(front: Sequence[Configuration], x: Scale, y: Scale) -> list[Box]:
     """Where the staircase is drawn, which no label should cross."""
-    places = [(x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))) for row in front]
+    places = [(x(_mean(row, SECONDS)), y(_mean(row, SCORE))) for row in front]
     found: list[Box] = []
     for (left, top), (right, down) in pairwise(places):
         found += [(left, top - 1, right, top + 1), (right - 1, min(top, down), right + 1, max(top, down))]
@@ -197,13 +215,13 @@ def _lines(front: Sequence[Configuration], x: Scale, y: Scale) -> list[Box]:
 
 def _named(analysis: Analysis, taken: Configuration | None) -> list[Configuration]:
     """What gets a label, the most important first: what is taken, the ends of its K's, the rest of them."""
-    chosen = analysis.chosen
+    chosen, by_k = analysis.chosen, len(analysis.table.num_samples) > 1
     line = list(chosen.configurations if chosen else analysis.front)
     ends_first = [line[0], line[-1], *line[1:-1]] if line else []
     ordered = [row for row in [*([taken] if taken else []), *ends_first, *analysis.front] if row is not None]
     first: dict[object, Configuration] = {}
     for row in ordered:  # each K once
-        first.setdefault(row.num_samples if len(analysis.table.num_samples) > 1 else id(row), row)
+        first.setdefault(row.num_samples if by_k else id(row), row)
     return list(first.values())[:MOST_LABELS]
 
 
@@ -224,7 +242,7 @@ def _labels(
     made, several = [], len({row.num_samples for row in rows}) > 1
     for row in rows:
         text = f"K = {row.num_samples}" if several else row.name
-        place = x(_mean(row, SECONDS)), y(_mean(row, "val_nll_final"))
+        place = x(_mean(row, SECONDS)), y(_mean(row, SCORE))
         found = _free(place, text + ", take this" * (row is taken), frame, [*busy, *thin])
         found = found or _free(place, text, frame, busy)
         if found is not None:
