@@ -10,6 +10,8 @@ from iwae.errors import ConfigError
 from sweeps.space.choices import Fixed, Node, Options, Real, Structure, Whole
 
 KINDS = ("grid", "choice", "uniform", "loguniform", "int")
+# Beside any of them in an entry of the space itself.
+WHEN = "when"
 _EXTRAS = {"int": ("log", "step")}
 _EXPECTED = (
     "one of {grid: [...]}, {choice: [...]}, {uniform: [low, high]},"

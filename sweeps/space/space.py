@@ -1,31 +1,28 @@
 """The search space: what a sweep varies, by path of TrainConfig.
 
 A path names a leaf (``objective.num_samples``) or a whole part (``annealing``). A leaf's value is set in the
-base; a part's value replaces the base's part, with that part's own defaults.
+base; a part's value replaces the base's part, with that part's own defaults. An entry may apply only ``when``
+an entry before it has one of some values; elsewhere the base's value stays.
 """
 
 import copy
-import difflib
+import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, get_args
 
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from iwae.config.part import Part, names_of, parse
+from iwae.config.part import Part, parse
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError, raise_all
-from sweeps.space.choices import Corner, Node, Options, Real, Structure, product
+from sweeps.space.choices import Corner, Node, Options, Real, product
 from sweeps.space.choosers import Chooser
-from sweeps.space.entries import parse_entry
+from sweeps.space.conditions import Condition, owner_of, parse_condition
+from sweeps.space.entries import WHEN, parse_entry
+from sweeps.space.paths import field_of, paths
 
-_ELSEWHERE = {
-    "seed": "seeds are replicates, not a parameter: must be set in search.seeds",
-    "device": "where a trial runs is not a parameter: must be set in resources.gpus",
-    "threads": "where a trial runs is not a parameter: must be set in resources.cpus",
-    "evaluation": "every trial is measured with the same yardstick: must be set in base.evaluation",
-}
 # Behind an error at a range of reals where the field takes whole numbers.
 _DRAW_WHOLE = " (int: [low, high] draws whole numbers)"
 
@@ -36,14 +33,26 @@ class Space:
 
     Attributes:
         entries: a node for each path, in the order in which they were written.
+        conditions: of the paths that do not always apply.
     """
 
     entries: Mapping[str, Node]
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
 
     @property
     def size(self) -> int | None:
         """How many points there are; None when they are not countable."""
-        return product(node.size() for node in self.entries.values())
+        return self._size({}, list(self.entries))
+
+    def _size(self, point: dict[str, Any], paths: list[str]) -> int | None:
+        """Points that begin with ``point``. Of what no condition asks for, only the number counts."""
+        if not paths:
+            return 1
+        path, *rest = paths
+        size = self.entries[path].size() if self._applies(path, point) else 1
+        if size is None or not self._applies(path, point) or not self._asked_for(path):
+            return product(iter((size, self._size(point, rest))))
+        return sum(self._size({**point, path: value}, rest) or 0 for value in self.entries[path].values())
 
     @property
     def choices(self) -> dict[str, Node]:
@@ -57,30 +66,56 @@ class Space:
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every point of a countable space; the path written first varies slowest."""
-        yield from Structure(self.entries, "").values()
+        yield from self._points({}, list(self.entries))
+
+    def _points(self, point: dict[str, Any], paths: list[str]) -> Iterator[dict[str, Any]]:
+        if not paths:
+            yield point
+            return
+        path, *rest = paths
+        if not self._applies(path, point):
+            yield from self._points(point, rest)
+            return
+        for value in self.entries[path].values():
+            yield from self._points({**point, path: value}, rest)
 
     def draw(self, chooser: Chooser) -> dict[str, Any]:
         """One point: plain values by path."""
-        return {path: node.draw(chooser, path) for path, node in self.entries.items()}
+        point: dict[str, Any] = {}
+        for path, node in self.entries.items():
+            if self._applies(path, point):
+                point[path] = node.draw(chooser, path)
+        return point
 
     def locate(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
         """The choices that give ``point``, by name; None when the space does not hold it."""
         found: dict[str, Any] = {}
-        for path, node in self.entries.items():
-            below = node.locate(point[path], path) if path in point else None
+        applied = [path for path in self.entries if self._applies(path, point)]
+        for path in applied:
+            below = self.entries[path].locate(point[path], path) if path in point else None
             if below is None:
                 return None
             found.update(below)
-        return found if set(point) == set(self.entries) else None
+        return found if set(point) == set(applied) else None
+
+    def _applies(self, path: str, point: Mapping[str, Any]) -> bool:
+        condition = self.conditions.get(path)
+        return condition is None or condition.holds(point)
+
+    def _asked_for(self, path: str) -> bool:
+        """Whether a condition depends on the path's value."""
+        asked = (asked for condition in self.conditions.values() for asked in condition.allowed)
+        return any(owner_of(one, [path]) is not None for one in asked)
 
     def extremes(self, path: str, base: Any) -> list[Any]:
         """The values of ``path`` at the corners of its entry; the base's own where it is not varied."""
         for entry_path, node in self.entries.items():
+            own = [base] if entry_path in self.conditions else []
             if entry_path == path:
-                return [corner.value for corner in node.corners()]
+                return own + [corner.value for corner in node.corners()]
             below = path.removeprefix(f"{entry_path}.")
             if below != path:
-                return [corner.value[below] for corner in node.corners() if below in corner.value]
+                return own + [corner.value[below] for corner in node.corners() if below in corner.value]
         return [base]
 
 
@@ -115,104 +150,46 @@ def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.
             allowed or appears twice, or two paths overlap; `ConfigErrors` where several are wrong.
     """
     entries: dict[str, Node] = {}
+    conditions: dict[str, Condition] = {}
     wrong: list[ConfigError] = []
     for path, entry in raw.items():
         try:
-            entries[path] = _entry(path, entry, base, where, entries)
+            bare = {k: v for k, v in entry.items() if k != WHEN} if isinstance(entry, Mapping) else entry
+            node = _entry(path, bare, base, where, entries)
+            if bare is not entry and WHEN in entry:
+                place = f"{where}.{path}.{WHEN}"
+                conditions[path] = parse_condition(entry[WHEN], place, entries, _complete)
+            entries[path] = node
         except ConfigError as error:
             wrong.append(error)
     raise_all(wrong)
-    return Space(entries)
+    return Space(entries, conditions)
+
+
+def _complete(path: str, value: Any) -> Any:
+    """A value of a path, a part with its defaults."""
+    return _checked(_holder_at(path), Corner(value, {"": path}))
+
+
+@functools.cache
+def _holder_at(path: str) -> type[Part]:
+    return _holder(paths()[path])
 
 
 def _entry(path: str, entry: Any, base: TrainConfig, where: str, others: Iterable[str]) -> Node:
     """One entry of a space, checked."""
-    field = _field(path, base, f"{where}.{path}")
+    found = field_of(path, base, f"{where}.{path}")
     for other in others:
         if path.startswith(f"{other}.") or other.startswith(f"{path}."):
             raise ConfigError(f"{where}.{path}", f"overlaps {where}.{other}: must be varied in one of them")
     node = parse_entry(entry, f"{where}.{path}")
-    _check_values(node, field)
+    _check_values(node, found)
     return node
-
-
-def paths(model: type[Part] = TrainConfig, prefix: str = "") -> dict[str, FieldInfo]:
-    """Every path that a space may hold, leaves and whole parts.
-
-    The name of a part that comes in kinds is a path of its own only where it may be left out (``model.name``,
-    ``objective.name``): elsewhere the kinds share too little.
-    """
-    found: dict[str, FieldInfo] = {}
-    for name, field in model.model_fields.items():
-        if not prefix and name in _ELSEWHERE:
-            continue
-        kinds = parts_of(field.annotation)
-        found[prefix + name] = field
-        for kind in kinds:
-            below = paths(kind, f"{prefix}{name}.")
-            found.update(below)
-        if len(kinds) > 1:
-            found.pop(f"{prefix}{name}.name")
-            if any(not kind.model_fields["name"].is_required() for kind in kinds):
-                found[f"{prefix}{name}.name"] = _any_name(kinds)
-    return found
-
-
-def _any_name(kinds: list[type[Part]]) -> FieldInfo:
-    """The name of a part of any of these kinds."""
-    names = tuple(name for kind in kinds for name in names_of(kind))
-    annotation: Any = Literal.__getitem__(names)
-    return FieldInfo(annotation=annotation)
-
-
-def parts_of(annotation: Any) -> list[type[Part]]:
-    """The parts in a field's type: none for a leaf, several where a part comes in kinds."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        return [annotation]
-    return [part for argument in get_args(annotation) for part in parts_of(argument)]
-
-
-def _field(path: str, base: TrainConfig, where: str) -> FieldInfo:
-    """The field that ``path`` names in the base."""
-    names = path.split(".")
-    if names[0] in _ELSEWHERE:
-        raise ConfigError(where, f"not allowed in the space: {_ELSEWHERE[names[0]]}")
-    part: Any = base
-    for depth, name in enumerate(names):
-        fields = type(part).model_fields if isinstance(part, Part) else {}
-        field = fields.get(name)
-        if field is None:
-            raise _unknown(path, ".".join(names[:depth]), part, where)
-        if depth == len(names) - 1:
-            if name != "name":
-                return field
-            if path not in paths():
-                owner = ".".join(names[:-1])
-                raise ConfigError(
-                    where,
-                    f"not allowed: must vary the whole part, as in"
-                    f" {owner}: {{grid: [{{name: ...}}, {{name: ...}}]}}",
-                )
-            return paths()[path]
-        part = getattr(part, name)
-    raise AssertionError(path)
-
-
-def _unknown(path: str, owner: str, part: Any, where: str) -> ConfigError:
-    known = paths()
-    if path in known:
-        return ConfigError(
-            where, f"unknown path: base.{owner} is {part.name}, which has no {path.split('.')[-1]}"
-        )
-    close = difflib.get_close_matches(path, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else "must be a path of the configuration (`sweeps schema`)"
-    return ConfigError(where, f"unknown path: {hint}")
 
 
 def _check_values(node: Node, field: FieldInfo) -> None:
     """Check that every corner of the node is a value of the field, and that no two options are equal."""
-    definition: Any = (field.annotation, field)
-    holder = create_model("Value", __base__=Part, value=definition)
+    holder = _holder(field)
     hint = _DRAW_WHOLE if isinstance(node, Real) and _is_whole(field) else ""
     for corner in node.corners():
         _checked(holder, corner, hint)
@@ -229,6 +206,12 @@ def _check_values(node: Node, field: FieldInfo) -> None:
                 option.where, f"{_plain(corner.value)} is not allowed: must differ from {seen[value]}"
             )
         seen[value] = option.where
+
+
+def _holder(field: FieldInfo) -> type[Part]:
+    """A part with nothing but this field, ``value``."""
+    definition: Any = (field.annotation, field)
+    return create_model("Value", __base__=Part, value=definition)
 
 
 def _is_whole(field: FieldInfo) -> bool:

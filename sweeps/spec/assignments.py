@@ -7,7 +7,7 @@ from typing import Any
 from iwae.config import yaml
 from iwae.errors import ConfigError, raise_all
 from sweeps.space.entries import KINDS
-from sweeps.space.space import paths
+from sweeps.space.paths import paths
 
 _SPACE = "search.space"
 

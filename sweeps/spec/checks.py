@@ -83,6 +83,13 @@ def _check_sampler(search: SearchSpec, space: Space) -> None:
     if (search.num_trials or 0) * len(search.seeds) > MAX_TRIALS:
         most = MAX_TRIALS // len(search.seeds)
         raise ConfigError("search.num_trials", f"{search.num_trials} is not allowed: must be <= {most}")
+    if space.conditions and name in ("gp", "cmaes"):
+        path = next(iter(space.conditions))
+        raise ConfigError(
+            f"{_WHERE}.{path}.when",
+            f"not allowed with sampler {name}, all of whose points have the same parameters: must be left"
+            " out, or search.sampler.name grid, random, qmc or tpe",
+        )
     numeric = [path for path, node in space.entries.items() if isinstance(node, Real | Whole)]
     if name == "cmaes" and not numeric:
         raise ConfigError(

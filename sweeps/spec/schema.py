@@ -8,8 +8,8 @@ from pydantic.fields import FieldInfo
 
 from iwae.config.part import Part
 from iwae.config.train import TrainConfig
-from sweeps.space.entries import KINDS
-from sweeps.space.space import parts_of, paths
+from sweeps.space.entries import KINDS, WHEN
+from sweeps.space.paths import parts_of, paths
 
 _PAIR = {"type": "array", "minItems": 2, "maxItems": 2}
 _ENTRIES: dict[str, dict[str, Any]] = {
@@ -24,6 +24,11 @@ _ENTRIES: dict[str, dict[str, Any]] = {
     "int": {**_PAIR, "items": {"type": "integer"}, "description": "A whole number in [low, high]."},
     "log": {"type": "boolean", "description": "Whether int is uniform in the logarithm."},
     "step": {"type": "integer", "minimum": 1, "description": "Distance between the numbers of int."},
+    WHEN: {
+        "type": "object",
+        "minProperties": 1,
+        "description": "Applies only where these paths, varied before it, have this value or one of these.",
+    },
 }
 Definitions = dict[str, dict[str, Any]]
 
@@ -113,7 +118,7 @@ def _entry(value: dict[str, Any], kinds: tuple[str, ...]) -> dict[str, Any]:
     extras = {name: _ref(f"entry.{name}") for name in ("log", "step") if "int" in kinds}
     return {
         "type": "object",
-        "properties": {**properties, **extras},
+        "properties": {**properties, **extras, WHEN: _ref(f"entry.{WHEN}")},
         "additionalProperties": False,
         "oneOf": [{"required": [kind]} for kind in kinds],
         "dependencies": {name: ["int"] for name in extras},

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from iwae.config.train import TrainConfig
 from sweeps.space.choosers import Point
-from sweeps.space.space import Space, merge, parse_space, paths
+from sweeps.space.paths import paths
+from sweeps.space.space import Space, merge, parse_space
 from sweeps.spec.spec import SweepSpec
 
 CONDITIONAL = {
