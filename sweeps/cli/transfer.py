@@ -63,6 +63,10 @@ def import_(
     channels: Annotated[
         Literal["first", "last"] | None, typer.Option(help="Which axis of images in an array holds channels.")
     ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(metavar="HxW[xC]", help="Of images whose pixels are the columns: 28x28, 32x32x3."),
+    ] = None,
     resize: Annotated[
         str | None, typer.Option(metavar="HxW", help="Bring the images of a folder to this size.")
     ] = None,
@@ -84,7 +88,7 @@ def import_(
     A source that has splits keeps them; what it lacks of validation (a tenth) and test (a fifth) is drawn.
     """
     from sweeps.importing.importing import import_data
-    from sweeps.importing.source import Reading, height_and_width, roles
+    from sweeps.importing.source import Reading, height_and_width, image_shape, roles
     from sweeps.importing.split import Size
     from sweeps.screen.imported import show_imported
 
@@ -96,6 +100,7 @@ def import_(
         drop=tuple(drop or ()),
         header=header,
         channels=channels,
+        shape=None if shape is None else image_shape(shape),
         resize=None if resize is None else height_and_width(resize),
         kept_as=kept_as,
         drop_missing=drop_missing,

@@ -37,7 +37,7 @@ def read_npy(path: Path, reading: Reading) -> Source:
     Raises:
         DataError: the file is torn, is something else, or holds pickled objects.
     """
-    refuse_unused(reading, "an .npy file", ("channels",))
+    refuse_unused(reading, "an .npy file", ("channels", "shape"))
     try:
         array = np.load(path, allow_pickle=False)
     except _ERRORS as error:
@@ -53,7 +53,7 @@ def read_npz(path: Path, reading: Reading) -> Source:
             two things, or labels are of another number than items.
         ConfigError: an array that was named is not there.
     """
-    refuse_unused(reading, "an .npz file", ("label", "group", "arrays", "drop", "channels"))
+    refuse_unused(reading, "an .npz file", ("label", "group", "arrays", "drop", "channels", "shape"))
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             roles, unused = _roles(archive.files, reading, path)

@@ -4,6 +4,7 @@ Nothing is guessed: bytes in no certain unit are refused; whole numbers of anoth
 numbers.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from iwae.data.units import DARKEST_WHITE, in_bytes
-from iwae.errors import DataError
+from iwae.errors import ConfigError, DataError
 from sweeps.importing.source import Kind, Part, Reading, Source
 
 MOST_CHANNELS = 4
@@ -39,15 +40,31 @@ def ready(source: Source, reading: Reading, path: Path) -> Read:
         DataError: shapes differ or say nothing, numbers are complex or no numbers, bytes are in no certain
             unit, or something is missing and is not to be left out.
     """
-    parts, notes = _one_layout(source.parts, reading.channels or source.channels, path)
+    parts, notes = _one_layout(
+        _shaped(source.parts, reading.shape),
+        "last" if reading.shape else reading.channels or source.channels,
+        path,
+    )
     parts, dropped = _complete(parts, reading, path)
     arrays, kind, more = _one_dtype({split: part.items for split, part in parts.items()}, reading, path)
     parts = {split: replace(part, items=arrays[split]) for split, part in parts.items()}
-    source = replace(source, parts=parts, notes=(*source.notes, *notes, *more))
+    names = source.feature_names if reading.shape is None else None  # of pixels: their places say it
+    source = replace(source, parts=parts, feature_names=names, notes=(*source.notes, *notes, *more))
     return Read(source, kind, dropped)
 
 
 # Layout
+
+
+def _shaped(parts: Mapping[str, Part], shape: tuple[int, ...] | None) -> Mapping[str, Part]:
+    """Flat pixels as images, where their shape was told."""
+    if shape is None:
+        return parts
+    for part in parts.values():
+        if part.items.ndim != 2 or part.items.shape[1] != math.prod(shape):
+            told, has = "x".join(map(str, shape)), part.items.shape[1:]
+            raise ConfigError("--shape", f"{told} is not allowed: an item has the shape {has}, must be flat")
+    return {split: replace(part, items=part.items.reshape(-1, *shape)) for split, part in parts.items()}
 
 
 def _one_layout(

@@ -83,6 +83,7 @@ class Reading:
         drop: columns or arrays that are left out.
         header: whether the first line of a table holds names.
         channels: which axis of images holds the channels.
+        shape: (height, width) or (height, width, channels) of images whose pixels are given flat.
         resize: (height, width) that images of a folder are brought to.
         kept_as: what the numbers are.
         drop_missing: leave out items with NaN, infinity or without a label.
@@ -95,6 +96,7 @@ class Reading:
     drop: tuple[str, ...] = ()
     header: bool | None = None
     channels: Literal["first", "last"] | None = None
+    shape: tuple[int, ...] | None = None
     resize: tuple[int, int] | None = None
     kept_as: Kind | None = None
     drop_missing: bool = False
@@ -115,7 +117,7 @@ def roles(assignments: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def height_and_width(text: str) -> tuple[int, int]:
+def height_and_width(text: str, option: str = "--resize") -> tuple[int, int]:
     """``28x28`` as two numbers.
 
     Raises:
@@ -123,8 +125,18 @@ def height_and_width(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", text)
     if match is None:
-        raise ConfigError("--resize", f"{text} is not allowed: must be HEIGHTxWIDTH, as 28x28")
+        raise ConfigError(option, f"{text} is not allowed: must be HEIGHTxWIDTH, as 28x28")
     return int(match[1]), int(match[2])
+
+
+def image_shape(text: str) -> tuple[int, ...]:
+    """``28x28`` or ``32x32x3`` as numbers.
+
+    Raises:
+        ConfigError: it is no shape of an image.
+    """
+    size, channels = (text[:-2], text[-1]) if re.search(r"[x×]\d+[x×][1-4]$", text) else (text, "")
+    return (*height_and_width(size, "--shape"), *([int(channels)] if channels else []))
 
 
 def refuse_unused(reading: Reading, kind: str, usable: Collection[str]) -> None:
@@ -133,7 +145,7 @@ def refuse_unused(reading: Reading, kind: str, usable: Collection[str]) -> None:
     Raises:
         ConfigError: naming the option.
     """
-    for name in ("label", "group", "split", "arrays", "drop", "header", "channels", "resize"):
+    for name in ("label", "group", "split", "arrays", "drop", "header", "channels", "shape", "resize"):
         if getattr(reading, name) not in (None, (), {}) and name not in usable:
             option = {"arrays": "--array"}.get(name, f"--{name}")
             raise ConfigError(option, f"is not allowed: {kind} has no use for it")

@@ -26,7 +26,7 @@ from sweeps.importing.source import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPTIONS = ("label", "group", "split", "drop")
+_OPTIONS = ("label", "group", "split", "drop", "shape")
 _LINES_LOOKED_AT = 5
 
 

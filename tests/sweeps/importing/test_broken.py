@@ -248,6 +248,11 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         "--split part: 'holdout' is not allowed: must be train, validation or test",
     ),
     "too few groups": (lambda f: table(f, g=[1, 2] * 10), "--group g", "has 2 groups: must have >= 3"),
+    "a shape of another size": (
+        lambda f: npy(f, BYTES),
+        "--shape 2x3",
+        r"--shape: 2x3 .* has the shape \(4,\)",
+    ),
     "no size": (
         lambda f: images(f, (4, 4)),
         "--resize 28",

@@ -83,6 +83,12 @@ def embeddings(folder: Path) -> Path:
     return folder / "vectors.parquet"
 
 
+def pixels(folder: Path) -> Path:
+    table = pd.DataFrame(GRAY[:100].reshape(100, 64)).add_prefix("pixel").assign(label=CLASSES[:100])
+    table.to_csv(folder / "train.csv", index=False)
+    return folder / "train.csv"
+
+
 def png(folder: Path) -> Path:
     for number, (image, label) in enumerate(zip(GRAY[:100], CLASSES, strict=False)):
         path = folder / "digits" / str(label) / f"{number:04}.png"
@@ -112,6 +118,12 @@ KINDS: dict[str, tuple[Callable[[Path], Path], Reading, np.ndarray, np.ndarray |
     "tsv, compressed": (tsv, LABELLED, IRIS, SPECIES),
     "parquet": (parquet, LABELLED, IRIS, SPECIES),
     "parquet of vectors": (embeddings, Reading(label="label"), IRIS, SPECIES),
+    "csv of pixels": (
+        pixels,
+        Reading(label="label", kept_as="bytes", shape=(8, 8)),
+        GRAY[:100],
+        CLASSES[:100],
+    ),
     "folder of classes": (png, Reading(), GRAY[:100], CLASSES[:100]),
     "folder of splits": (split_folders, Reading(), COLOUR, None),
 }
