@@ -2,6 +2,7 @@ from .errors import Interrupted as Interrupted
 from .importing.importing import import_data as import_data
 from .launch import compare as compare
 from .launch import draw_plan as draw_plan
+from .launch import export as export
 from .launch import open as open
 from .launch import open_bundle as open_bundle
 from .launch import open_run as open_run

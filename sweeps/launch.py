@@ -21,6 +21,7 @@ from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
     from sweeps.cluster.submit import Submitted
+    from sweeps.results.export import Exported, Progress
     from tracking.analysis.two_sweeps.comparison import TwoSweeps
 
 Spec = str | Path | Mapping[str, Any] | SweepSpec
@@ -147,6 +148,50 @@ def open_run(
     if storage is None and not found.exists:
         found = SweepStorage(files_of(None), name)  # a copy of it, here
     return Sweep(found, lambda: store, _screen(show)), key
+
+
+def export(
+    run_id: str,
+    out: str | Path,
+    *,
+    embeddings: bool = True,
+    nll: bool = True,
+    num_samples: int | None = None,
+    force: bool = False,
+    storage: str | Path | None = None,
+    tracking_uri: str | None = None,
+    progress: "Progress" = lambda what, fraction: None,
+) -> "Exported":
+    """Write what a trial's model says of every item of its data set: see `sweeps.results.export`.
+
+    Args:
+        run_id: of a complete trial in MLflow.
+        out: the folder that gets ``train.parquet``, ``validation.parquet`` and ``test.parquet``.
+        embeddings: write means and standard deviations of the latents.
+        nll: write NLLs, in nats.
+        num_samples: importance samples of the NLLs; None takes those of the trial's final evaluation.
+        force: replace files that are there.
+        storage: as of `open_run`.
+        tracking_uri: of MLflow: see `run`.
+        progress: hears what is computed, and the fraction done.
+
+    Raises:
+        UserError: there is no such run, its data changed, its model has no NLL, or the files are there.
+    """
+    from sweeps.results.export import export as write
+
+    sweep, key = open_run(run_id, storage=storage, tracking_uri=tracking_uri, show=False)
+    return write(
+        sweep.storage,
+        sweep.trial(key),
+        Path(out),
+        embeddings=embeddings,
+        nll=nll,
+        num_samples=num_samples,
+        run_id=run_id,
+        force=force,
+        progress=progress,
+    )
 
 
 def submit(

@@ -100,8 +100,19 @@ class Model(nn.Module, ABC):
         """Mean of p(x|z) at latents ``[..., D]``: ``[..., X]``."""
 
     @abstractmethod
-    def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
-        """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""
+    def sample(
+        self,
+        num_images: int,
+        generator: torch.Generator | None = None,
+        attributes: Tensor | None = None,
+    ) -> Tensor:
+        """Means of p(x|z) at draws from the prior, ``[num_images, X]``.
+
+        Args:
+            num_images: how many.
+            generator: of the draws.
+            attributes: ``[num_images, Y]``, what a conditional model is told; None takes its classes in turn.
+        """
 
     @abstractmethod
     def unit_means(self, posterior: Encoding) -> Tensor:

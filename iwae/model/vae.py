@@ -129,7 +129,12 @@ class VAE(LatentModel):
             log_std = log_std.clamp_min(MIN_LEARNED_LOG_STD)
         return gaussian_log_likelihood(output, x, log_std)
 
-    def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        num_images: int,
+        generator: torch.Generator | None = None,
+        attributes: Tensor | None = None,
+    ) -> Tensor:
         """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""
         parameter = next(self.parameters())
         shape = (num_images, self.config.latent_dim)

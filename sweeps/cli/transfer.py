@@ -1,4 +1,4 @@
-"""The commands that bring data in, and take sweeps out into one file and in again: import, bundle, open."""
+"""The commands that bring data in and take results out: import, export, bundle, open."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -112,6 +112,55 @@ def import_(
     if json:
         print_json(found.to_dict())
     show_imported(found, str(source), err if json else out)
+
+
+@app.command(rich_help_panel=DATA)
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A complete trial's run in MLflow.")],
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Mean and standard deviation of each latent unit.")
+    ] = False,
+    nll: Annotated[bool, typer.Option("--nll", help="The NLL of each item, in nats.")] = False,
+    num_samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="K",
+            show_default=False,
+            help="Importance samples of the NLLs. Default: those of the run's final evaluation.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", show_default=False, help="Default: export-RUN_ID in this folder."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Write what a trained model says of each item of its data: train, validation and test as Parquet."""
+    from sweeps.launch import export as export_run
+    from sweeps.screen.results import show_exported
+
+    with err.status("reading the record") as status:
+        written = export_run(
+            run_id,
+            folder or f"export-{run_id}",
+            embeddings=embeddings,
+            nll=nll,
+            num_samples=num_samples,
+            force=force,
+            storage=storage,
+            tracking_uri=tracking_uri,
+            progress=lambda what, fraction: status.update(f"{what} {fraction:.0%}" if fraction else what),
+        )
+    if json:
+        print_json(written.to_dict())
+    else:
+        show_exported(written, out)
 
 
 @app.command(rich_help_panel=REPRODUCE)

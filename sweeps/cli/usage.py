@@ -33,6 +33,7 @@ EXAMPLES = {
     "reproduce": "sweeps reproduce --best quickstart",
     "ui": "sweeps ui quickstart --port 0",
     "import": "sweeps import iris.csv --out iris.npz --label species --test 0.2",
+    "export": "sweeps export 3f2a9c0d1e --embeddings --nll --out latents",
     "bundle": "sweeps bundle quickstart --out quickstart.zip",
     "open": "sweeps open quickstart.zip --storage opened",
 }

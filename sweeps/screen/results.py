@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeps.importing.source import listed
 from sweeps.pace.seconds import duration
 from sweeps.screen.say import say
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
@@ -14,6 +15,7 @@ from tracking.storage.sweep import SweepStorage
 
 if TYPE_CHECKING:
     from sweeps.result import SweepResult
+    from sweeps.results.export import Exported
     from tracking.analysis.winner import Best
     from tracking.reproduction import Reproduction
     from tracking.verification.fault import Fault
@@ -146,6 +148,16 @@ def show_sample(results: Sequence[tuple[TrialRecord, "Reproduction"]], console: 
             say(console, f"{trial.plan.name}: {result.explanation}")
     verdicts = Counter(result.verdict for _, result in results)
     say(console, ", ".join(f"{number} of {len(results)} {verdict}" for verdict, number in verdicts.items()))
+
+
+def show_exported(written: "Exported", console: Console) -> None:
+    """The files, a line each, and what an NLL is."""
+    for split, path in written.files.items():
+        mean = f", mean NLL {written.nll[split]:.3f} nats" if split in written.nll else ""
+        say(console, f"{path}: {written.items[split]:,} items{mean}")
+    say(console, f"  columns: {listed(written.columns)}")
+    if written.num_samples is not None:
+        say(console, f"  each NLL from {written.num_samples:,} importance samples")
 
 
 def show_faults(storage: SweepStorage, faults: "Sequence[Fault]", console: Console) -> None:

@@ -3,7 +3,9 @@
 import io
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from tracking.storage.checkpoint import Checkpoint
 from tracking.storage.manifest import Decided
 from tracking.storage.sweep import SweepStorage
 
-BASE = {
+BASE: Mapping[str, Any] = {
     "data": {"name": "digits", "num_train": 200},
     "model": {"hidden_dims": [16], "latent_dim": 4},
     "optimizer": {"lr": 1e-2},
@@ -35,22 +37,24 @@ BASE = {
 }
 
 
-def plan() -> list[PlannedTrial]:
+def plan(base: Mapping[str, Any] = BASE) -> list[PlannedTrial]:
     points = [(k, seed) for k in (1, 5) for seed in (0, 1)]
     return [
         PlannedTrial(
             index,
             {"objective.num_samples": k},
-            TrainConfig.parse({**BASE, "objective": {"num_samples": k}, "seed": seed}),
+            TrainConfig.parse({**base, "objective": {"num_samples": k}, "seed": seed}),
         )
         for index, (k, seed) in enumerate(points)
     ]
 
 
-def train_sweep(root: Path, name: str = "trained") -> SweepStorage:
+def train_sweep(root: Path, name: str = "trained", base: Mapping[str, Any] = BASE) -> SweepStorage:
     storage = SweepStorage(Folder(root), name)
-    trials = plan()
-    storage.create(Decided.of({"name": name, "base": BASE, "search": {}, "scheduler": {}}, trials, code()))
+    trials = plan(base)
+    storage.create(
+        Decided.of({"name": name, "base": dict(base), "search": {}, "scheduler": {}}, trials, code())
+    )
     storage.write_session(
         1,
         SessionEntry(

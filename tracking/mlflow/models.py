@@ -4,6 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mlflow.entities import LoggedModelOutput
@@ -11,6 +12,9 @@ from mlflow.entities import LoggedModelOutput
 from tracking.mlflow.artifacts import Artifacts
 from tracking.mlflow.calls import quoted
 from tracking.mlflow.client import Client
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
 
 
 class LoggedModels:
@@ -44,10 +48,11 @@ class LoggedModels:
         loader: str,
         data: Path,
         width: int,
+        params: Mapping[str, Any],
         code: Sequence[Path],
         requirements: Sequence[str],
     ) -> str:
-        """Log a model that images ``[N, width]`` go into, any N; returns its id.
+        """Log a model that items ``[N, width]`` and ``params`` with these defaults go into; returns its id.
 
         It has the tags ``first`` from the beginning and ``last`` when everything else has arrived.
         """
@@ -56,7 +61,7 @@ class LoggedModels:
         identity = str(model.model_id)
         with tempfile.TemporaryDirectory(prefix="sweeps-") as temporary:
             folder = Path(temporary, "model")
-            call(_save_model, folder, loader, data, width, code, requirements)
+            call(_save_model, folder, loader, data, _signature(width, params), code, requirements)
             call(mlflow.log_model_artifacts, identity, str(folder))
         call(mlflow.finalize_logged_model, identity, "READY")
         call(mlflow.log_outputs, run_id, [LoggedModelOutput(identity, step)])
@@ -72,21 +77,39 @@ class LoggedModels:
         self._client.call(self._client.mlflow.delete_logged_model, model_id)
 
 
+def _signature(width: int, params: Mapping[str, Any]) -> "ModelSignature":
+    """One tensor: of unnamed columns MLflow would cut off those that are too many.
+
+    float64, which is what DataFrames and NumPy make of numbers: MLflow converts none.
+    """
+    from mlflow import types
+    from mlflow.models import ModelSignature
+
+    choices = [
+        types.ParamSpec(name, "string" if isinstance(default, str) else "long", default)
+        for name, default in params.items()
+    ]
+    items = types.Schema([types.TensorSpec(np.dtype(np.float64), (-1, width))])
+    return ModelSignature(inputs=items, params=types.ParamSchema(choices))
+
+
 def _save_model(
-    folder: Path, loader: str, data: Path, width: int, code: Sequence[Path], requirements: Sequence[str]
+    folder: Path,
+    loader: str,
+    data: Path,
+    signature: "ModelSignature",
+    code: Sequence[Path],
+    requirements: Sequence[str],
 ) -> None:
     # It warns of its own type hints, and of a missing example: an example would fix the number of images.
     with warnings.catch_warnings(action="ignore"):
-        from mlflow import pyfunc, types
-        from mlflow.models import ModelSignature
+        from mlflow import pyfunc
 
-        pixels = types.Schema([types.TensorSpec(np.dtype(np.float32), (-1, width))])
-        choices = [types.ParamSpec("num_samples", "long", 100), types.ParamSpec("output", "string", "nll")]
         pyfunc.save_model(
             folder,
             loader_module=loader,
             data_path=str(data),
             code_paths=[str(path) for path in code],
-            signature=ModelSignature(inputs=pixels, params=types.ParamSchema(choices)),
+            signature=signature,
             pip_requirements=list(requirements),
         )

@@ -26,7 +26,7 @@ _REQUIREMENTS = (
 )
 _LOADER = "iwae.serving"
 # What turns images into numbers: where these files change, the model is logged again.
-_SERVES = ("serving.py", "trained.py")
+_SERVES = ("serving.py", "trained.py", "inputs.py")
 _WEIGHTS, _SERVED = "sweeps.weights_sha256", "sweeps.served_sha256"
 
 
@@ -75,7 +75,7 @@ def _log(
     weights: bytes,
     digests: Mapping[str, str],
 ) -> str:
-    from iwae.model.weights import load  # loads PyTorch, which no record needs
+    from iwae.serving import PARAMS, ServedModel  # loads PyTorch, which no record needs
 
     with tempfile.TemporaryDirectory(prefix="sweeps-") as name:
         folder = Path(name)
@@ -93,7 +93,8 @@ def _log(
             digests,
             loader=_LOADER,
             data=data,
-            width=load(data).num_pixels,
+            width=ServedModel(data).trained.inputs.width,
+            params=PARAMS,
             code=_code(folder / "code"),
             requirements=requirements,
         )

@@ -78,6 +78,11 @@ class ModelPart(Part, ABC):
         return True
 
     @property
+    def generates(self) -> bool:
+        """Whether it has a distribution to draw items from."""
+        return True
+
+    @property
     def fitted(self) -> bool:
         """Whether it is fitted in closed form or by EM, and not by gradients."""
         return False

@@ -88,7 +88,12 @@ class PPCA(LatentModel):
             kl=self.unit_kl(q),
         )
 
-    def sample(self, num_images: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        num_images: int,
+        generator: torch.Generator | None = None,
+        attributes: Tensor | None = None,
+    ) -> Tensor:
         """``[num_images, X]``."""
         shape = (num_images, self.config.latent_dim)
         return self.decode(torch.randn(shape, generator=generator, device=self.W.device))

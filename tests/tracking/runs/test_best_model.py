@@ -13,6 +13,7 @@ from iwae import trained as trained_module
 from iwae.errors import DataError
 from iwae.model.weights import load
 from iwae.serving import ServedModel
+from iwae.trained import TrainedModel
 from tracking.errors import RecordError
 from tracking.files.folder import Folder
 from tracking.mlflow.models import LoggedModels
@@ -30,7 +31,7 @@ def record(trained: SweepStorage, store: RunStore) -> SweepRecord:
 
 
 def images(count: int) -> np.ndarray:
-    return (np.random.default_rng(0).random((count, 64)) < 0.3).astype(np.float32)
+    return (np.random.default_rng(0).random((count, 64)) < 0.3).astype(np.float64)
 
 
 def test_the_best_model_is_loaded_and_called(
@@ -46,20 +47,33 @@ def test_the_best_model_is_loaded_and_called(
     assert model.predict(images(1)).shape == (1,)
     np.testing.assert_array_equal(model.predict(pd.DataFrame(x)), model.predict(x))
     assert model.metadata.signature.inputs.inputs[0].shape == (-1, 64)
-    with pytest.raises(mlflow.MlflowException, match=r"Shape of input \(7, 60\) does not match"):
-        model.predict(x[:, :60])
+    for width in (60, 70):
+        with pytest.raises(mlflow.MlflowException, match=rf"Shape of input \(7, {width}\) does not match"):
+            model.predict(np.zeros((7, width)))
+        with pytest.raises(mlflow.MlflowException, match=f"had {width} columns"):
+            model.predict(pd.DataFrame(np.zeros((7, width))))
     np.testing.assert_array_equal(model.predict(x), model.predict(x))
 
     unit = trained.trial(trial.key).newest()
     assert unit is not None
     (tmp_path / "model.safetensors").write_bytes(unit.weights or b"")
     vae = load(tmp_path)
-    terms = vae.log_densities(torch.from_numpy(x), 20_000, generator=torch.Generator().manual_seed(3))
+    terms = vae.log_densities(torch.from_numpy(x).float(), 20_000, generator=torch.Generator().manual_seed(3))
     log_w = terms.log_p_x_given_z + terms.log_p_z - terms.log_q_z_given_x
     expected = math.log(20_000) - torch.logsumexp(log_w, 0)
     np.testing.assert_allclose(nll, expected.detach().numpy(), atol=0.5)
+    table = model.predict(pd.DataFrame(x), params={"output": "embeddings"})
+    assert list(table.columns) == [f"z_{what}_{d}" for what in ("mean", "std") for d in range(4)]
+    posterior = vae.encode(torch.from_numpy(x).float())
+    np.testing.assert_allclose(table.iloc[:, :4], posterior.mean.detach(), rtol=1e-6)
+    np.testing.assert_allclose(table.iloc[:, 4:], posterior.log_std.exp().detach(), rtol=1e-6)
+    drawn = model.predict(x[:0], params={"output": "samples", "num": 3, "seed": 1})
+    assert drawn.shape == (3, 64)
+    np.testing.assert_array_equal(drawn, TrainedModel.load(tmp_path).sample(3, seed=1))
     means = model.predict(x, params={"output": "reconstruction"})
-    np.testing.assert_allclose(means, vae.reconstruct(torch.from_numpy(x)).detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        means, vae.reconstruct(torch.from_numpy(x).float()).detach().numpy(), rtol=1e-6
+    )
 
 
 def test_another_best_replaces_the_model_and_the_same_changes_nothing(
@@ -87,7 +101,7 @@ def test_the_model_loads_where_the_project_is_not_installed(
         "import importlib.util; assert importlib.util.find_spec('tracking') is None\n"
         "import mlflow, numpy as np\n"
         f"mlflow.set_tracking_uri({store.tracking_uri!r})\n"
-        f"print(mlflow.pyfunc.load_model({uri!r}).predict(np.zeros((3, 64), dtype=np.float32)).shape)"
+        f"print(mlflow.pyfunc.load_model({uri!r}).predict(np.zeros((3, 64))).shape)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False

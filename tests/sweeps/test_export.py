@@ -1,0 +1,149 @@
+"""`sweeps export`: the tables hold what the model says of the very items that it was measured on."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from scipy import special
+
+import sweeps
+from iwae.data.load import load_dataset
+from iwae.data.pixels import evaluation_pixels, intensities
+from iwae.errors import ConfigError, DataError
+from iwae.model.weights import load
+from support.trained import BASE, train_sweep
+from sweeps.cli.entry import main
+from sweeps.results.export import export
+from tracking.records.records import TrialRecord
+from tracking.storage.sweep import SweepStorage
+from tracking.store import RunStore
+
+
+@pytest.fixture(scope="module", name="storage")
+def _storage(tmp_path_factory: pytest.TempPathFactory) -> SweepStorage:
+    return train_sweep(tmp_path_factory.mktemp("storage"))
+
+
+@pytest.fixture(name="trial")
+def _trial(storage: SweepStorage) -> TrialRecord:
+    return storage.record().trials[3]
+
+
+def test_a_row_is_an_item_with_its_latents_and_its_nll(
+    storage: SweepStorage, trial: TrialRecord, tmp_path: Path
+) -> None:
+    written = export(storage, trial, tmp_path / "out", embeddings=True, nll=True, run_id="c0ffee")
+    tables = {split: pd.read_parquet(path) for split, path in written.files.items()}
+    unit = storage.trial(trial.key).newest()
+    assert unit is not None
+    assert trial.final is not None
+    (tmp_path / "model.safetensors").write_bytes(unit.weights or b"")
+    model, data = load(tmp_path), load_dataset(trial.config.data)
+    assert data.labels is not None
+    for split, table in tables.items():
+        pixels = evaluation_pixels(getattr(data, split), "dynamic", split)
+        posterior = model.encode(intensities(pixels))
+        assert table["index"].tolist() == list(range(len(pixels)))
+        assert set(table["split"]) == {split}
+        assert table["label"].tolist() == getattr(data.labels, split).tolist()
+        for name, expected in (("mean", posterior.mean), ("std", posterior.log_std.exp())):
+            columns = table[[f"z_{name}_{d}" for d in range(4)]]
+            np.testing.assert_allclose(columns, expected.detach(), rtol=1e-4, atol=1e-6)
+    # What the trial recorded of the same items, and an estimate of our own with other noise.
+    assert tables["test"]["nll"].mean() == pytest.approx(trial.final["test/nll"], abs=1e-4)
+    x = intensities(evaluation_pixels(data.train, "dynamic", "train"))[:30]
+    with torch.no_grad():
+        log_p = model.log_densities(x, 5000, generator=torch.Generator().manual_seed(7))
+    log_w = (log_p.log_p_x_given_z + log_p.log_p_z - log_p.log_q_z_given_x).double().numpy()
+    np.testing.assert_allclose(
+        tables["train"]["nll"][:30], np.log(5000) - special.logsumexp(log_w, axis=0), atol=1
+    )
+
+
+def test_the_files_say_where_they_come_from(
+    storage: SweepStorage, trial: TrialRecord, tmp_path: Path
+) -> None:
+    written = export(storage, trial, tmp_path, embeddings=False, nll=True, num_samples=3, run_id="c0ffee")
+    assert written.columns == ("split", "index", "label", "nll")
+    said = {
+        name.decode(): value.decode()
+        for name, value in pq.read_schema(written.files["test"]).metadata.items()
+    }
+    assert json.loads(said["sweeps.config"]) == trial.config.to_dict()
+    assert (said["sweeps.run_id"], said["sweeps.trial_key"]) == ("c0ffee", trial.key)
+    assert said["sweeps.data_sha256"] == load_dataset(trial.config.data).content_hash
+    assert said["sweeps.nll_num_samples"] == "3"
+    assert len(pd.read_parquet(tmp_path)) == sum(written.items.values())  # a folder is one table
+
+
+def test_files_that_are_there_stay_and_nothing_is_asked_for_in_vain(
+    storage: SweepStorage, trial: TrialRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "test.parquet").write_text("mine")
+    with pytest.raises(ConfigError, match=r"--out: .* has test.parquet already: --force replaces them"):
+        export(storage, trial, tmp_path, embeddings=True, nll=False)
+    with pytest.raises(ConfigError, match="--embeddings: is missing, and so is --nll: give one or both"):
+        export(storage, trial, tmp_path, embeddings=False, nll=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["test.parquet"]
+    export(storage, trial, tmp_path, embeddings=True, nll=False, force=True)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    """A file that was written anew since the sweep: what the model says of other items is not exported."""
+    rng = np.random.default_rng(0)
+    for number in (0, 1):
+        arrays = {name: rng.random((30, 16)) < 0.5 for name in ("train", "validation", "test")}
+        np.savez(tmp_path / "mine.npz", **arrays)
+        if number == 0:
+            data = {"name": "npz", "path": str(tmp_path / "mine.npz"), "binarization": "none"}
+            storage = train_sweep(tmp_path / "storage", base={**BASE, "data": data, "num_epochs": 2})
+    with pytest.raises(DataError, match="is not what the sweep began with: its SHA-256 is"):
+        export(storage, storage.record().trials[0], tmp_path / "out", embeddings=True, nll=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_prints_its_files_and_one_object(
+    storage: SweepStorage,
+    trial: TrialRecord,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RunStore(f"sqlite:///{tmp_path}/mlflow.db").open(create=True)
+    store.sync(storage.record())
+    run_id = store.trial_run_id(storage.name, trial.key)
+    words = [
+        "export",
+        str(run_id),
+        "--embeddings",
+        "--nll",
+        "--num-samples",
+        "2",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    where = ["--tracking-uri", store.tracking_uri, "--storage", storage.files.uri]
+    monkeypatch.setattr(sys, "argv", ["sweeps", *words, *where, "--json"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    shown = capsys.readouterr()
+    assert exit_.value.code == 0, shown.err
+    told = json.loads(shown.out)
+    assert told["items"] == {"train": 200, "validation": 300, "test": 360}
+    assert told["num_samples"] == 2
+    assert set(told["files"]) == set(told["nll"]) == {"train", "validation", "test"}
+    assert pq.read_schema(told["files"]["train"]).metadata[b"sweeps.run_id"].decode() == run_id
+    again = sweeps.export(
+        str(run_id),
+        tmp_path / "library",
+        num_samples=2,
+        storage=storage.files.uri,
+        tracking_uri=store.tracking_uri,
+    )
+    assert again.nll == told["nll"]
