@@ -48,6 +48,7 @@ class Evaluation:
         bits_per_dim: nll / (X ln 2) of pixels; of a Gaussian log2(255) more, which makes the density of an
             intensity in [0, 1] the probability of its byte. None of floats.
         active_units: latents whose E[z_d|x] varies over images by more than .01.
+        layer_units: the same of each layer of latents, from the pixels inward.
         active_units_kl: latents whose mean KL_d is above .01.
         ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
         log_p: log p̂ = L_K of every image, float64 ``[N]``; its mean is −nll.
@@ -62,6 +63,7 @@ class Evaluation:
     nll_per_dim: float | None
     bits_per_dim: float | None
     active_units: int
+    layer_units: tuple[int, ...]
     active_units_kl: int
     ess: float
     log_p: Tensor = field(repr=False, compare=False)
@@ -127,6 +129,8 @@ def evaluate(
         raise NonFiniteError(0, "log-weight of the evaluation", wrong)
     nll = -float(log_p.mean())
     mc_error = monte_carlo_error(ess, num_samples)
+    layers = torch.split(torch.cat(means), list(model.config.layers), 1)
+    layer_units = tuple(active_units(layer) for layer in layers)
     return Evaluation(
         nll=nll,
         nll_stderr=float(log_p.std()) / math.sqrt(len(items)),
@@ -135,7 +139,8 @@ def evaluate(
         elbo=float(elbo.mean()),
         nll_per_dim=nll / model.num_pixels if items.holds_floats else None,
         bits_per_dim=None if items.holds_floats else bits_per_dim(nll, model),
-        active_units=active_units(torch.cat(means)),
+        active_units=sum(layer_units),
+        layer_units=layer_units,
         active_units_kl=active_units_kl(torch.cat(kls)),
         ess=float(ess.mean()),
         log_p=log_p,
