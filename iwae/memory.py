@@ -33,7 +33,7 @@ def images_at_once(config: TrainConfig, layout: Layout, most_bytes: int | None =
     if config.objective.needs_whole_minibatch:
         return config.batch_size
     held = config.activation_bytes if most_bytes is None else most_bytes
-    image_bytes = FLOAT_BYTES * config.model.floats(layout).sample * config.objective.backward_samples
+    image_bytes = FLOAT_BYTES * config.floats(layout).sample * config.objective.backward_samples
     most = min(config.chunk_size or config.batch_size, max(1, held // image_bytes))
     chunks = -(-config.batch_size // most)
     return -(-config.batch_size // chunks)
@@ -50,7 +50,7 @@ def peak_step_bytes(config: TrainConfig, layout: Layout, device: str = "cpu") ->
     Parameters with gradient and optimizer state, a minibatch with its noise, and the activations of one pass:
     no more than ``activation_bytes``, unless one sample of each of its images takes more.
     """
-    floats = config.model.floats(layout)
+    floats = config.floats(layout)
     images = images_of_a_pass(config, layout, device)
     batch, samples = config.batch_size, config.objective.num_samples
     sample_bytes = FLOAT_BYTES * floats.sample

@@ -12,6 +12,7 @@ DatasetName = Literal[
     "digits", "mnist", "fashion-mnist", "omniglot", "wine", "breast-cancer", "iris", "diabetes", "npz"
 ]
 Binarization = Literal["dynamic", "fixed", "threshold", "none"]
+Dequantization = Literal["none", "uniform", "variational"]
 ScalingKind = Literal["none", "standardize", "min-max"]
 # Sets of floats, which have no pixels.
 TABLES = frozenset({"wine", "breast-cancer", "iris", "diabetes"})
@@ -34,6 +35,9 @@ class DataConfig(Part):
             ``threshold`` rounds at ½, ``none`` leaves pixels as they are: byte / 255 in [0, 1] for a Gaussian
             likelihood, 0 or 1 for a Bernoulli one, which refuses gray ones. Floats have ``none``, which is
             the default of the tables.
+        dequantization: what a Gaussian likelihood sees in place of a byte: ``none`` is byte / 255,
+            ``uniform`` is (byte + u) / 256 with uniform u, ``variational`` the same with u from a learned
+            q(u|x) (Flow++, Ho et al. 2019). With either, likelihoods are probabilities of bytes.
         scaling: of floats, feature by feature: ``standardize`` to mean 0 and standard deviation 1,
             ``min-max`` to the range 0 to 1, both of the training items alone; ``none`` leaves them as they
             are. Likelihoods are densities in the data's own unit, whatever it is.
@@ -42,7 +46,7 @@ class DataConfig(Part):
             (10,000 for the MNIST kinds, 300 for digits, a sixth elsewhere).
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"order", "scaling"})
+    later: ClassVar[frozenset[str]] = frozenset({"dequantization", "order", "scaling"})
 
     name: DatasetName = "mnist"
     path: str | None = None
@@ -50,6 +54,7 @@ class DataConfig(Part):
     num_train: Count | None = None
     num_validation: Count | None = None
     order: Literal["file", "shuffled"] = "file"
+    dequantization: Dequantization = "none"
     scaling: ScalingKind = "none"
 
     @model_validator(mode="before")
@@ -67,6 +72,18 @@ class DataConfig(Part):
             raise PartError("path", repr(self.path), f"null when data.name is {self.name}")
         if self.name != "npz" and self.order != "file":
             raise PartError("order", self.order, f"left out when data.name is {self.name}")
+        return self
+
+    @model_validator(mode="after")
+    def _dequantized_are_bytes(self) -> Self:
+        if self.dequantization != "none" and self.name in TABLES:
+            raise PartError("dequantization", self.dequantization, f"none: {self.name} has floats, no bytes")
+        if self.dequantization != "none" and self.binarization != "none":
+            raise PartError(
+                "dequantization",
+                self.dequantization,
+                f"none when binarization is {self.binarization}: binary pixels are no bytes",
+            )
         return self
 
     @model_validator(mode="after")

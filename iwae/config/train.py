@@ -14,8 +14,10 @@ from iwae.config import yaml
 from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import TABLES, DataConfig
 from iwae.config.evaluation import EvaluationConfig
+from iwae.config.layout import Layout
 from iwae.config.limits import Count
-from iwae.config.model import ModelConfig, VAEConfig
+from iwae.config.model import Floats, Flops, ModelConfig, VAEConfig
+from iwae.config.model.dequantization import dequantization_cost
 from iwae.config.objective import BoundConfig, ObjectiveConfig
 from iwae.config.optimizer import OptimizerConfig
 from iwae.config.part import WHOLE, Part, PartError, parse
@@ -84,9 +86,21 @@ class TrainConfig(Part):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         data, model, annealing = self.data, self.model, self.annealing
-        if model.likelihood == "gaussian" and data.binarization != "none":
+        if model.likelihood in ("gaussian", "discretized-logistic") and data.binarization != "none":
             raise PartError(
-                "model.likelihood", "gaussian", "bernoulli on binary data, or data.binarization none"
+                "model.likelihood", model.likelihood, "bernoulli on binary data, or data.binarization none"
+            )
+        if data.dequantization != "none" and model.likelihood != "gaussian":
+            raise PartError(
+                "data.dequantization",
+                data.dequantization,
+                f"none when model.likelihood is {model.likelihood}: only a continuous likelihood needs it",
+            )
+        if data.dequantization != "none" and model.fitted:
+            raise PartError(
+                "data.dequantization",
+                data.dequantization,
+                f"none when model.name is {model.name}: its fit draws no noise",
             )
         if data.name in TABLES and self.measure != "density":
             raise PartError("model.likelihood", model.likelihood, f"gaussian: {data.name} has floats")
@@ -158,7 +172,31 @@ class TrainConfig(Part):
     @property
     def measure(self) -> Measure:
         """What the likelihood is a probability of: likelihoods of two measures are never compared."""
-        return "binary" if self.model.likelihood == "bernoulli" else "density"
+        if self.model.likelihood == "bernoulli":
+            return "binary"
+        of_bytes = self.model.likelihood == "discretized-logistic" or self.data.dequantization != "none"
+        return "byte" if of_bytes else "density"
+
+    def flops(self, layout: Layout) -> Flops:
+        """The operations of a forward pass, for items of this layout."""
+        model, cost = (
+            self.model.flops(layout),
+            dequantization_cost(self.data.dequantization, layout.num_pixels),
+        )
+        return Flops(model.encode + cost.encode, model.decode + cost.decode)
+
+    def floats(self, layout: Layout) -> Floats:
+        """What a training step holds, for items of this layout."""
+        model, cost = (
+            self.model.floats(layout),
+            dequantization_cost(self.data.dequantization, layout.num_pixels),
+        )
+        return Floats(
+            model.parameters + cost.parameters,
+            model.image + cost.image,
+            model.sample + cost.sample,
+            model.noise + cost.noise,
+        )
 
     def flat(self, *, whole: bool = False) -> dict[str, Any]:
         """Every leaf under its own path: ``{"objective.num_samples": 50, ...}``.

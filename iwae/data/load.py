@@ -75,6 +75,7 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
     """
     if config.model.conditional and dataset.labels is None:
         raise DataError(f"model.name: {config.model.name} needs labels, and {dataset.name} has none")
+    _suit_observation_std(dataset, config)
     if not dataset.holds_bytes:
         _refuse_as_pixels(dataset, config)
         return
@@ -85,9 +86,21 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
         )
     if config.data.binarization != "none":
         return
-    check = refuse_gray if config.model.likelihood == "bernoulli" else refuse_binary
     for split in SPLITS:
-        check(getattr(dataset, split), dataset.name)
+        images = getattr(dataset, split)
+        if config.model.likelihood == "bernoulli":
+            refuse_gray(images, dataset.name)
+        else:
+            refuse_binary(images, dataset.name, config.model.likelihood)
+
+
+def _suit_observation_std(dataset: Dataset, config: TrainConfig) -> None:
+    given = getattr(config.model, "observation_std", None)
+    if isinstance(given, tuple) and len(given) != dataset.layout.num_pixels:
+        raise DataError(
+            f"model.observation_std: {len(given)} numbers are not allowed: must be one, or"
+            f" {dataset.layout.num_pixels}, the features of {dataset.name}"
+        )
 
 
 def _refuse_as_pixels(dataset: Dataset, config: TrainConfig) -> None:
@@ -96,6 +109,11 @@ def _refuse_as_pixels(dataset: Dataset, config: TrainConfig) -> None:
     if data.binarization != "none":
         raise DataError(
             f"data.binarization: {data.binarization} is not allowed: must be none, {dataset.name} has floats"
+        )
+    if data.dequantization != "none":
+        raise DataError(
+            f"data.dequantization: {data.dequantization} is not allowed: must be none, {dataset.name} has"
+            " floats, and only bytes are dequantized"
         )
     if config.measure != "density":
         raise DataError(

@@ -68,9 +68,9 @@ def refuse_gray(images: Tensor, name: str) -> None:
         )
 
 
-def refuse_binary(images: Tensor, name: str) -> None:
+def refuse_binary(images: Tensor, name: str, likelihood: str) -> None:
     """Raises DataError when every byte is 0 or 255: there a Gaussian density has no upper limit."""
     if not bool(((images != 0) & (images != 255)).any()):
         raise DataError(
-            f"model.likelihood: gaussian is not allowed: must be bernoulli, {name} has binary pixels"
+            f"model.likelihood: {likelihood} is not allowed: must be bernoulli, {name} has binary pixels"
         )

@@ -45,8 +45,8 @@ class Evaluation:
             it; None with one sample, which says nothing about it.
         elbo: mean over images and samples of log w.
         nll_per_dim: nll / X of floats, in the data's own unit; None of pixels.
-        bits_per_dim: nll / (X ln 2) of pixels; of a Gaussian log2(255) more, which makes the density of an
-            intensity in [0, 1] the probability of its byte. None of floats.
+        bits_per_dim: nll / (X ln 2) of pixels; where it is the density of an intensity in [0, 1] log2(255)
+            more, which makes it the probability of its byte. None of floats.
         active_units: latents whose E[z_d|x] varies over images by more than .01.
         layer_units: the same of each layer of latents, from the pixels inward.
         active_units_kl: latents whose mean KL_d is above .01.
@@ -166,7 +166,7 @@ def monte_carlo_error(ess: Tensor, num_samples: int) -> Tensor | None:
 def bits_per_dim(nll: float, model: LatentModel) -> float:
     """Bits for a pixel's byte; under a Bernoulli likelihood for a binary pixel."""
     bits = nll / (model.num_pixels * math.log(2))
-    return bits + BITS_OF_A_BYTE if model.config.likelihood == "gaussian" else bits
+    return bits + BITS_OF_A_BYTE if model.is_density else bits
 
 
 def active_units(means: Tensor) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from iwae.data.items import Items
-from iwae.model.likelihood import HALF_LOG_TWO_PI
+from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
 from iwae.model.protocol import Encoding, LatentModel
 from iwae.randomness import generator
 

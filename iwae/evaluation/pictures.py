@@ -32,7 +32,7 @@ def pictures(model: Model, dataset: Dataset) -> dict[str, np.ndarray]:
         return {}
     device = dataset.test.device
     number = max(IMAGES_FOR_ACTIVITY, ROWS // 2 * COLUMNS, 2 * ROWS)
-    kind: Binarization = "none" if model.config.likelihood == "gaussian" else "fixed"
+    kind: Binarization = "fixed" if model.config.likelihood == "bernoulli" else "none"
     x = intensities(evaluation_pixels(dataset.test[:number].to(device), kind, "pictures"))
     mean = model.unit_means(model.encode(x))  # [N, D]
     grids = {

@@ -8,7 +8,8 @@ from torch import Tensor
 from iwae.config.layout import Layout
 from iwae.config.model import ModelConfig
 from iwae.config.train import TrainConfig
-from iwae.model.protocol import Model
+from iwae.model.dequantization.dequantized import Dequantized
+from iwae.model.protocol import LatentModel, Model
 
 
 def family(config: ModelConfig) -> type[Model]:
@@ -25,4 +26,9 @@ def build_model(
     train_pixels: Tensor | None = None,
 ) -> Model:
     """The model that ``config`` trains; see ``Model`` for the arguments."""
-    return family(config.model)(config.model, layout, generator=generator, train_pixels=train_pixels)
+    model = family(config.model)(config.model, layout, generator=generator, train_pixels=train_pixels)
+    kind = config.data.dequantization
+    if kind == "none":
+        return model
+    assert isinstance(model, LatentModel)
+    return Dequantized(model, variational=kind == "variational", generator=generator)

@@ -163,7 +163,7 @@ class LatentModel(Model):
         """Densities at ``num_samples`` reparameterized draws from q(z|x).
 
         Args:
-            x: items, ``[B, X]``.
+            x: items, ``[B, X]``; or ``[K, B, X]``, the likelihood's for each sample, with ``posterior``.
             num_samples: K.
             noise: of the shape ``noise_shape``; None draws it.
             generator: where the noise is drawn from when ``noise`` is None.
@@ -187,6 +187,11 @@ class LatentModel(Model):
     @abstractmethod
     def widest(self) -> int:
         """Units of the widest layer, pixels included: what a row of activations takes in memory."""
+
+    @property
+    def is_density(self) -> bool:
+        """Whether a likelihood of bytes is the density of byte / 255, and no probability."""
+        return self.config.likelihood == "gaussian"
 
     def after_step(self, x: Tensor, source: torch.Generator) -> None:
         """Changes what is no parameter, such as moving averages, after an optimizer step.

@@ -1,6 +1,6 @@
 """Encoder, decoder, factorized Gaussian posterior and standard normal prior."""
 
-import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +10,15 @@ from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
 from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
-from iwae.model.initialization import initialize, pixel_statistics
+from iwae.model.initialization import initialize
 from iwae.model.layers import ACTIVATIONS, dense
-from iwae.model.likelihood import HALF_LOG_TWO_PI, bernoulli_layer, gaussian_log_likelihood
+from iwae.model.likelihood import build_likelihood, pixel_statistics
+from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
+from iwae.model.priors import build_prior
 from iwae.model.protocol import LatentModel
 
 # log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
 MAX_LOG_VARIANCE = 20.0
-# A byte is known to 1/255: a smaller σ that is learned would describe the rounding, and the density would
-# grow without end. One that is fixed is used as it is.
-MIN_LEARNED_LOG_STD = -7.0
 
 
 class VAE(LatentModel):
@@ -46,16 +45,16 @@ class VAE(LatentModel):
         num_pixels = layout.num_pixels
         activation = ACTIVATIONS[config.activation]
         self.encoder = dense((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
-        self.decoder = dense((config.latent_dim, *config.decoder_widths, num_pixels), activation)
-        if config.likelihood == "gaussian" and config.observation_std == "learned":
-            self.observation_log_std = nn.Parameter(torch.zeros(()))
-        elif config.likelihood == "gaussian":
-            self.register_buffer("observation_log_std", torch.tensor(float(config.observation_std)).log())
+        outputs = config.numbers_per_pixel * num_pixels
+        self.decoder = dense((config.latent_dim, *config.decoder_widths, outputs), activation)
+        self.likelihood = build_likelihood(config, num_pixels)
         if generator is not None:
-            mean, std = (None, None) if train_pixels is None else pixel_statistics(train_pixels)
-            initialize(self.encoder, self.decoder, config, generator, mean)
-            if config.likelihood == "gaussian" and config.observation_std == "learned" and std is not None:
-                nn.init.constant_(self.observation_log_std, math.log(max(std, 1e-2)))
+            statistics = None if train_pixels is None else pixel_statistics(train_pixels)
+            initialize(self.encoder, self.decoder, self.likelihood, config, generator, statistics)
+        self.prior = build_prior(
+            config.prior, config.latent_dim, num_pixels, generator=generator, train_pixels=train_pixels
+        )
+        self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
     def encode(self, x: Tensor) -> Posterior:
         """q(z|x) of pixels ``[B, X]``."""
@@ -64,8 +63,7 @@ class VAE(LatentModel):
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z) for latents ``[..., D]``: probabilities (Bernoulli) or intensities, ``[..., X]``."""
-        output: Tensor = self.decoder(z)
-        return torch.sigmoid(output) if self.config.likelihood == "bernoulli" else output
+        return self.likelihood.mean(self.decoder(z))
 
     def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
         """``(K, B, D)``."""
@@ -93,21 +91,25 @@ class VAE(LatentModel):
         if stop_posterior:
             log_std = log_std.detach()
             noise = (z - q.mean.detach()) * torch.exp(-log_std)
+        log_p_z = self.prior.log_prob(z, self.encode)
+        log_q = -0.5 * noise.square().sum(-1) - log_std.sum(-1) - constant
         return LogDensities(
             log_p_x_given_z=self.log_likelihood(z, x),
-            log_p_z=-0.5 * z.square().sum(-1) - constant,
-            log_q_z_given_x=-0.5 * noise.square().sum(-1) - log_std.sum(-1) - constant,
-            kl=q.kl(),
+            log_p_z=log_p_z,
+            log_q_z_given_x=log_q,
+            kl=q.kl() if self.config.analytic_kl else (log_q - log_p_z).mean(0).unsqueeze(-1),
         )
 
     def log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        """Log p(x|z) of pixels ``[B, X]`` at latents ``[K, B, D]``: ``[K, B]``, in nats."""
-        samples = self._samples_at_once(len(x))
+        """Log p(x|z) of pixels ``[B, X]`` or ``[K, B, X]`` at latents ``[K, B, D]``: ``[K, B]``, in nats."""
+        samples = self._samples_at_once(x.shape[-2])
         if len(z) <= samples or not torch.is_grad_enabled():
             return self._log_likelihood(z, x)
+        latents = torch.split(z, samples)
+        pixels = [x] * len(latents) if x.dim() == 2 else torch.split(x, samples)
         parts = [
-            checkpoint(self._log_likelihood, part, x, use_reentrant=False, preserve_rng_state=False)
-            for part in torch.split(z, samples)
+            checkpoint(self._log_likelihood, *part, use_reentrant=False, preserve_rng_state=False)
+            for part in zip(latents, pixels, strict=True)
         ]
         return torch.cat(parts)
 
@@ -121,13 +123,7 @@ class VAE(LatentModel):
         assert isinstance(last, nn.Linear)
         for layer in hidden:
             z = layer(z)  # [K, B, D] -> [K, B, H]
-        if self.config.likelihood == "bernoulli":
-            return bernoulli_layer(z, last.weight, last.bias, x)
-        output = last(z)  # [K, B, H] -> [K, B, X]
-        log_std: Tensor = self.observation_log_std
-        if self.config.observation_std == "learned":
-            log_std = log_std.clamp_min(MIN_LEARNED_LOG_STD)
-        return gaussian_log_likelihood(output, x, log_std)
+        return self.likelihood.log_prob_of_layer(z, last.weight, last.bias, x)
 
     def sample(
         self,
@@ -136,9 +132,8 @@ class VAE(LatentModel):
         attributes: Tensor | None = None,
     ) -> Tensor:
         """Means of p(x|z) at draws from the prior, ``[num_images, X]``."""
-        parameter = next(self.parameters())
-        shape = (num_images, self.config.latent_dim)
-        return self.decode(torch.randn(shape, generator=generator, device=parameter.device))
+        device = next(self.parameters()).device
+        return self.decode(self.prior.sample(num_images, self.encode, generator, device))
 
     def unit_means(self, posterior: Posterior) -> Tensor:
         """μ, ``[B, D]``."""
@@ -149,15 +144,28 @@ class VAE(LatentModel):
         return torch.exp(posterior.log_std)
 
     def unit_kl(self, posterior: Posterior) -> Tensor:
-        """In closed form, ``[B, D]``."""
-        return posterior.kl()
+        """From the prior's marginal of every unit, ``[B, D]``; in closed form where that is a normal."""
+        return self.prior.unit_kl(posterior, self.encode)
+
+    def extra_metrics(self, x: Tensor) -> dict[str, float]:
+        """``model/observation_std`` of a Gaussian likelihood."""
+        return self.likelihood.metrics()
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """The layers' weights and biases; a learned observation σ is in neither group."""
+        """The layers' weights and biases; what likelihood and prior have of their own is in neither group."""
         return {"encoder": list(self.encoder.parameters()), "decoder": list(self.decoder.parameters())}
 
     @property
     def widest(self) -> int:
-        """The largest of X and the hidden widths."""
+        """The largest of the last layer's and the hidden widths, and of the prior's distances."""
         config = self.config
-        return max((self.num_pixels, *config.hidden_dims, *config.decoder_widths))
+        last = config.numbers_per_pixel * self.num_pixels
+        distances = config.prior.num_components * config.latent_dim
+        return max((last, distances, *config.hidden_dims, *config.decoder_widths))
+
+
+def _rename(module: nn.Module, state: dict[str, Any], prefix: str, *others: object) -> None:
+    """Until 2.60 a Gaussian's log σ was a parameter of the model itself."""
+    before = f"{prefix}observation_log_std"
+    if before in state:
+        state[f"{prefix}likelihood.log_std"] = state.pop(before)

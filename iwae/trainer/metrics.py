@@ -7,7 +7,7 @@ from iwae.config.model import VAEConfig
 from iwae.config.train import TrainConfig
 from iwae.evaluation.evaluation import Evaluation
 from iwae.evaluation.gradient_snr import GradientSnr
-from iwae.model.vae import MIN_LEARNED_LOG_STD
+from iwae.model.likelihood.gaussian import MIN_LEARNED_LOG_STD
 
 # Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
 DEFINITIONS = 3
@@ -100,7 +100,7 @@ def trained_otherwise(recorded: int, config: TrainConfig) -> str:
     if model.likelihood == "bernoulli" and model.output_bias == "train_mean":
         if config.data.binarization == "threshold":
             return "the output bias started at the mean of the gray pixels, not of the rounded ones"
-    elif model.observation_std != "learned" and math.log(model.observation_std) < MIN_LEARNED_LOG_STD:
+    elif isinstance(model.observation_std, float) and math.log(model.observation_std) < MIN_LEARNED_LOG_STD:
         return f"observation_std {model.observation_std:g} was replaced by 9.1e-4, and is used as it is"
     return ""
 

@@ -91,7 +91,7 @@ class Packing:
     def _auto(self, first: PlannedTrial, pending: Sequence[PlannedTrial]) -> int:
         config, number = first.config, len(self._like(first, pending))
         decoded = config.objective.num_samples * config.batch_size
-        if self._on_gpu or decoded * config.model.flops(sizes_of(config.data).layout).decode > MOST_FLOPS:
+        if self._on_gpu or decoded * config.flops(sizes_of(config.data).layout).decode > MOST_FLOPS:
             return 1
         # No core idles: what else is pending takes the others.
         packs = max(self._at_once if number == len(pending) else 1, math.ceil(number / MOST_AUTO))

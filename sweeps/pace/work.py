@@ -25,7 +25,7 @@ def image_operations(config: TrainConfig) -> float:
     Two a multiply-add, backward twice the forward, one encoder pass. A sparse backward pass decodes all
     samples, and those that it keeps once more for the gradient.
     """
-    encode, decode = config.model.flops(sizes_of(config.data).layout)
+    encode, decode = config.flops(sizes_of(config.data).layout)
     samples, backward = config.objective.num_samples, getattr(config.objective, "backward", None)
     if isinstance(backward, SparseBackward):
         kept = min(samples, backward.count or samples)
@@ -35,7 +35,7 @@ def image_operations(config: TrainConfig) -> float:
 
 def row_work(config: TrainConfig) -> float:
     """The same of an image's importance sample in an evaluation."""
-    return config.model.flops(sizes_of(config.data).layout).decode + ROW_WORK
+    return config.flops(sizes_of(config.data).layout).decode + ROW_WORK
 
 
 def step_work(config: TrainConfig) -> float:

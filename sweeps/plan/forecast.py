@@ -49,7 +49,7 @@ class Cost:
 def cost_of(config: TrainConfig) -> Cost:
     """The cost of one trial."""
     sizes = sizes_of(config.data)
-    decode = config.model.flops(sizes.layout).decode
+    decode = config.flops(sizes.layout).decode
     return Cost(
         training=config.num_epochs * sizes.train * image_operations(config),
         evaluation=sum(_rows(config)) * decode,

@@ -33,7 +33,7 @@ def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
 
 def _draw_bytes(config: TrainConfig, layout: Layout) -> int:
     """Of a draw of the gradient: activations and their gradients, and moments of each parameter."""
-    parameters = config.model.floats(layout).parameters
+    parameters = config.floats(layout).parameters
     kept = COPIES_OF_PARAMETERS * FLOAT_BYTES * parameters
     step = peak_step_bytes(config, layout, "cuda")
     return int(DRAWN * (step - kept)) + kept + MOMENTS_BYTES * parameters

@@ -187,7 +187,7 @@ def _endless(config: TrainConfig, device: str, threads: int) -> TrainConfig:
 def random_images(config: TrainConfig, sizes: Sizes, num_train: int) -> Dataset:
     """A data set of these sizes but for its training images, and of a quantum's evaluation."""
     source = np.random.default_rng(0)
-    levels = 256 if config.model.likelihood == "gaussian" else 2
+    levels = 2 if config.model.likelihood == "bernoulli" else 256
     rows = math.ceil(QUANTUM * RATE / row_work(config))
     shown = max(2, min(sizes.validation, rows))
 

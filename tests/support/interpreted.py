@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear, softplus
 
-from iwae.model import fused_cuda
+from iwae.model.likelihood import fused_cuda
 
 # K, B, H, X: less than a tile, one number past it, several tiles each way.
 SHAPES = [(1, 1, 1, 1), (3, 22, 33, 65), (5, 13, 40, 130)]

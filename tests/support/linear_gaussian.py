@@ -31,7 +31,7 @@ def build(W: np.ndarray, b: np.ndarray, std: float, mean: np.ndarray, variance: 
         "encoder.0.bias": torch.tensor(np.concatenate([mean, np.log(variance)])),
         "decoder.0.weight": torch.tensor(W),
         "decoder.0.bias": torch.tensor(b),
-        "observation_log_std": torch.tensor(math.log(std), dtype=torch.float64),
+        "likelihood.log_std": torch.tensor(math.log(std), dtype=torch.float64),
     }
     model.load_state_dict(state)
     return model

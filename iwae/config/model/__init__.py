@@ -4,9 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from iwae.config.model.likelihood import LikelihoodPart as LikelihoodPart
+from iwae.config.model.likelihood import OutputBias as OutputBias
 from iwae.config.model.part import Evidence as Evidence
 from iwae.config.model.part import Likelihood as Likelihood
 from iwae.config.model.part import ModelPart as ModelPart
+from iwae.config.model.prior import MixturePrior as MixturePrior
+from iwae.config.model.prior import PriorConfig as PriorConfig
+from iwae.config.model.prior import StandardNormalPrior as StandardNormalPrior
+from iwae.config.model.prior import VampPrior as VampPrior
 from iwae.config.model.sizes import Floats as Floats
 from iwae.config.model.sizes import Flops as Flops
 from iwae.config.model.vae import VAEConfig as VAEConfig

@@ -9,7 +9,7 @@ from iwae.config.model.sizes import Floats, Flops
 from iwae.config.objective import ObjectivePart
 from iwae.config.part import Part, PartError
 
-Likelihood = Literal["bernoulli", "gaussian"]
+Likelihood = Literal["bernoulli", "gaussian", "discretized-logistic"]
 Evidence = Literal["estimate", "bound", "exact", "none"]
 
 

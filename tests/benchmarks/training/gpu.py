@@ -31,7 +31,7 @@ import torch.multiprocessing
 from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
-from iwae.model.likelihood import SWITCH as FUSED
+from iwae.model.likelihood.bernoulli import SWITCH as FUSED
 from iwae.pack.pack import Pack
 from iwae.trainer.graph import SWITCH as GRAPHS
 from iwae.trainer.trainer import Trainer

@@ -125,9 +125,9 @@ def test_the_memory_and_work_that_are_foretold_know_the_parameters(
     family: str, data: dict[str, Dataset]
 ) -> None:
     trainer = Trainer(tiny(family), data[family])
-    floats = trainer.config.model.floats(trainer.model.layout)
+    floats = trainer.config.floats(trainer.model.layout)
     assert floats.parameters == sum(p.numel() for p in trainer.model.parameters())
-    assert trainer.config.model.flops(trainer.model.layout).decode > 0
+    assert trainer.config.flops(trainer.model.layout).decode > 0
     if isinstance(trainer.model, LatentModel):
         shape = trainer.model.noise_shape(1, 1)
         assert floats.noise == math.prod(shape)

@@ -8,7 +8,8 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 
 from iwae.config.layout import Layout
 from iwae.config.model import VAEConfig
-from iwae.model.likelihood import bernoulli_log_likelihood, gaussian_log_likelihood
+from iwae.model.likelihood.bernoulli import bernoulli_log_likelihood
+from iwae.model.likelihood.gaussian import gaussian_log_likelihood
 from iwae.model.vae import VAE
 from iwae.objectives.bounds import elbo, iwae_bound, log_weights
 from support.linear_gaussian import build
@@ -221,7 +222,7 @@ def test_learned_observation_std_starts_at_the_spread_of_the_training_pixels() -
     pixels = torch.tensor([[0, 255], [255, 255]], dtype=torch.uint8)
     config = VAEConfig(likelihood="gaussian", hidden_dims=(4,))
     model = VAE(config, Layout((2,)), generator=torch.Generator(), train_pixels=pixels)
-    assert model.observation_log_std.exp().item() == pytest.approx(math.sqrt(0.125), rel=1e-6)
+    assert model.likelihood.log_std.exp().item() == pytest.approx(math.sqrt(0.125), rel=1e-6)
 
 
 def test_decoder_may_have_other_widths_than_the_encoder() -> None:

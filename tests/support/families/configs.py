@@ -6,10 +6,27 @@ from iwae.config.train import TrainConfig
 
 _GRAY = {"data": {"binarization": "none"}, "model": {"likelihood": "gaussian"}}
 
+
 # By name, what differs from ``tiny``.
 FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {},
     "vae-gaussian": _GRAY,
+    "vae-bytes": {
+        "data": {"binarization": "none"},
+        "model": {
+            "likelihood": "discretized-logistic",
+            "logistic_scale": "predicted",
+            "prior": {"name": "mixture", "components": 3},
+        },
+    },
+    "vae-dequantized": {
+        "data": {"binarization": "none", "dequantization": "variational"},
+        "model": {
+            "likelihood": "gaussian",
+            "observation_std": "learned-per-feature",
+            "prior": {"name": "vampprior", "pseudo_inputs": 5},
+        },
+    },
 }
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from iwae.config.layout import Layout
 from iwae.model.densities import LogDensities
-from iwae.model.likelihood import HALF_LOG_TWO_PI, gaussian_log_likelihood
+from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI, gaussian_log_likelihood
 from iwae.model.protocol import LatentModel
 
 

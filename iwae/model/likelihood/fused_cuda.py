@@ -14,7 +14,7 @@ import torch
 import triton
 from torch import Tensor
 
-from iwae.model.kernels import log_likelihood, logit_gradient
+from iwae.model.likelihood.kernels import log_likelihood, logit_gradient
 
 # Rows, pixels and hidden units of a tile, which 8 warps hold in registers; products in float32.
 BLOCK_N, BLOCK_X = 64, 64
@@ -30,7 +30,7 @@ GRADIENT_BYTES = 32 * 2**20
 
 
 def fused_bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """``iwae.model.likelihood.bernoulli_layer`` of float32 tensors; under vmap one kernel for all models.
+    """``bernoulli_layer`` of float32 tensors; under vmap one kernel for all models.
 
     Args:
         hidden: ``[K, B, H]``.

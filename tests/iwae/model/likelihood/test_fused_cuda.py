@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from iwae.model.likelihood import SWITCH, bernoulli_layer
+from iwae.model.likelihood.bernoulli import SWITCH, bernoulli_layer
 
 triton = pytest.importorskip("triton", reason="Triton, a part of PyTorch for CUDA, is not here")
 # Starts a process of its own, and a compiler.
 pytestmark = pytest.mark.service
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[3]
 
 
 def test_the_interpreted_kernels_have_the_accuracy_of_float32() -> None:
@@ -33,7 +33,7 @@ def test_the_kernels_compile_for_a_gpu(kernel: str) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from iwae.model import fused_cuda, kernels
+    from iwae.model.likelihood import fused_cuda, kernels
 
     function = getattr(kernels, kernel)
     constants = {name: value for name, value in fused_cuda.OPTIONS.items() if name.isupper()}

@@ -1,7 +1,6 @@
-"""Densities of pixels given what the decoder says, in nats."""
+"""Binary pixels whose log-odds the decoder gives."""
 
 import importlib.util
-import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +9,42 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from iwae.model.likelihood.likelihood import Likelihood
+
 # Set to 0 to write the logits on a CUDA device too.
 SWITCH = "IWAE_CUDA_FUSED"
-HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+# Pixels that are never on would get a bias of −∞ (Burda et al. 2016, the authors' code).
+TRAIN_MEAN_CLIP = (0.001, 0.999)
 # A product of n factors in [½, 1] is at least 2⁻ⁿ; float32 holds 2⁻¹²⁶.
 MAX_FACTORS = 64
 # Logits worked on at a time: on the CPU about what a core's cache holds.
 BLOCK_BYTES = {"cpu": 2**20, "cuda": 2**30}
+
+
+class Bernoulli(Likelihood):
+    """The decoder's output is the logit of every pixel."""
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """See ``bernoulli_log_likelihood``."""
+        return bernoulli_log_likelihood(output, x)
+
+    def log_prob_of_layer(self, hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        """See ``bernoulli_layer``."""
+        return bernoulli_layer(hidden, weight, bias, x)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The probability that the pixel is on."""
+        return torch.sigmoid(output)
+
+    @torch.no_grad()
+    def sample(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """0 or 1."""
+        uniform = torch.rand(output.shape, generator=generator, device=output.device, dtype=output.dtype)
+        return (uniform < torch.sigmoid(output)).to(output.dtype)
+
+    def output_of_mean(self, mean: Tensor) -> Tensor:
+        """Its logit, of a mean kept away from 0 and 1."""
+        return torch.logit(mean.clamp(*TRAIN_MEAN_CLIP))
 
 
 def bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
@@ -36,7 +64,7 @@ def bernoulli_layer(hidden: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> 
     """
     if _fuses(hidden, weight):
         # Imported here: Triton is a part of PyTorch for CUDA only, and takes a second.
-        from iwae.model.fused_cuda import fused_bernoulli_layer
+        from iwae.model.likelihood.fused_cuda import fused_bernoulli_layer
 
         return fused_bernoulli_layer(hidden, weight, bias, x)
     return bernoulli_log_likelihood(linear(hidden, weight, bias), x)
@@ -60,21 +88,6 @@ def bernoulli_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     """
     log_p: Tensor = _BernoulliLogLikelihood.apply(logits, x)
     return log_p
-
-
-def gaussian_log_likelihood(mean: Tensor, x: Tensor, log_std: Tensor) -> Tensor:
-    """Σ_i log N(x_i; mean_i, exp(log_std)²), the full density.
-
-    Args:
-        mean: ``[K, B, X]``.
-        x: ``[B, X]``.
-        log_std: a scalar.
-
-    Returns:
-        ``[K, B]``.
-    """
-    squared = ((x - mean) * torch.exp(-log_std)).square().sum(-1)
-    return -0.5 * squared - x.shape[-1] * (log_std + HALF_LOG_TWO_PI)
 
 
 def _log_likelihood(logits: Tensor, sign: Tensor, scratch: Tensor) -> Tensor:

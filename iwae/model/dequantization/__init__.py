@@ -1,0 +1,1 @@
+"""Bytes under a continuous likelihood."""
