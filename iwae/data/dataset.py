@@ -62,6 +62,18 @@ class Labels:
         return torch.nn.functional.one_hot(labels, len(self.names)).float()
 
 
+class Origin(NamedTuple):
+    """Where the items of a split stand in their source.
+
+    Attributes:
+        array: ``train``, ``validation`` or ``test``, of the source's own arrays.
+        rows: int64 ``[N]``, from 0: of that array, or of the whole table where the source is one.
+    """
+
+    array: str
+    rows: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits of items: bytes, 0 (background) to 255, or float32 numbers as a model sees them.
@@ -76,6 +88,7 @@ class Dataset:
         labels: of every item, where the set has them.
         scaling: what floats were scaled by; None where a model sees them as they are.
         feature_names: of the X numbers, where the set has them.
+        origins: of the items of each split; None where nobody said.
         measured: SHA-256 of validation and test before they were scaled; None where nothing was.
 
     Raises:
@@ -93,6 +106,7 @@ class Dataset:
     scaling: Scaling | None = None
     feature_names: tuple[str, ...] = ()
     measured: str | None = None
+    origins: Mapping[str, Origin] | None = None
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -170,7 +184,8 @@ class RawSplits(NamedTuple):
     """Items as a set's source gives them: uint8 or float ``[N, ...]``; validation may be missing.
 
     An item is ``[H, W]`` or ``[H, W, C]`` of an image, else ``[X]``. Labels, by split, are int64 ``[N]``,
-    ``label_names`` names the classes and ``feature_names`` the X numbers of an item.
+    ``label_names`` names the classes and ``feature_names`` the X numbers of an item. ``rows``, by array, says
+    which rows of the source its items are, where they do not stand in its order.
     """
 
     train: np.ndarray
@@ -179,6 +194,7 @@ class RawSplits(NamedTuple):
     labels: Mapping[str, np.ndarray] | None = None
     label_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    rows: Mapping[str, np.ndarray] | None = None
 
 
 # Rows of floats that are hashed at a time.

@@ -62,6 +62,7 @@ def load_dataset(
         labels=labels,
         scaling=scaling,
         feature_names=raw.feature_names,
+        origins={split: found[split].origin(raw) for split in SPLITS},
     )
 
 

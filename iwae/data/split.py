@@ -6,7 +6,7 @@ import numpy as np
 
 from iwae.config.catalogue import CATALOGUE
 from iwae.config.data import DataConfig
-from iwae.data.dataset import RawSplits
+from iwae.data.dataset import Origin, RawSplits
 from iwae.errors import ConfigError, DataError
 
 
@@ -26,6 +26,11 @@ class Place(NamedTuple):
         """The split's labels, a copy."""
         assert raw.labels is not None
         return np.array(raw.labels[self.source][self.items], dtype=np.int64)
+
+    def origin(self, raw: RawSplits) -> Origin:
+        """Where the split's items stand in the source."""
+        rows = np.arange(len(getattr(raw, self.source))) if raw.rows is None else raw.rows[self.source]
+        return Origin(self.source, rows[self.items])
 
 
 def places(raw: RawSplits, config: DataConfig) -> dict[str, Place]:

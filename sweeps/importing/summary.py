@@ -73,7 +73,8 @@ class Imported:
             return {"data": {**data, "binarization": "dynamic"}}
         if self.numbers == "binary":
             return {"data": {**data, "binarization": "none"}}
-        return {"data": {**data, "binarization": "none"}, "model": {"likelihood": "gaussian"}}
+        scaled = {**data, "binarization": "none", "scaling": "standardize"}
+        return {"data": scaled, "model": {"likelihood": "gaussian"}}
 
     def to_dict(self) -> dict[str, Any]:
         """The object of ``--json``."""

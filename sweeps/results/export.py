@@ -1,7 +1,8 @@
 """What a trained model says of every item of its data set, as Parquet: embeddings, NLLs, a file a split.
 
     split         train, validation or test
-    index         of the item in its split, as the sweep reads it, from 0
+    source        the array of the data set that has the item: validation items may be held out of train
+    index         its row there, from 0: of digits and the tables, scikit-learn's row
     label         its class, where the set has labels; label_name where these have names
     z_mean_0 ...  posterior mean of each latent unit
     z_std_0 ...   posterior standard deviation, where it has a closed form
@@ -172,7 +173,9 @@ def _samples(model: "TrainedModel", asked: int | None) -> int | None:
 
 def _identity(dataset: "Dataset", split: str) -> dict[str, Any]:
     count = len(getattr(dataset, split))
-    columns: dict[str, Any] = {"split": [split] * count, "index": np.arange(count)}
+    assert dataset.origins is not None  # it was loaded here
+    origin = dataset.origins[split]
+    columns = {"split": [split] * count, "source": [origin.array] * count, "index": origin.rows}
     return columns | ({} if dataset.labels is None else _labels(dataset.labels, split))
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from scipy import special
+from sklearn.datasets import load_digits
 
 import sweeps
 from iwae.data.load import load_dataset
@@ -22,6 +23,8 @@ from sweeps.results.export import export
 from tracking.records.records import TrialRecord
 from tracking.storage.sweep import SweepStorage
 from tracking.store import RunStore
+
+DIGITS = load_digits()
 
 
 @pytest.fixture(scope="module", name="storage")
@@ -44,13 +47,14 @@ def test_a_row_is_an_item_with_its_latents_and_its_nll(
     assert trial.final is not None
     (tmp_path / "model.safetensors").write_bytes(unit.weights or b"")
     model, data = load(tmp_path), load_dataset(trial.config.data)
-    assert data.labels is not None
     for split, table in tables.items():
         pixels = evaluation_pixels(getattr(data, split), "dynamic", split)
         posterior = model.encode(intensities(pixels))
-        assert table["index"].tolist() == list(range(len(pixels)))
+        original = np.rint(DIGITS.images[table["index"]] * (255 / 16)).astype(np.uint8)
+        assert np.array_equal(original.reshape(len(pixels), 64), getattr(data, split).numpy())
+        assert table["source"].unique().tolist() == ["test" if split == "test" else "train"]
         assert set(table["split"]) == {split}
-        assert table["label"].tolist() == getattr(data.labels, split).tolist()
+        assert table["label"].tolist() == DIGITS.target[table["index"]].tolist()
         for name, expected in (("mean", posterior.mean), ("std", posterior.log_std.exp())):
             columns = table[[f"z_{name}_{d}" for d in range(4)]]
             np.testing.assert_allclose(columns, expected.detach(), rtol=1e-4, atol=1e-6)
@@ -69,7 +73,7 @@ def test_the_files_say_where_they_come_from(
     storage: SweepStorage, trial: TrialRecord, tmp_path: Path
 ) -> None:
     written = export(storage, trial, tmp_path, embeddings=False, nll=True, num_samples=3, run_id="c0ffee")
-    assert written.columns == ("split", "index", "label", "nll")
+    assert written.columns == ("split", "source", "index", "label", "nll")
     said = {
         name.decode(): value.decode()
         for name, value in pq.read_schema(written.files["test"]).metadata.items()

@@ -40,13 +40,13 @@ def read_npz(path: Path, *, shuffled: bool = False) -> RawSplits:
             arrays = in_bytes(arrays, path)
         labels, label_names = labels_of(archive, contents, path)
     items = {split: contents.arrangement.items(array) for split, array in arrays.items()}
+    orders = None
     if shuffled:
         orders = {split: permutation(len(array), f"npz/{split}") for split, array in items.items()}
         items = {split: array[orders[split]] for split, array in items.items()}
         labels = {split: array[orders[split]] for split, array in labels.items()}
-    return RawSplits(
-        items["train"], items.get("validation"), items["test"], labels or None, label_names, names
-    )
+    splits = items["train"], items.get("validation"), items["test"]
+    return RawSplits(*splits, labels or None, label_names, names, orders)
 
 
 def _feature_names(archive: zipfile.ZipFile, contents: Contents, path: Path) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ def read_digits() -> RawSplits:
     order = permutation(len(images), "digits")
     mixed, classes, num_test = images[order], labels[order], CATALOGUE["digits"].num_test
     by_split = {"train": classes[:-num_test], "test": classes[-num_test:]}
-    return RawSplits(mixed[:-num_test], None, mixed[-num_test:], by_split, tuple("0123456789"))
+    rows = {"train": order[:-num_test], "test": order[-num_test:]}
+    return RawSplits(mixed[:-num_test], None, mixed[-num_test:], by_split, tuple("0123456789"), rows=rows)
 
 
 def _intensities_and_labels() -> tuple[np.ndarray, np.ndarray]:

@@ -74,14 +74,15 @@ def read_table(name: str) -> RawSplits:
     The last fifth of the rows is the test set. What ``diabetes`` is meant to predict is not in it.
     """
     table, facts = _TABLES[name], CATALOGUE[name]
-    rows, classes = _read(table)
-    order = permutation(len(rows), name)
-    mixed, test = rows[order], slice(len(rows) - facts.num_test, None)
-    train = slice(0, len(rows) - facts.num_test)
+    items, classes = _read(table)
+    order = permutation(len(items), name)
+    mixed, test = items[order], slice(len(items) - facts.num_test, None)
+    train = slice(0, len(items) - facts.num_test)
     labels = None
     if classes is not None:
         labels = {"train": classes[order][train], "test": classes[order][test]}
-    return RawSplits(mixed[train], None, mixed[test], labels, table.classes, table.features)
+    rows = {"train": order[train], "test": order[test]}
+    return RawSplits(mixed[train], None, mixed[test], labels, table.classes, table.features, rows)
 
 
 def _read(table: _Table) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_iris
 
 from iwae.config.train import TrainConfig
+from iwae.data.load import load_dataset, suit
 from sweeps.importing.importing import import_data
 from sweeps.importing.source import Reading
 
@@ -141,7 +142,18 @@ def test_what_is_written_is_what_the_source_has(kind: str, tmp_path: Path) -> No
     pairs = rows(together, labels if labels is None else labels_of(arrays))
     assert pairs == rows(items, labels)
     assert [found.splits[name].items for name in ("train", "validation", "test")] == [*map(len, splits)]
-    TrainConfig.parse(found.base)
+    # What a sweep reads of it, with the lines that were printed.
+    config = TrainConfig.parse(found.base)
+    data = load_dataset(config.data)
+    suit(data, config)
+    assert data.layout.shape == items.shape[1:]
+    assert [len(data.train), len(data.validation), len(data.test)] == [*map(len, splits)]
+    if labels is not None:
+        assert data.labels is not None
+        assert data.labels.test.tolist() == arrays["test_labels"].tolist()
+    if items.dtype.kind == "f":
+        assert data.scaling is not None
+        np.testing.assert_allclose(data.scaling.undo(data.test.numpy()), arrays["test"], rtol=1e-5, atol=1e-5)
 
 
 def labels_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
