@@ -70,10 +70,12 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
     """Refuse data that the likelihood cannot be a density of, or that lack what the model is told.
 
     Raises:
+        ConfigError: the model cannot be built for such items.
         DataError: the pixels are gray and the likelihood Bernoulli, or binary and the likelihood Gaussian;
             floats meet a likelihood of pixels, or pixels what is for floats; or the model is conditional and
             the set has no labels.
     """
+    config.model.check_layout(dataset.layout)
     if config.model.conditional and dataset.labels is None:
         raise DataError(f"model.name: {config.model.name} needs labels, and {dataset.name} has none")
     _suit_observation_std(dataset, config)

@@ -49,7 +49,7 @@ class Evaluation:
             more, which makes it the probability of its byte. None of floats.
         active_units: latents whose E[z_d|x] varies over images by more than .01.
         layer_units: the same of each layer of latents, from the pixels inward.
-        active_units_kl: latents whose mean KL_d is above .01.
+        active_units_kl: latents whose mean KL_d is above .01; None where KL_d is not known.
         ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
         log_p: log p̂ = L_K of every image, float64 ``[N]``; its mean is −nll.
         mc_error: standard error of every ``log_p`` over the noise, float64 ``[N]``; None with one sample.
@@ -64,7 +64,7 @@ class Evaluation:
     bits_per_dim: float | None
     active_units: int
     layer_units: tuple[int, ...]
-    active_units_kl: int
+    active_units_kl: int | None
     ess: float
     log_p: Tensor = field(repr=False, compare=False)
     mc_error: Tensor | None = field(repr=False, compare=False)
@@ -109,7 +109,8 @@ def evaluate(
         x = items[start : start + block].inputs()
         posterior = model.encode(x)
         means.append(model.unit_means(posterior))  # [B, D]
-        kls.append(model.unit_kl(posterior))  # [B, D]
+        if (kl := model.unit_kl(posterior)) is not None:
+            kls.append(kl)  # [B, D]
         sums = SampleSums(len(x), few, x.device)
         seeds = partial(_block_seed, seed, start, rows)
         for log_w in _log_weight_chunks(model, x, posterior, num_samples, seeds):
@@ -141,7 +142,7 @@ def evaluate(
         bits_per_dim=None if items.holds_floats else bits_per_dim(nll, model),
         active_units=sum(layer_units),
         layer_units=layer_units,
-        active_units_kl=active_units_kl(torch.cat(kls)),
+        active_units_kl=active_units_kl(torch.cat(kls)) if kls else None,
         ess=float(ess.mean()),
         log_p=log_p,
         mc_error=mc_error,

@@ -1,49 +1,39 @@
 """The first values of the parameters, drawn from a generator of the run's own."""
 
-import math
-
 import torch
 from torch import nn
 
 from iwae.config.model import VAEConfig
+from iwae.model.layers import initialize_layer
 from iwae.model.likelihood import Likelihood, PixelStatistics
+from iwae.model.networks import ConvDecoder, head_of, output_bias
 
 
 @torch.no_grad()
 def initialize(
-    encoder: nn.Sequential,
-    decoder: nn.Sequential,
+    encoder: nn.Module,
+    decoder: nn.Module,
     likelihood: Likelihood,
     config: VAEConfig,
     generator: torch.Generator,
     statistics: PixelStatistics | None,
 ) -> None:
-    """Sets weights and biases of dense layers as ``VAEConfig`` says.
+    """Sets weights and biases of the networks as ``VAEConfig`` says.
 
-    ``pytorch`` is nn.Linear's own default: weights and biases uniform in ±1/√in. ``glorot`` counts mean and
-    log-variance of the posterior as two layers, as Burda et al. have them.
+    ``glorot`` counts what the encoder's last layer gives as layers of their own: mean and log-variance of the
+    posterior, as Burda et al. have them.
 
     Args:
-        encoder: its last layer gives mean and log-variance, ``2 D`` outputs.
+        encoder: its last layer gives what the posterior needs.
         decoder: its last layer gives the pixels, ``n X`` outputs.
         likelihood: of these outputs.
         config: says how.
         generator: on the CPU.
         statistics: of the training pixels; needed by ``output_bias: train_mean``.
     """
-    head = encoder[-1]
-    for layer in (*encoder, *decoder):
-        if not isinstance(layer, nn.Linear):
-            continue
-        outputs = layer.out_features // 2 if layer is head else layer.out_features
-        if config.init == "glorot":
-            limit = math.sqrt(6 / (layer.in_features + outputs))
-            layer.weight.uniform_(-limit, limit, generator=generator)
-            layer.bias.zero_()
-        else:
-            limit = 1 / math.sqrt(layer.in_features)
-            layer.weight.uniform_(-limit, limit, generator=generator)
-            layer.bias.uniform_(-limit, limit, generator=generator)
-    last = decoder[-1]
-    assert isinstance(last, nn.Linear)
-    likelihood.start(last.bias, config.output_bias, statistics)
+    head, blocks = head_of(encoder), config.posterior.blocks_of_head(config.latent_dim)
+    for layer in (*encoder.modules(), *decoder.modules()):
+        initialize_layer(layer, config.init, generator, blocks if layer is head else ())
+    if isinstance(decoder, ConvDecoder):
+        decoder.bias.zero_()  # it is no layer's own
+    likelihood.start(output_bias(decoder), config.output_bias, statistics)

@@ -1,13 +1,15 @@
-"""Stacks of linear layers, and their activations."""
+"""Stacks of linear layers, their activations, and the first values of layers of all kinds."""
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+Init = Literal["pytorch", "glorot"]
 # Numbers from which on the arithmetic that is saved is more than the calls cost.
 WORTH_IT = 2**14
 
@@ -74,3 +76,38 @@ def dense(dims: tuple[int, ...], activation: Callable[[], nn.Module]) -> nn.Sequ
         linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1])
+
+
+@torch.no_grad()
+def initialize_layer(
+    layer: nn.Module, init: Init, generator: torch.Generator, blocks: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Sets a linear layer or a convolution; leaves every other module as it is.
+
+    ``pytorch`` is the layers' own default, weights and biases uniform in ±1/√fan-in, where PyTorch counts a
+    transposed convolution's fan-in over its outputs. ``glorot``: uniform in ±√(6/(in+out)), zero biases.
+
+    Args:
+        layer: what is set.
+        init: how.
+        generator: on the CPU.
+        blocks: of a linear layer that counts as several for ``glorot``: how many outputs, and of how many
+            each; none is one block.
+    """
+    if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        return
+    weight, window = layer.weight, layer.weight[0, 0].numel()
+    fan_in = weight.shape[1] * window
+    if init == "pytorch":
+        limit = 1 / math.sqrt(fan_in)
+        weight.uniform_(-limit, limit, generator=generator)
+        if layer.bias is not None:
+            layer.bias.uniform_(-limit, limit, generator=generator)
+        return
+    first = 0
+    for rows, outputs in blocks or ((len(weight), len(weight)),):
+        limit = math.sqrt(6 / (fan_in + outputs * window))
+        weight[first : first + rows].uniform_(-limit, limit, generator=generator)
+        first += rows
+    if layer.bias is not None:
+        layer.bias.zero_()

@@ -173,8 +173,8 @@ class LatentModel(Model):
         """
 
     @abstractmethod
-    def unit_kl(self, posterior: Encoding) -> Tensor:
-        """KL of every latent unit from its prior, ``[B, D]``."""
+    def unit_kl(self, posterior: Encoding) -> Tensor | None:
+        """KL of every latent unit from its prior, ``[B, D]``; None where it is not known."""
 
     @abstractmethod
     def groups(self) -> dict[str, list[nn.Parameter]]:

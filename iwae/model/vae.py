@@ -1,4 +1,4 @@
-"""Encoder, decoder, factorized Gaussian posterior and standard normal prior."""
+"""Encoder, decoder, a posterior and a prior of one layer of latents."""
 
 from typing import Any
 
@@ -11,14 +11,11 @@ from iwae.config.model import VAEConfig
 from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize
-from iwae.model.layers import ACTIVATIONS, dense
 from iwae.model.likelihood import build_likelihood, pixel_statistics
-from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
+from iwae.model.networks import decoder_network, encoder_network, last_dense
+from iwae.model.posteriors import build_posterior
 from iwae.model.priors import build_prior
-from iwae.model.protocol import LatentModel
-
-# log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
-MAX_LOG_VARIANCE = 20.0
+from iwae.model.protocol import Encoding, LatentModel
 
 
 class VAE(LatentModel):
@@ -43,31 +40,32 @@ class VAE(LatentModel):
         super().__init__(config, layout)
         self.config: VAEConfig = config
         num_pixels = layout.num_pixels
-        activation = ACTIVATIONS[config.activation]
-        self.encoder = dense((num_pixels, *config.hidden_dims, 2 * config.latent_dim), activation)
-        outputs = config.numbers_per_pixel * num_pixels
-        self.decoder = dense((config.latent_dim, *config.decoder_widths, outputs), activation)
+        self.encoder = encoder_network(config, layout, config.posterior.head(config.latent_dim))
+        self.decoder = decoder_network(config, layout, config.latent_dim, config.numbers_per_pixel)
         self.likelihood = build_likelihood(config, num_pixels)
+        self.posterior = build_posterior(config)
         if generator is not None:
             statistics = None if train_pixels is None else pixel_statistics(train_pixels)
             initialize(self.encoder, self.decoder, self.likelihood, config, generator, statistics)
+            self.posterior.initialize(config.init, generator)
         self.prior = build_prior(
             config.prior, config.latent_dim, num_pixels, generator=generator, train_pixels=train_pixels
         )
+        self._widest = _widest(config, layout)
+        self._sample_bytes = FLOAT_BYTES * config.floats(layout).sample
         self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
-    def encode(self, x: Tensor) -> Posterior:
+    def encode(self, x: Tensor) -> Encoding:
         """q(z|x) of pixels ``[B, X]``."""
-        mean, log_variance = self.encoder(x).chunk(2, -1)  # [B, 2 D] -> [B, D] each
-        return Posterior(mean, 0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE))
+        return self.posterior.encode(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean of p(x|z) for latents ``[..., D]``: probabilities (Bernoulli) or intensities, ``[..., X]``."""
         return self.likelihood.mean(self.decoder(z))
 
     def noise_shape(self, num_samples: int, num_images: int) -> tuple[int, ...]:
-        """``(K, B, D)``."""
-        return num_samples, num_images, self.config.latent_dim
+        """``(K, B, D)``, or ``(K, B, 2 D)`` with auxiliary variables."""
+        return num_samples, num_images, self.config.posterior.noise(self.config.latent_dim)
 
     def log_densities(
         self,
@@ -76,23 +74,17 @@ class VAE(LatentModel):
         *,
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
-        posterior: Posterior | None = None,
+        posterior: Encoding | None = None,
         stop_posterior: bool = False,
     ) -> LogDensities:
-        """Densities at draws z = μ + σ ε, ``[K, B]``. The encoder runs once, whatever K is."""
+        """Densities at draws from q(z|x), ``[K, B]``. The encoder runs once, whatever K is."""
         q = self.encode(x) if posterior is None else posterior
         if noise is None:
-            shape = (num_samples, *q.mean.shape)
-            noise = torch.randn(shape, generator=generator, device=x.device, dtype=q.mean.dtype)
+            shape = self.noise_shape(num_samples, x.shape[-2])
+            noise = torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype)
         assert noise.shape[0] == num_samples
-        z = q.mean + torch.exp(q.log_std) * noise  # [B, D] and [K, B, D] -> [K, B, D]
-        constant = q.mean.shape[-1] * HALF_LOG_TWO_PI
-        log_std = q.log_std
-        if stop_posterior:
-            log_std = log_std.detach()
-            noise = (z - q.mean.detach()) * torch.exp(-log_std)
+        z, log_q = self.posterior.draw(q, noise, stop_posterior)
         log_p_z = self.prior.log_prob(z, self.encode)
-        log_q = -0.5 * noise.square().sum(-1) - log_std.sum(-1) - constant
         return LogDensities(
             log_p_x_given_z=self.log_likelihood(z, x),
             log_p_z=log_p_z,
@@ -115,12 +107,13 @@ class VAE(LatentModel):
 
     def _samples_at_once(self, num_images: int) -> int:
         """Samples of so many images whose activations fit in ``activation_bytes``; at least one."""
-        sample_bytes = FLOAT_BYTES * self.config.floats(self.layout).sample
-        return max(1, self.activation_bytes // (num_images * sample_bytes))
+        return max(1, self.activation_bytes // (num_images * self._sample_bytes))
 
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        *hidden, last = self.decoder
-        assert isinstance(last, nn.Linear)
+        dense = last_dense(self.decoder)
+        if dense is None:
+            return self.likelihood.log_prob(self.decoder(z), x)
+        hidden, last = dense
         for layer in hidden:
             z = layer(z)  # [K, B, D] -> [K, B, H]
         return self.likelihood.log_prob_of_layer(z, last.weight, last.bias, x)
@@ -135,33 +128,44 @@ class VAE(LatentModel):
         device = next(self.parameters()).device
         return self.decode(self.prior.sample(num_images, self.encode, generator, device))
 
-    def unit_means(self, posterior: Posterior) -> Tensor:
-        """μ, ``[B, D]``."""
-        return posterior.mean
+    def unit_means(self, posterior: Encoding) -> Tensor:
+        """E[z|x], ``[B, D]``; of a flow over a few draws that are the same for every item."""
+        return self.posterior.means(posterior)
 
-    def unit_stds(self, posterior: Posterior) -> Tensor:
-        """σ, ``[B, D]``."""
-        return torch.exp(posterior.log_std)
+    def unit_stds(self, posterior: Encoding) -> Tensor | None:
+        """σ, ``[B, D]``; None of a flow."""
+        return self.posterior.stds(posterior)
 
-    def unit_kl(self, posterior: Posterior) -> Tensor:
-        """From the prior's marginal of every unit, ``[B, D]``; in closed form where that is a normal."""
-        return self.prior.unit_kl(posterior, self.encode)
+    def unit_kl(self, posterior: Encoding) -> Tensor | None:
+        """From the prior's marginal of every unit, ``[B, D]``; None of a flow: its marginals are unknown."""
+        if isinstance(posterior, Posterior):
+            return self.prior.unit_kl(posterior, self.encode)
+        return None
 
     def extra_metrics(self, x: Tensor) -> dict[str, float]:
         """``model/observation_std`` of a Gaussian likelihood."""
         return self.likelihood.metrics()
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """The layers' weights and biases; what likelihood and prior have of their own is in neither group."""
-        return {"encoder": list(self.encoder.parameters()), "decoder": list(self.decoder.parameters())}
+        """The layers' weights and biases, and with the encoder's what else q has.
+
+        In neither are the own parameters of likelihood and prior, and a flow's r(v|z): it is no part of q but
+        of what q is weighed against.
+        """
+        encoder = [*self.encoder.parameters(), *self.posterior.own_parameters()]
+        return {"encoder": encoder, "decoder": list(self.decoder.parameters())}
 
     @property
     def widest(self) -> int:
         """The largest of the last layer's and the hidden widths, and of the prior's distances."""
-        config = self.config
-        last = config.numbers_per_pixel * self.num_pixels
-        distances = config.prior.num_components * config.latent_dim
-        return max((last, distances, *config.hidden_dims, *config.decoder_widths))
+        return self._widest
+
+
+def _widest(config: VAEConfig, layout: Layout) -> int:
+    latents, numbers = config.latent_dim, config.numbers_per_pixel
+    layers = config.encoder_layers(layout, 1)[:-1] + config.decoder_layers(layout, latents, numbers)
+    flow = [width for widths in config.posterior.networks(latents) for width in widths]
+    return max(config.prior.num_components * latents, *(layer.outputs for layer in layers), *flow)
 
 
 def _rename(module: nn.Module, state: dict[str, Any], prefix: str, *others: object) -> None:

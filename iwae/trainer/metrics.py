@@ -67,14 +67,17 @@ def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | N
         "test/nll_few": test.nll_few,
         "test/elbo": test.elbo,
         "test/active_units": float(test.active_units),
-        "test/active_units_kl": float(test.active_units_kl),
         "test/ess": test.ess,
     }
     if len(test.layer_units) > 1:
         layers = enumerate(test.layer_units, start=1)
         metrics |= {f"test/active_units_layer_{layer}": float(units) for layer, units in layers}
-    of_a_number = {"test/bits_per_dim": test.bits_per_dim, "test/nll_per_dim": test.nll_per_dim}
-    metrics |= {name: value for name, value in of_a_number.items() if value is not None}
+    of_a_number = {
+        "test/active_units_kl": test.active_units_kl,
+        "test/bits_per_dim": test.bits_per_dim,
+        "test/nll_per_dim": test.nll_per_dim,
+    }
+    metrics |= {name: float(value) for name, value in of_a_number.items() if value is not None}
     for name, error in (("val/nll_final", validation.nll_mc_error), ("test/nll", test.nll_mc_error)):
         if error is not None:
             metrics[f"{name}_mc_error"] = error

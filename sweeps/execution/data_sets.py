@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from iwae.config.train import TrainConfig
 from iwae.data.location import npz_path
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
@@ -79,15 +78,9 @@ def prepare_data(
             )
         dataset = load_dataset(config, download=True, moved=config in known)
         configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
-        for one in {_asked_of_data(config): config for config in configs}.values():
+        for one in {config.model: config for config in configs}.values():
             suit(dataset, one)
         if record is not None:
             refuse_changed(record, config, dataset)
         found[config] = data_set_of(config, dataset)
     return list(found.values())
-
-
-def _asked_of_data(config: TrainConfig) -> tuple[object, ...]:
-    """What decides whether a data set suits a model."""
-    model = config.model
-    return model.likelihood, model.conditional, getattr(model, "observation_std", None)

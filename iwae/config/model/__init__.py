@@ -6,9 +6,13 @@ from pydantic import Field
 
 from iwae.config.model.likelihood import LikelihoodPart as LikelihoodPart
 from iwae.config.model.likelihood import OutputBias as OutputBias
+from iwae.config.model.networks import NetworksPart as NetworksPart
 from iwae.config.model.part import Evidence as Evidence
 from iwae.config.model.part import Likelihood as Likelihood
 from iwae.config.model.part import ModelPart as ModelPart
+from iwae.config.model.posterior import FlowPosterior as FlowPosterior
+from iwae.config.model.posterior import GaussianPosterior as GaussianPosterior
+from iwae.config.model.posterior import PosteriorConfig as PosteriorConfig
 from iwae.config.model.prior import MixturePrior as MixturePrior
 from iwae.config.model.prior import PriorConfig as PriorConfig
 from iwae.config.model.prior import StandardNormalPrior as StandardNormalPrior

@@ -92,6 +92,13 @@ class ModelPart(Part, ABC):
         """The largest K that means anything; None for any."""
         return None
 
+    def check_layout(self, layout: Layout) -> None:
+        """Refuses items that this model cannot be built for.
+
+        Raises:
+            ConfigError: as it says.
+        """
+
     def check_run(self, data: DataConfig, objective: ObjectivePart) -> None:
         """Refuses a run that this model cannot be trained in.
 

@@ -1,79 +1,96 @@
-"""VAEConfig: dense encoder and decoder, one layer of Gaussian latents."""
+"""VAEConfig: encoder and decoder, one layer of latents."""
 
-import itertools
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from iwae.config.layout import Layout
-from iwae.config.limits import Width, Widths
-from iwae.config.model.likelihood import LikelihoodPart, OutputBias
-from iwae.config.model.prior import PriorConfig, StandardNormalPrior, prior_parameters
+from iwae.config.limits import Width
+from iwae.config.model.layers import Layer, dense_layers
+from iwae.config.model.networks import NetworksPart
+from iwae.config.model.posterior import FlowPosterior, GaussianPosterior, PosteriorConfig
+from iwae.config.model.prior import PriorConfig, StandardNormalPrior, VampPrior, prior_parameters
 from iwae.config.model.sizes import Floats, Flops
+from iwae.config.part import PartError
 
 
-class VAEConfig(LikelihoodPart):
-    """Dense encoder and decoder, one layer of Gaussian latents.
+class VAEConfig(NetworksPart):
+    """Encoder and decoder, one layer of latents.
 
     Attributes:
         name: ``vae``; may be left out.
-        hidden_dims: widths of the encoder's hidden layers, from the pixels inward.
-        decoder_hidden_dims: widths of the decoder's, from the latents outward; null mirrors the encoder.
         latent_dim: D, the latent size.
         prior: p(z): ``standard-normal``, ``mixture`` or ``vampprior``.
-        init: ``pytorch`` (each layer's own default) or ``glorot`` (uniform √(6/(in+out)), zero biases).
-        output_bias: bias of the last layer: ``default`` (what init gives), ``zero``, or ``train_mean``
-            (logit of the clipped mean of the training pixels, under ``threshold`` the rounded ones,
-            Burda et al. 2016; the mean itself under the other likelihoods).
+        posterior: q(z|x): ``gaussian`` or ``flow``.
     """
 
     built_by: ClassVar[str] = "iwae.model.vae:VAE"
-    later: ClassVar[frozenset[str]] = LikelihoodPart.later | {"name", "prior"}
+    later: ClassVar[frozenset[str]] = NetworksPart.later | {"name", "prior", "posterior"}
 
     name: Literal["vae"] = "vae"
-    hidden_dims: Widths = (400,)
-    decoder_hidden_dims: Widths | None = None
     latent_dim: Width = 20
-    activation: Literal["relu", "tanh", "elu"] = "relu"
     prior: PriorConfig = StandardNormalPrior()
-    init: Literal["pytorch", "glorot"] = "pytorch"
-    output_bias: OutputBias = "default"
+    posterior: PosteriorConfig = GaussianPosterior()
+
+    @model_validator(mode="after")
+    def _flow_has_parts(self) -> Self:
+        if not isinstance(self.posterior, FlowPosterior):
+            return self
+        if not self.posterior.auxiliary and self.latent_dim == 1:
+            raise PartError(
+                "posterior.auxiliary", "false", "true when latent_dim is 1: one latent has no halves"
+            )
+        if isinstance(self.prior, VampPrior):
+            raise PartError(
+                "posterior.name", "flow", "gaussian when prior is vampprior, which is made of the posterior"
+            )
+        return self
 
     @property
     def analytic_kl(self) -> bool:
-        """With a standard normal prior."""
-        return isinstance(self.prior, StandardNormalPrior)
+        """With a standard normal prior and a Gaussian posterior."""
+        return isinstance(self.prior, StandardNormalPrior) and self.posterior.analytic_kl
 
     @property
-    def decoder_widths(self) -> tuple[int, ...]:
-        """Widths of the decoder's hidden layers, from the latents outward."""
-        return self.hidden_dims[::-1] if self.decoder_hidden_dims is None else self.decoder_hidden_dims
-
-    def _decoder(self, layout: Layout) -> tuple[int, ...]:
-        return (self.latent_dim, *self.decoder_widths, self.numbers_per_pixel * layout.num_pixels)
+    def gaussian_posterior(self) -> bool:
+        """Unless it is a flow."""
+        return isinstance(self.posterior, GaussianPosterior)
 
     def flops(self, layout: Layout) -> Flops:
-        """The operations of the dense layers, for items of this layout."""
-        encoder = (layout.num_pixels, *self.hidden_dims, 2 * self.latent_dim)
+        """The operations of the networks, for items of this layout."""
+        encoder = self.encoder_layers(layout, self.posterior.head(self.latent_dim))
+        decoder = self.decoder_layers(layout, self.latent_dim, self.numbers_per_pixel)
+        decoder += self._flow_layers()
         prior = 4.0 * self.prior.num_components * self.latent_dim
-        return Flops(2.0 * _multiply_adds(encoder), 2.0 * _multiply_adds(self._decoder(layout)) + prior)
+        return Flops(
+            2.0 * sum(layer.multiply_adds for layer in encoder),
+            2.0 * sum(layer.multiply_adds for layer in decoder) + prior,
+        )
 
     def floats(self, layout: Layout) -> Floats:
-        """What the dense layers hold, for items of this layout."""
+        """What the networks hold, for items of this layout."""
         num_pixels = layout.num_pixels
-        encoder = (num_pixels, *self.hidden_dims, 2 * self.latent_dim)
-        decoder = self._decoder(layout)
-        parameters = _multiply_adds(encoder) + sum(encoder[1:]) + _multiply_adds(decoder) + sum(decoder[1:])
+        encoder = self.encoder_layers(layout, self.posterior.head(self.latent_dim))
+        decoder = self.decoder_layers(layout, self.latent_dim, self.numbers_per_pixel)
+        flow = self._flow_layers()
+        parameters = sum(layer.parameters for layer in encoder + decoder + flow)
         parameters += self.likelihood_parameters(num_pixels)
         parameters += prior_parameters(self.prior, self.latent_dim, num_pixels)
         # The derivative of ELU is had from its input, of the others from their output, which is kept anyway.
         copies = 2 if self.activation == "elu" else 1
-        encoded = num_pixels + copies * sum(self.hidden_dims) + 2 * max(encoder[1:])
+        encoded = num_pixels + copies * sum(layer.outputs for layer in encoder[:-1])
+        encoded += 2 * max(layer.outputs for layer in encoder)
         # Outputs and their gradient, or the latter and the hidden layer's; z, z² and the terms of log q.
-        last = self.likelihood_floats(num_pixels) + max(decoder)
+        last = self.likelihood_floats(num_pixels) + max(
+            self.latent_dim, *(layer.outputs for layer in decoder)
+        )
+        hidden = copies * sum(layer.outputs for layer in decoder[:-1] + flow)
         # Of every component of a prior the scaled distances, with what their gradient needs.
         distances = 3 * self.prior.num_components * self.latent_dim
-        sampled = last + copies * sum(self.decoder_widths) + 4 * self.latent_dim + distances
-        return Floats(parameters, encoded, sampled, self.latent_dim)
+        sampled = last + hidden + 4 * self.latent_dim + distances
+        return Floats(parameters, encoded, sampled, self.posterior.noise(self.latent_dim))
 
-
-def _multiply_adds(widths: tuple[int, ...]) -> int:
-    return sum(inputs * outputs for inputs, outputs in itertools.pairwise(widths))
+    def _flow_layers(self) -> list[Layer]:
+        return [
+            layer for widths in self.posterior.networks(self.latent_dim) for layer in dense_layers(widths)
+        ]

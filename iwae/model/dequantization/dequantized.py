@@ -134,7 +134,7 @@ class Dequantized(LatentModel):
         """The model's own."""
         return self.model.unit_stds(posterior)
 
-    def unit_kl(self, posterior: Encoding) -> Tensor:
+    def unit_kl(self, posterior: Encoding) -> Tensor | None:
         """The model's own."""
         return self.model.unit_kl(posterior)
 

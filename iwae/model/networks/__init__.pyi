@@ -1,0 +1,7 @@
+from .build import decoder_network as decoder_network
+from .build import encoder_network as encoder_network
+from .build import head_of as head_of
+from .build import last_dense as last_dense
+from .build import output_bias as output_bias
+from .conv import ConvDecoder as ConvDecoder
+from .conv import ConvEncoder as ConvEncoder
