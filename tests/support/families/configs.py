@@ -11,6 +11,10 @@ _GRAY = {"data": {"binarization": "none"}, "model": {"likelihood": "gaussian"}}
 FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {},
     "vae-gaussian": _GRAY,
+    "vae-conv": {"model": {"networks": "conv", "hidden_dims": [4, 6]}},
+    "vae-fixed-std": {"model": {"posterior": {"std": 0.5}}},
+    "vae-flow": {"model": {"posterior": {"name": "flow", "hidden": [6], "auxiliary": False}}},
+    "vae-flow-auxiliary": {"model": {"posterior": {"name": "flow", "hidden": [6, 5]}}},
     "vae-bytes": {
         "data": {"binarization": "none"},
         "model": {
