@@ -188,7 +188,7 @@ def _work(
     forecast = known_forecast([trial.config for trial in record.trials], spec.resources, record.probes)
     board = Board(storage, record.trials, session.started, forecast=forecast)
     trouble = None
-    for line in data_remarks(record):
+    for line in data_remarks(record.data):
         _log.info(line)
     with (
         Recorder(storage, store) as recorder,

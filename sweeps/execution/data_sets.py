@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from iwae.config.data import TABLES, DataConfig
 from iwae.data.location import npz_path
 from iwae.errors import ConfigError
 from sweeps.spec.spec import SweepSpec
-from tracking.records.contents import data_set_of, known_data, refuse_changed
+from tracking.records.contents import data_remarks, data_set_of, known_data, refuse_changed
 from tracking.records.planned import DataSet
 from tracking.records.records import PlannedTrial, SweepRecord
+
+if TYPE_CHECKING:
+    from iwae.data.dataset import Dataset
 
 
 def refuse_mixed(record: SweepRecord, plan: Iterable[PlannedTrial]) -> None:
@@ -47,6 +52,17 @@ def refuse_missing_files(
             npz_path(config, moved=config in known)
 
 
+def surprises(plan: list[PlannedTrial], spec: SweepSpec) -> list[str]:
+    """What `prepare_data` would refuse or remark of the user's own files and of tables, which a plan reads.
+
+    Raises:
+        UserError: a data set is malformed, or does not suit its model.
+    """
+    own = dict.fromkeys(trial.config.data for trial in plan) or [spec.base.data]
+    shown = [config for config in own if config.name == "npz" or config.name in TABLES]
+    return data_remarks(data_set_of(config, _suited(config, plan, spec)) for config in shown)
+
+
 def prepare_data(
     plan: list[PlannedTrial], spec: SweepSpec, record: SweepRecord | None = None
 ) -> list[DataSet]:
@@ -63,8 +79,6 @@ def prepare_data(
     Raises:
         UserError: a data set is missing, malformed, not what it was, or does not suit its model.
     """
-    from iwae.data.load import load_dataset, suit
-
     if record is not None:
         refuse_mixed(record, plan)
     found = {} if record is None else {one.config: one for one in record.data}
@@ -76,11 +90,21 @@ def prepare_data(
                 f"{config.path} is not allowed: must be absolute, since workers have a folder of their own"
                 " (`sweeps run` makes it so)",
             )
-        dataset = load_dataset(config, download=True, moved=config in known)
-        configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
-        for one in {config.model: config for config in configs}.values():
-            suit(dataset, one)
+        dataset = _suited(config, plan, spec, moved=config in known)
         if record is not None:
             refuse_changed(record, config, dataset)
         found[config] = data_set_of(config, dataset)
     return list(found.values())
+
+
+def _suited(
+    config: DataConfig, plan: list[PlannedTrial], spec: SweepSpec, *, moved: bool = False
+) -> "Dataset":
+    """A data set that suits the models of the plan that train on it."""
+    from iwae.data.load import load_dataset, suit  # loads PyTorch
+
+    dataset = load_dataset(config, download=True, moved=moved)
+    configs = [trial.config for trial in plan if trial.config.data == config] or [spec.base]
+    for one in {config.model: config for config in configs}.values():
+        suit(dataset, one)
+    return dataset

@@ -3,7 +3,7 @@
 import logging
 
 from iwae.errors import SweepError
-from sweeps.execution.data_sets import refuse_missing_files
+from sweeps.execution.data_sets import refuse_missing_files, surprises
 from sweeps.execution.display import Display
 from sweeps.execution.pacing import fitted
 from sweeps.execution.pacing import forecast as with_forecast_epochs
@@ -31,10 +31,12 @@ def planned(spec: SweepSpec, files: Files, display: Display, *, probe: bool = Tr
         probe: measure shapes that are not known on this machine.
 
     Raises:
-        DataError: the file of an npz set is missing.
+        DataError: the file of an npz set is missing or malformed, or does not suit its model.
         ConfigError: a trial takes more memory than there is.
     """
-    refuse_missing_files(draw_plan(with_forecast_epochs(spec)), spec)
+    drawn = draw_plan(with_forecast_epochs(spec))
+    refuse_missing_files(drawn, spec)
+    remarks = surprises(drawn, spec)
     largest = largest_trial(spec)
     shapes, forecast = kinds(spec), None
     if probe and _is_there(spec):
@@ -51,9 +53,9 @@ def planned(spec: SweepSpec, files: Files, display: Display, *, probe: bool = Tr
         forecast = Forecast(scale=scale)
     trials = draw_plan(spec)
     if forecast is None:
-        return Planned(spec, trials, shapes, None)
+        return Planned(spec, trials, shapes, None, remarks)
     places = places_of(spec.resources, local_cpus(spec.resources, largest)[0], machine.gpus())
-    return Planned(spec, trials, shapes, outlook(spec, trials, forecast, places))
+    return Planned(spec, trials, shapes, outlook(spec, trials, forecast, places), remarks)
 
 
 def _is_there(spec: SweepSpec) -> bool:

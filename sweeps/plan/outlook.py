@@ -70,12 +70,14 @@ class Planned:
         trials: of the sweep; none where a sampler will suggest them.
         shapes: a configuration of each kind that takes its own time.
         outlook: what it will take; None where nothing tells seconds.
+        remarks: what to know of its data, a sentence each.
     """
 
     spec: SweepSpec
     trials: Sequence[PlannedTrial]
     shapes: Sequence[TrainConfig]
     outlook: Outlook | None
+    remarks: Sequence[str] = ()
 
     @property
     def num_trials(self) -> int:

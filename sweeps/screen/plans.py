@@ -36,6 +36,7 @@ def plan_json(planned: Planned) -> dict[str, Any]:
         "name": planned.spec.name,
         "num_trials": planned.num_trials,
         "trials": [_trial_json(planned, trial) for trial in planned.trials],
+        "remarks": list(planned.remarks),
         "forecast": None if outlook is None else _forecast_json(planned, outlook),
     }
 
@@ -122,6 +123,8 @@ def show_plan(planned: Planned, files: Files, console: Console) -> None:
         )
     if planned.estimated:
         say(console, "equal seconds: `sweeps run` measures an epoch and plans the epochs that fill the time")
+    for remark in planned.remarks:
+        say(console, remark)
     if planned.outlook is not None:
         _show_packs(planned, planned.outlook, console)
         _show_shapes(planned, planned.outlook, console)

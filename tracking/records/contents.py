@@ -91,9 +91,9 @@ def measured_on(record: SweepRecord) -> dict[str, str]:
     return found
 
 
-def data_remarks(record: SweepRecord) -> list[str]:
-    """What to know of a sweep's data: items that are also training items, another range, and so on."""
-    return list(dict.fromkeys(remark for one in record.data for remark in (*_repeated(one), *one.remarks)))
+def data_remarks(sets: Iterable[DataSet]) -> list[str]:
+    """What to know of data sets: items that are also training items, another range, and so on."""
+    return list(dict.fromkeys(remark for one in sets for remark in (*_repeated(one), *one.remarks)))
 
 
 def _repeated(one: DataSet) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Data that are floats, through the whole trainer."""
 
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
+from iwae.trained import TrainedModel
 from iwae.trainer.trainer import Trainer
+from support.runs import digest, through_a_file
 
 MODEL = {"likelihood": "gaussian", "hidden_dims": [16], "latent_dim": 2, "activation": "tanh"}
 
@@ -104,3 +107,26 @@ def test_scaling_is_undone_in_what_people_see(dtype: type, tmp_path: Path) -> No
         assert not np.array_equal(other.scaling.scale, data.scaling.scale)
         assert other.measured_hash == data.measured_hash
         assert torch.equal(data.to("cpu").test, data.test)
+
+
+def test_a_trained_model_takes_rows_in_their_own_unit(tmp_path: Path) -> None:
+    rows = clusters(5) * 1000 + 1e6
+    trainer, metrics = trained({**saved(tmp_path / "a.npz", rows), "scaling": "standardize"})
+    (tmp_path / "model.safetensors").write_bytes(trainer.weights())
+    model = TrainedModel.load(tmp_path)
+    nll = -model.log_likelihood(rows[150:], 100).mean()
+    assert nll == pytest.approx(metrics["test/nll"], abs=5 * metrics["test/nll_mc_error"] + 0.05)
+    np.testing.assert_allclose(model.sample(500).mean(0), rows.mean(0), atol=2 * rows.std(0).max())
+    assert np.abs(model.reconstruct(rows[150:]) - rows[150:]).mean() < 2 * rows.std()
+
+
+def test_run_on_floats_stopped_and_resumed_has_the_same_bits() -> None:
+    whole, _ = trained({"name": "wine", "scaling": "min-max"})
+    config = whole.config
+    first = Trainer(config)
+    list(islice(first.epochs(), 1))
+    second = Trainer(config)
+    second.load_state_dict(through_a_file(first.state_dict()))
+    list(second.epochs())
+    assert digest(second) == digest(whole)
+    assert second.finish() == whole.finish()

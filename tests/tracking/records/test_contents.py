@@ -127,7 +127,7 @@ def test_decided_data_come_back_and_an_old_sweep_has_none(digits: Dataset, tmp_p
 def test_images_that_are_trained_and_tested_on_are_told(digits: Dataset, tmp_path: Path) -> None:
     both = replace(digits, test=torch.cat([digits.train[:5], digits.test[:10]]))
     record = replace(Sweep(tmp_path).storage.record(), data=(data_set_of(DIGITS, both),))
-    assert data_remarks(record) == [
+    assert data_remarks(record.data) == [
         "5 of 15 test items of digits are also training items: the test NLL is lower than on new ones."
     ]
 

@@ -22,7 +22,7 @@ _RECONSTRUCTION = (
 def caveats(record: SweepRecord, analyses: Sequence[Analysis]) -> list[str]:
     """Sentences about the whole sweep, then about each table; the most limiting first."""
     sentences = [*left_out(record), *codes(record), *_yardsticks(analyses)]
-    sentences += [*data_remarks(record), *timing(record)]
+    sentences += [*data_remarks(record.data), *timing(record)]
     for analysis in analyses:
         sentences += [*_diverged(analysis), *_seeds(analysis), *_looks(analysis)]
         sentences += [*_pairs(analysis), *_cut(analysis), *_noise(analysis)]
