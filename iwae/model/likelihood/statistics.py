@@ -25,10 +25,12 @@ class PixelStatistics(NamedTuple):
 
 
 def pixel_statistics(pixels: Tensor) -> PixelStatistics:
-    """Of the training items ``[N, X]``: values, or bytes that stand for byte / 255."""
-    values = pixels.to("cpu", torch.float32)
-    if pixels.dtype == torch.uint8:
-        values = values / 255
+    """Of the training items ``[N, X]``: floats of any range, or bytes that stand for byte / 255."""
+    if pixels.dtype != torch.uint8:
+        # A square of values far from zero has no digits left for their spread in float32.
+        numbers = pixels.to("cpu", torch.float64)
+        return PixelStatistics(numbers.mean(0), numbers.var(0, correction=0))
+    values = pixels.to("cpu", torch.float32) / 255
     mean = values.mean(0, dtype=torch.float64)
     variance = values.square().mean(0, dtype=torch.float64) - mean.square()
     return PixelStatistics(mean, variance.clamp_min(0))

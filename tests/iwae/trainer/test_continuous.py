@@ -12,6 +12,7 @@ import torch
 from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
+from iwae.model.likelihood import pixel_statistics
 from iwae.trained import TrainedModel
 from iwae.trainer.trainer import Trainer
 from support.runs import digest, through_a_file
@@ -130,3 +131,10 @@ def test_run_on_floats_stopped_and_resumed_has_the_same_bits() -> None:
     list(second.epochs())
     assert digest(second) == digest(whole)
     assert second.finish() == whole.finish()
+
+
+def test_learned_sigma_starts_at_the_spread_of_features_far_from_zero(tmp_path: Path) -> None:
+    rows = 1e4 + np.random.default_rng(6).normal(size=(180, 3))
+    dataset = load_dataset(DataConfig.model_validate(saved(tmp_path / "a.npz", rows)))
+
+    assert pixel_statistics(dataset.train).std == pytest.approx(rows[:120].std(0).mean(), rel=0.02)
