@@ -191,7 +191,9 @@ class IwaeTrial:
             final = trainer.final_evaluation()
         except Stopped:
             return self._stopped()
-        images = pictures(trainer.model, trainer.dataset) if self._options.figures else None
+        images = None
+        if self._options.figures:
+            images = pictures(trainer.model, trainer.dataset, trainer.items("test"))
         unit = Checkpoint(
             trainer.steps,
             tuple(self._history),

@@ -154,10 +154,32 @@ class Factory:
     def ks(self, *num_samples: int) -> list[dict[str, Any]]:
         return [{"objective.num_samples": k} for k in num_samples]
 
-    def pictures(self, record: SweepRecord) -> dict[str, dict[str, np.ndarray]]:
+    def pictures(
+        self, record: SweepRecord, shape: tuple[int, ...] = (28, 28)
+    ) -> dict[str, dict[str, np.ndarray]]:
         rng = np.random.default_rng(0)
         kinds = ("samples", "reconstructions", "interpolation", "traversals")
         return {
-            trial.key: {kind: rng.integers(0, 256, (8, 8, 28, 28), dtype=np.uint8) for kind in kinds}
+            trial.key: {kind: rng.integers(0, 256, (8, 8, *shape), dtype=np.uint8) for kind in kinds}
             for trial in record.complete
         }
+
+    def latent_map(self, classes: int = 0) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(0)
+        made = {
+            "latent_map": rng.normal(size=(60, 2)).astype(np.float32),
+            "latent_axes": np.array(["latent unit 1", "latent unit 2"]),
+        }
+        if classes:
+            made["classes"] = np.arange(60) % classes
+            made["class_names"] = np.array([f"class {index}" for index in range(classes)])
+        return made
+
+    def features(self, count: int = 3, generates: bool = True) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(0)
+        truth = rng.normal(size=(50, count)) * 10.0 ** np.arange(count)
+        made = {
+            "reconstructed": np.stack((truth, 0.5 * truth)).astype(np.float32),
+            "feature_names": np.array([f"$feature_{index}$" for index in range(count)]),
+        }
+        return {**made, "drawn": truth[::-1].astype(np.float32)} if generates else made

@@ -12,7 +12,7 @@ from tracking.analysis.two_sweeps.comparison import TwoSweeps
 from tracking.records.records import SweepRecord
 from tracking.report.files import to_json
 from tracking.report.links import Links
-from tracking.report.page.grids import Pair, Pictures, pairs, picture_blocks, save
+from tracking.report.page.grids import KINDS, Pictures, Shown, picture_blocks, save, shown
 from tracking.report.page.page import page
 from tracking.report.table_csv import table_name, to_csv
 from tracking.report.words.caveats import caveats
@@ -51,8 +51,8 @@ def write_report(
     Args:
         record: the sweep.
         folder: made if it is missing; files of the same names are replaced.
-        pictures: image grids by trial key, then by kind (``samples``, ``reconstructions``), ``uint8``
-            ``[rows, columns, H, W]``; trials and kinds may be missing.
+        pictures: arrays by trial key, then by name, as `iwae.evaluation.pictures` makes them; trials and
+            names may be missing.
         links: where its runs are in MLflow, for links to them; None writes none.
         against: another sweep compared with this one, for a section of its own.
     """
@@ -60,26 +60,32 @@ def write_report(
     analyses = [analyse(table) for table in tables(record)]
     headlines = [headline(analysis) for analysis in analyses]
     warnings = caveats(record, analyses)
-    grids = [pairs(analysis, pictures) for analysis in analyses]
+    drawn = [shown(analysis, pictures) for analysis in analyses]
     texts = {table_name(i): to_csv(t) for i, t in enumerate([a.table for a in analyses] or [None])}
     texts["tradeoff.json"] = to_json(record, analyses, headlines, warnings)
-    shown = {**texts, "spec.yaml": yaml.safe_dump(dict(record.spec), sort_keys=False, allow_unicode=True)}
-    blocks = [picture_blocks(found) for found in grids]
-    made = {"index.html": page(record, analyses, headlines, warnings, blocks, shown, links, against), **texts}
+    offered = {**texts, "spec.yaml": yaml.safe_dump(dict(record.spec), sort_keys=False, allow_unicode=True)}
+    blocks = [picture_blocks(*pair) for pair in zip(analyses, drawn, strict=True)]
+    made = {
+        "index.html": page(record, analyses, headlines, warnings, blocks, offered, links, against),
+        **texts,
+    }
     files = [_write(folder / name, content) for name, content in made.items()]
-    files += _draw(record, folder, analyses, grids)
+    files += _draw(record, folder, analyses, drawn)
     return Report(folder, summary(record, analyses, headlines, warnings), tuple(files))
 
 
 def _draw(
-    record: SweepRecord, folder: Path, analyses: Sequence[Analysis], grids: Sequence[Sequence[Pair]]
+    record: SweepRecord, folder: Path, analyses: Sequence[Analysis], drawn: Sequence[Sequence[Shown]]
 ) -> list[Path]:
     from tracking.report.stills.tradeoff import draw_tradeoff  # matplotlib: only where a report is drawn
 
     files = []
-    for index, (analysis, found) in enumerate(zip(analyses, grids, strict=True)):
+    for index, (analysis, found) in enumerate(zip(analyses, drawn, strict=True)):
         files.append(draw_tradeoff(analysis, record.name, folder / f"tradeoff{_number(index)}.png"))
-        files += [save(pair, folder / f"{pair.kind}{_number(index)}.png") for pair in found]
+        having = {kind: [one for one in found if kind in one.arrays] for kind in KINDS}
+        files += [
+            save(kind, some, folder / f"{kind}{_number(index)}.png") for kind, some in having.items() if some
+        ]
     return files
 
 

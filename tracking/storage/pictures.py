@@ -1,4 +1,4 @@
-"""The image grids that complete trials left in storage."""
+"""The arrays for pictures that complete trials left in storage."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from tracking.storage.sweep import SweepStorage
 
 
 class StoredPictures(Mapping[str, Mapping[str, np.ndarray]]):
-    """The image grids of a sweep's complete trials by key, each read when it is asked for."""
+    """The arrays of a sweep's complete trials by key, each read when it is asked for."""
 
     def __init__(self, storage: SweepStorage, keys: Iterable[str]) -> None:
         self._storage = storage

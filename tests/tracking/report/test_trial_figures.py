@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tracking.records.records import TrialState
+from tracking.report.charts.drawn.arrays import clouds, residuals
 from tracking.report.stills.tiles import tiled
 from tracking.report.stills.trial import write_trial_figures
 
@@ -40,3 +41,43 @@ def test_tiles_keep_every_pixel_in_its_place(side):
     top, left = 2 * row * (side + 1), 2 * column * (side + 1)
     tile = picture[top : top + 2 * side : 2, left : left + 2 * side : 2]
     np.testing.assert_array_equal(tile, images[row, column])
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGBA")])
+def test_tiles_keep_every_channel(channels, mode):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 4, channels), dtype=np.uint8)
+    picture = tiled(images, side=5)
+    assert picture.mode == mode
+    tile = np.asarray(picture)[6:11]
+    if channels == 2:  # the two planes side by side
+        assert np.array_equal(tile[:, 9:13], images[1, 1, :, :, 0])
+        assert np.array_equal(tile[:, 13:17], images[1, 1, :, :, 1])
+    else:
+        assert np.array_equal(tile[:, 5:9].reshape(5, 4, channels), images[1, 1])
+
+
+def test_maps_and_features_are_plots_of_their_own(make, tmp_path):
+    trial = make.trial({}, state=TrialState.WAITING)
+    for index, arrays in enumerate((make.latent_map(classes=14), make.latent_map(), make.features())):
+        (path,) = write_trial_figures(trial, arrays, tmp_path / str(index))
+        assert path.name == ("features.png" if index == 2 else "latent_map.png")
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300
+
+
+def test_residuals_are_in_the_features_own_standard_deviations(make):
+    for count in (1, 3, 30):
+        found = residuals(make.features(count))
+        assert len(found) == min(count, 20)
+        arrays = make.features(count)
+        expected = 0.5 * np.sqrt(
+            1 + np.square(arrays["reconstructed"][0].mean(0) / arrays["reconstructed"][0].std(0))
+        )
+        assert [size for _, size in found] == pytest.approx(sorted(expected, reverse=True)[:20], rel=1e-4)
+
+
+def test_classes_of_one_colour_have_different_symbols(make):
+    found = clouds(make.latent_map(classes=14))
+    assert [one.name for one in found] == [f"class {index}" for index in range(14)]
+    assert len({(one.colour, one.symbol) for one in found}) == 14
+    assert sum(len(one.points) for one in found) == 60

@@ -63,6 +63,7 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "test_nll_few": _final("test/nll_few"),
     "test_nll_stderr": _final("test/nll_stderr"),
     "test_bits_per_dim": _final("test/bits_per_dim"),
+    "test_nll_per_dim": _final("test/nll_per_dim"),
     "true_nll": _final("val/true_nll_final"),
     "test_true_nll": _final("test/true_nll"),
     "val_reconstruction_mse": _final("val/reconstruction_mse_final"),
@@ -79,5 +80,11 @@ COLUMNS: Mapping[str, Callable[[TrialRecord], float | None]] = {
 
 
 NATS = ("val_nll_final", "val_nll_few", "test_nll", "test_nll_few", "true_nll", "test_true_nll")
-RANKS = (*NATS, "test_bits_per_dim", SCORE, TEST_SCORE)  # compared by differences; NLLs may be negative
+RANKS = (
+    *NATS,
+    "test_bits_per_dim",
+    "test_nll_per_dim",
+    SCORE,
+    TEST_SCORE,
+)  # compared by differences; NLLs may be negative
 STANDING_FOR = (SECONDS, SCORE, TEST_SCORE)  # columns that stand for one of the others

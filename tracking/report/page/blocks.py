@@ -95,6 +95,7 @@ class Table:
 class Picture:
     """A PNG in Base64 with the text that stands for it and its caption."""
 
+    macro: ClassVar = "picture"
     base64: str
     alt: str
     caption: str
@@ -102,10 +103,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grids:
-    """Pictures side by side."""
+    """Pictures and figures side by side."""
 
     macro: ClassVar = "grids"
-    pictures: Sequence[Picture]
+    pictures: Sequence[Picture | Figure]
 
 
 @dataclass(frozen=True)

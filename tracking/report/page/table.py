@@ -1,6 +1,5 @@
 """The table of all configurations."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,7 +28,12 @@ MEASURES: Sequence[Measure] = (
     ("whole process, MiB", "peak_memory_bytes", "number", 2.0**20),
 )
 LATENT = ("active_units", "ess", "encoder_snr")  # what models without a likelihood may not have
-LOG2_E = 1 / math.log(2)  # bits in a nat: by what a number in bits is divided to be in nats
+# Beside an NLL: bits of pixels or nats of a float, and what the model makes of an item.
+OF_LIKELIHOODS: Sequence[Measure] = (
+    ("test bits / dim", "test_bits_per_dim", "number", 1.0),
+    ("test nats / dim", "test_nll_per_dim", "number", 1.0),
+    ("reconstruction error", "val_reconstruction_mse", "number", 1.0),
+)
 MEASURED_SECONDS = ("train_seconds", "seconds_per_epoch")
 
 
@@ -68,18 +72,9 @@ def _measures(table: AnalysedTable) -> list[Measure]:
         (f"validation {score.name}", SCORE, show, 1.0),
         (f"test {score.name}", TEST_SCORE, show, 1.0),
     ]
-    if score.is_likelihood:  # per dimension nats of a density, and bits of what has a probability
-        bits = table.yardstick.measure != "density"
-        ranked.append(
-            (
-                f"test {'bits' if bits else 'nats'} / dim",
-                "test_bits_per_dim",
-                "number",
-                1.0 if bits else LOG2_E,
-            )
-        )
-        ranked.append(("reconstruction error", "val_reconstruction_mse", "number", 1.0))
-    optional = {"test_bits_per_dim", "val_reconstruction_mse", *(() if score.is_likelihood else LATENT)}
+    if score.is_likelihood:
+        ranked += OF_LIKELIHOODS
+    optional = {column for _, column, *_ in OF_LIKELIHOODS} | set(() if score.is_likelihood else LATENT)
     found = [*(SECONDS_MEASURES if table.timed_on is None else PROBED_MEASURES), *ranked, *MEASURES]
     return [
         one

@@ -1,7 +1,8 @@
-"""Figures of one trial, its image grids and its curves: drawn beside running training, so cheaply."""
+"""Figures of one trial, its grids, plots and curves: drawn beside running training, so cheaply."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,27 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from tracking.records.comparable.score import score_of
 from tracking.records.records import TrialRecord
 from tracking.report.charts.palette import HUES, MUTED
+from tracking.report.stills.plots import draw_features, draw_latent_map
 from tracking.report.stills.tiles import tiled
 from tracking.report.stills.tradeoff import dress
 
-KINDS = ("samples", "reconstructions", "interpolation", "traversals")
+KINDS = ("samples", "class_samples", "reconstructions", "interpolation", "traversals")
 WEIGHTS = {"annealing/beta": "β", "annealing/entropy_weight": "entropy weight"}
 
 
-def write_trial_figures(
-    trial: TrialRecord, pictures: Mapping[str, NDArray[np.uint8]], folder: Path
-) -> list[Path]:
-    """Writes one PNG for each image grid, and ``curves.png``; what the trial does not have is left out.
+def write_trial_figures(trial: TrialRecord, pictures: Mapping[str, NDArray[Any]], folder: Path) -> list[Path]:
+    """Writes a PNG for each image grid and plot, and ``curves.png``; what a trial does not have is left out.
 
     Args:
         trial: the trial, with its history so far.
-        pictures: image grids by kind, ``uint8`` ``[rows, columns, H, W]``.
+        pictures: arrays by name, as `iwae.evaluation.pictures` makes them.
         folder: made if it is missing.
 
     Returns:
-        The files, in the order samples, reconstructions, interpolation, traversals, curves.
+        The files: samples, class_samples, reconstructions, interpolation, traversals, latent_map, features,
+        curves.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -39,6 +41,10 @@ def write_trial_figures(
             path = folder / f"{kind}.png"
             tiled(pictures[kind]).save(path, compress_level=1)
             files.append(path)
+    if "latent_map" in pictures:
+        files.append(draw_latent_map(pictures, folder / "latent_map.png"))
+    if "reconstructed" in pictures:
+        files.append(draw_features(pictures, folder / "features.png"))
     if trial.history:
         files.append(_draw_curves(trial, folder / "curves.png"))
     return files
@@ -51,13 +57,14 @@ def _draw_curves(trial: TrialRecord, path: Path) -> Path:
     figure.subplots_adjust(left=0.08, right=0.98, bottom=0.09, top=0.88, hspace=0.42, wspace=0.22)
     _line(bound, trial, "train/bound", HUES[0])
     _band(nll, trial)
-    _line(nll, trial, "val/nll", HUES[1])
+    score = score_of(trial.config)
+    _line(nll, trial, score.curve, HUES[1])
     name = next((name for name in WEIGHTS if _series(trial, name)[0]), None)
     if name is not None:
         _line(weight, trial, name, HUES[2])
     _line(units, trial, "val/active_units", HUES[3])
     annealed = f"Annealing weight{f': {WEIGHTS[name]}' if name else ''}"
-    titles = ("Training bound, nats", "Validation NLL, nats", annealed, "Active units")
+    titles = ("Training bound, nats", f"Validation {score.title}", annealed, "Active units")
     for axes, title in zip((bound, nll, weight, units), titles, strict=True):
         dress(axes, title)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

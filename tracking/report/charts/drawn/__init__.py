@@ -1,0 +1,1 @@
+"""What single models made of their test items: latent maps, reconstructions and draws of flat features."""
