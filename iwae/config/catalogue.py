@@ -54,6 +54,7 @@ _MNIST = (Layout((28, 28), 10), 60_000, 10_000, 10_000)
 
 CATALOGUE: Mapping[str, DatasetFacts] = {
     "digits": DatasetFacts(Layout((8, 8), 10), 1437, 360, 300, evaluation=_SMALL),
+    "mixture-2d": DatasetFacts(Layout((2,)), 5000, 2000, 1000, evaluation=_SMALL),
     "mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("MNIST", "MNIST/raw")),
     "fashion-mnist": DatasetFacts(*_MNIST, torchvision=TorchvisionSet("FashionMNIST", "FashionMNIST/raw")),
     "omniglot": DatasetFacts(Layout((28, 28), 50), 19_280, 13_180, torchvision=_OMNIGLOT),

@@ -9,13 +9,22 @@ from iwae.config.limits import Count
 from iwae.config.part import Part, PartError
 
 DatasetName = Literal[
-    "digits", "mnist", "fashion-mnist", "omniglot", "wine", "breast-cancer", "iris", "diabetes", "npz"
+    "digits",
+    "mixture-2d",
+    "mnist",
+    "fashion-mnist",
+    "omniglot",
+    "wine",
+    "breast-cancer",
+    "iris",
+    "diabetes",
+    "npz",
 ]
 Binarization = Literal["dynamic", "fixed", "threshold", "none"]
 Dequantization = Literal["none", "uniform", "variational"]
 ScalingKind = Literal["none", "standardize", "min-max"]
 # Sets of floats, which have no pixels.
-TABLES = frozenset({"wine", "breast-cancer", "iris", "diabetes"})
+TABLES = frozenset({"mixture-2d", "wine", "breast-cancer", "iris", "diabetes"})
 
 
 class DataConfig(Part):

@@ -13,6 +13,7 @@ from torch import Tensor
 from iwae.config.layout import Layout
 from iwae.data.continuous.feature_names import some_names
 from iwae.data.continuous.remarks import discrete_remark, range_remark
+from iwae.data.known_density import KnownDensity
 from iwae.data.units import DARKEST_WHITE
 from iwae.errors import DataError
 from iwae.scaling import Scaling
@@ -90,6 +91,7 @@ class Dataset:
         feature_names: of the X numbers, where the set has them.
         origins: of the items of each split; None where nobody said.
         measured: SHA-256 of validation and test before they were scaled; None where nothing was.
+        density: what the items were drawn from, in their own unit; None where nobody knows.
 
     Raises:
         DataError: a split is no uint8 or float32 tensor ``[N, X]``, or its brightest byte is so dark that it
@@ -107,6 +109,7 @@ class Dataset:
     feature_names: tuple[str, ...] = ()
     measured: str | None = None
     origins: Mapping[str, Origin] | None = None
+    density: KnownDensity | None = None
 
     def __post_init__(self) -> None:
         for split in SPLITS:

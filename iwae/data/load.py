@@ -16,6 +16,7 @@ from iwae.data.location import data_root, npz_path
 from iwae.data.npz.read import read_npz
 from iwae.data.pixels import refuse_binary, refuse_gray
 from iwae.data.sources.digits import read_digits
+from iwae.data.sources.known_mixture import MIXTURE_2D, read_mixture
 from iwae.data.sources.tables import read_table
 from iwae.data.sources.torchvision_sets import read_torchvision
 from iwae.data.split import Place, places
@@ -42,6 +43,8 @@ def load_dataset(
         raw = read_npz(npz_path(config, moved=moved), shuffled=config.order == "shuffled")
     elif config.name == "digits":
         raw = read_digits()
+    elif config.name == "mixture-2d":
+        raw = read_mixture()
     elif config.name in TABLES:
         raw = read_table(config.name)
     else:
@@ -63,6 +66,7 @@ def load_dataset(
         scaling=scaling,
         feature_names=raw.feature_names,
         origins={split: found[split].origin(raw) for split in SPLITS},
+        density=MIXTURE_2D if config.name == "mixture-2d" else None,
     )
 
 

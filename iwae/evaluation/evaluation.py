@@ -33,40 +33,49 @@ ACTIVE_THRESHOLD = 0.01
 BITS_OF_A_BYTE = math.log2(255)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Numbers of one model on one set of images; likelihoods in nats.
+@dataclass(frozen=True, kw_only=True)
+class Likelihood:
+    """Likelihoods of one model on one set of items, in nats.
 
     Attributes:
-        nll: −L_K, mean over images.
-        nll_stderr: standard error of that mean over images.
-        nll_few: −L at the smaller number of samples, from the same draws.
-        nll_mc_error: Monte-Carlo standard error of ``nll`` on these images: how much other noise would move
-            it; None with one sample, which says nothing about it.
-        elbo: mean over images and samples of log w.
+        nll: −log p(x), or minus a bound on it (−L_K for an estimate), mean over items.
+        nll_stderr: standard error of that mean over items.
+        nll_few: −L at the smaller number of samples, from the same draws; ``nll`` where none are drawn.
         nll_per_dim: nll / X of floats, in the data's own unit; None of pixels.
         bits_per_dim: nll / (X ln 2) of pixels; where it is the density of an intensity in [0, 1] log2(255)
             more, which makes it the probability of its byte. None of floats.
-        active_units: latents whose E[z_d|x] varies over images by more than .01.
-        layer_units: the same of each layer of latents, from the pixels inward.
-        active_units_kl: latents whose mean KL_d is above .01; None where KL_d is not known.
-        ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
-        log_p: log p̂ = L_K of every image, float64 ``[N]``; its mean is −nll.
-        mc_error: standard error of every ``log_p`` over the noise, float64 ``[N]``; None with one sample.
+        log_p: of every item, float64 ``[N]``; its mean is −nll.
     """
 
     nll: float
     nll_stderr: float
     nll_few: float
-    nll_mc_error: float | None
-    elbo: float
     nll_per_dim: float | None
     bits_per_dim: float | None
+    log_p: Tensor = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Likelihood):
+    """A likelihood that is estimated from K importance samples, and what they say beside it.
+
+    Attributes:
+        nll_mc_error: Monte-Carlo standard error of ``nll`` on these images: how much other noise would move
+            it; None with one sample, which says nothing about it.
+        elbo: mean over images and samples of log w.
+        active_units: latents whose E[z_d|x] varies over images by more than .01.
+        layer_units: the same of each layer of latents, from the pixels inward.
+        active_units_kl: latents whose mean KL_d is above .01; None where KL_d is not known.
+        ess: effective sample size 1 / Σ w̃², mean over images; between 1 and K.
+        mc_error: standard error of every ``log_p`` over the noise, float64 ``[N]``; None with one sample.
+    """
+
+    nll_mc_error: float | None
+    elbo: float
     active_units: int
     layer_units: tuple[int, ...]
     active_units_kl: int | None
     ess: float
-    log_p: Tensor = field(repr=False, compare=False)
     mc_error: Tensor | None = field(repr=False, compare=False)
 
 
@@ -164,7 +173,7 @@ def monte_carlo_error(ess: Tensor, num_samples: int) -> Tensor | None:
     return ((1 / ess - 1 / num_samples).clamp_min(0) * (num_samples / (num_samples - 1))).sqrt()
 
 
-def bits_per_dim(nll: float, model: LatentModel) -> float:
+def bits_per_dim(nll: float, model: Model) -> float:
     """Bits for a pixel's byte; under a Bernoulli likelihood for a binary pixel."""
     bits = nll / (model.num_pixels * math.log(2))
     return bits + BITS_OF_A_BYTE if model.is_density else bits

@@ -7,10 +7,11 @@ import numpy as np
 
 from iwae.data.items import Items
 from iwae.evaluation.evaluation import Evaluation
+from iwae.evaluation.measure import Measured
 
 
 def image_likelihoods(
-    num_samples: int, evaluated: Mapping[str, tuple[Items, Evaluation]]
+    num_samples: int, evaluated: Mapping[str, tuple[Items, Measured]]
 ) -> dict[str, np.ndarray]:
     """The numbers of each image of each split.
 
@@ -22,12 +23,15 @@ def image_likelihoods(
         ``num_samples``, and for each split ``<split>_log_p`` (float64 ``[N]``, nats), ``<split>_mc_error``
         (float32 ``[N]``, nats, the standard error over the noise; left out with one sample) and
         ``<split>_pixels`` (SHA-256 of the images: two trials with the same one saw the same pixels).
+        Nothing where the model has no likelihood.
     """
     arrays: dict[str, np.ndarray] = {"num_samples": np.array(num_samples)}
-    for split, (items, evaluation) in evaluated.items():
-        arrays[f"{split}_log_p"] = evaluation.log_p.numpy()
-        if evaluation.mc_error is not None:
-            arrays[f"{split}_mc_error"] = evaluation.mc_error.float().numpy()
+    for split, (items, measured) in evaluated.items():
+        if (likelihood := measured.likelihood) is None:
+            return {}
+        arrays[f"{split}_log_p"] = likelihood.log_p.numpy()
+        if isinstance(likelihood, Evaluation) and likelihood.mc_error is not None:
+            arrays[f"{split}_mc_error"] = likelihood.mc_error.float().numpy()
         content = np.ascontiguousarray(items.values.cpu().numpy())
         arrays[f"{split}_pixels"] = np.array(hashlib.sha256(content.tobytes()).hexdigest())
     return arrays

@@ -91,6 +91,11 @@ class Model(nn.Module, ABC):
         """Numbers of an item as the model is given it: X + Y."""
         return self.num_pixels + self.num_attributes
 
+    @property
+    def is_density(self) -> bool:
+        """Whether a likelihood of bytes is the density of byte / 255, and no probability."""
+        return self.config.likelihood == "gaussian"
+
     @abstractmethod
     def encode(self, x: Tensor) -> Encoding:
         """q(z|x) of items ``[B, X]``, or their code."""
@@ -187,11 +192,6 @@ class LatentModel(Model):
     @abstractmethod
     def widest(self) -> int:
         """Units of the widest layer, pixels included: what a row of activations takes in memory."""
-
-    @property
-    def is_density(self) -> bool:
-        """Whether a likelihood of bytes is the density of byte / 255, and no probability."""
-        return self.config.likelihood == "gaussian"
 
     def after_step(self, x: Tensor, source: torch.Generator) -> None:
         """Changes what is no parameter, such as moving averages, after an optimizer step.

@@ -46,7 +46,8 @@ class VAE(LatentModel):
         self.posterior = build_posterior(config)
         if generator is not None:
             statistics = None if train_pixels is None else pixel_statistics(train_pixels)
-            initialize(self.encoder, self.decoder, self.likelihood, config, generator, statistics)
+            blocks = config.posterior.blocks_of_head(config.latent_dim)
+            initialize(self.encoder, self.decoder, self.likelihood, config, generator, statistics, blocks)
             self.posterior.initialize(config.init, generator)
         self.prior = build_prior(
             config.prior, config.latent_dim, num_pixels, generator=generator, train_pixels=train_pixels

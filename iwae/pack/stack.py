@@ -76,7 +76,8 @@ class Stack:
 
 def by_slots(tensor: Tensor, slots: int, dim: int = 0) -> Tensor:
     """The images of all slots in dimension ``dim``, N · B, as two dimensions."""
-    return tensor.reshape(*tensor.shape[:dim], slots, -1, *tensor.shape[dim + 1 :])
+    size = tensor.shape[dim] // slots
+    return tensor.reshape(*tensor.shape[:dim], slots, size, *tensor.shape[dim + 1 :])
 
 
 class _Calls(nn.Module):

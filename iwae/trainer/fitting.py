@@ -4,12 +4,14 @@ import copy
 import math
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from iwae.annealing import AnnealingSchedule
 from iwae.config.train import TrainConfig
 from iwae.data.items import Items
 from iwae.errors import NonFiniteError
+from iwae.evaluation.deterministic import BLOCK
 from iwae.model.protocol import FittedModel
 from iwae.objectives.objective import Weights
 from iwae.randomness import generator
@@ -69,7 +71,8 @@ class Fitting:
                 raise NonFiniteError(self.epoch + 1, name, total)
         if self._model.config.evidence == "none":
             return {}
-        mean = float(self._model.log_evidence(self._inputs).mean())
+        blocks = torch.split(self._inputs, BLOCK)
+        mean = float(torch.cat([self._model.log_evidence(block) for block in blocks]).mean())
         if not math.isfinite(mean):
             raise NonFiniteError(self.epoch + 1, "log p(x)", mean)
         return {"bound": mean}

@@ -1,12 +1,16 @@
 """What a trainer yields, under the names that MLflow shows."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from iwae.config.model import VAEConfig
+from iwae.config.model import Evidence, VAEConfig
 from iwae.config.train import TrainConfig
-from iwae.evaluation.evaluation import Evaluation
+from iwae.data.dataset import Dataset
+from iwae.data.items import Items
+from iwae.evaluation.evaluation import Evaluation, Likelihood
 from iwae.evaluation.gradient_snr import GradientSnr
+from iwae.evaluation.measure import Measured
 from iwae.model.likelihood.gaussian import MIN_LEARNED_LOG_STD
 
 # Version of what the final numbers mean, recorded with every attempt; what was recorded without one has 1.
@@ -19,7 +23,10 @@ _REDEFINED = {
         *("gradient/encoder_snr_floor", "gradient/decoder_snr_floor"),
         *("val/nll_final_mc_error", "test/nll_mc_error"),
     ),
-    3: ("val/kl", "val/mutual_information", "val/decoder_use", "val/decoder_use_stderr"),
+    3: (
+        *("val/kl", "val/mutual_information", "val/decoder_use", "val/decoder_use_stderr"),
+        *("val/reconstruction_mse_final", "test/reconstruction_mse"),
+    ),
 }
 # Means of an epoch's steps, by the names of ``iwae.trainer.optimization.TERMS``.
 TRAIN_MEANS = {
@@ -30,6 +37,7 @@ TRAIN_MEANS = {
     "train/encoder_updates": "encoder_updates",  # by itself, before each step
     "val/mutual_information": "mutual_information",
 }
+_DENSITIES = frozenset({"train/bound", "train/objective", "train/reconstruction"})
 
 
 class Progress(NamedTuple):
@@ -46,41 +54,52 @@ class Progress(NamedTuple):
     phase_fraction: float
 
 
-def validation_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics of an epoch's evaluation."""
-    return {
-        "val/nll": evaluation.nll,
-        "val/nll_stderr": evaluation.nll_stderr,
-        "val/active_units": float(evaluation.active_units),
-        "val/ess": evaluation.ess,
-    }
+def train_metrics(
+    means: Mapping[str, float], evidence: Evidence, log_determinant: float = 0.0
+) -> dict[str, float]:
+    """The metrics of an epoch's steps.
+
+    Args:
+        means: over the steps, by the names of ``TRAIN_MEANS``.
+        evidence: of the model; without a likelihood nothing is a bound on it or a density.
+        log_determinant: what a log-density is higher by in the data's own unit, in nats.
+    """
+    metrics = {name: means[mean] for name, mean in TRAIN_MEANS.items() if mean in means}
+    if evidence == "none":
+        return {name: value for name, value in metrics.items() if name not in ("train/bound", "train/kl")}
+    return {name: value + log_determinant * (name in _DENSITIES) for name, value in metrics.items()}
 
 
-def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | None) -> dict[str, float]:
+def validation_metrics(measured: Measured) -> dict[str, float]:
+    """The metrics of an epoch's evaluation: of the likelihood, or where there is none of reconstructions."""
+    likelihood = measured.likelihood
+    if likelihood is None:
+        return _known({"val/reconstruction_mse": measured.reconstruction_mse})
+    metrics = {"val/nll": likelihood.nll, "val/nll_stderr": likelihood.nll_stderr}
+    if isinstance(likelihood, Evaluation):
+        metrics["val/active_units"] = float(likelihood.active_units)
+        metrics["val/ess"] = likelihood.ess
+    return metrics
+
+
+def final_metrics(validation: Measured, test: Measured, snr: GradientSnr | None) -> dict[str, float]:
     """The metrics of the final evaluation."""
-    metrics = {
-        "val/nll_final": validation.nll,
-        "val/nll_final_stderr": validation.nll_stderr,
-        "val/nll_final_few": validation.nll_few,
-        "test/nll": test.nll,
-        "test/nll_stderr": test.nll_stderr,
-        "test/nll_few": test.nll_few,
-        "test/elbo": test.elbo,
-        "test/active_units": float(test.active_units),
-        "test/ess": test.ess,
-    }
-    if len(test.layer_units) > 1:
-        layers = enumerate(test.layer_units, start=1)
-        metrics |= {f"test/active_units_layer_{layer}": float(units) for layer, units in layers}
-    of_a_number = {
-        "test/active_units_kl": test.active_units_kl,
-        "test/bits_per_dim": test.bits_per_dim,
-        "test/nll_per_dim": test.nll_per_dim,
-    }
-    metrics |= {name: float(value) for name, value in of_a_number.items() if value is not None}
-    for name, error in (("val/nll_final", validation.nll_mc_error), ("test/nll", test.nll_mc_error)):
-        if error is not None:
-            metrics[f"{name}_mc_error"] = error
+    metrics: dict[str, float] = {}
+    for name, measured in (("val/nll_final", validation), ("test/nll", test)):
+        if (likelihood := measured.likelihood) is not None:
+            metrics[name] = likelihood.nll
+            metrics[f"{name}_stderr"] = likelihood.nll_stderr
+            metrics[f"{name}_few"] = likelihood.nll_few
+            if isinstance(likelihood, Evaluation) and likelihood.nll_mc_error is not None:
+                metrics[f"{name}_mc_error"] = likelihood.nll_mc_error
+    if test.likelihood is not None:
+        metrics |= _test_metrics(test.likelihood)
+    metrics |= _known(
+        {
+            "val/reconstruction_mse_final": validation.reconstruction_mse,
+            "test/reconstruction_mse": test.reconstruction_mse,
+        }
+    )
     if snr is not None:
         metrics["gradient/encoder_snr"] = snr.encoder
         metrics["gradient/decoder_snr"] = snr.decoder
@@ -88,6 +107,40 @@ def final_metrics(validation: Evaluation, test: Evaluation, snr: GradientSnr | N
         metrics["gradient/decoder_snr_floor"] = snr.decoder_floor
         metrics["gradient/snr_floor"] = max(snr.encoder_floor, snr.decoder_floor)
     return metrics
+
+
+def true_metrics(dataset: Dataset, evaluated: Mapping[str, Items]) -> dict[str, float]:
+    """−log p of the items under the distribution that they were drawn from, where that is known.
+
+    Args:
+        dataset: that the items are of.
+        evaluated: the items of ``validation`` and ``test``.
+    """
+    if dataset.density is None:
+        return {}
+    metrics = {}
+    for name, split in (("val/true_nll_final", "validation"), ("test/true_nll", "test")):
+        x = evaluated[split].values.double().cpu().numpy()
+        x = x if dataset.scaling is None else dataset.scaling.undo(x)
+        metrics[name] = -float(dataset.density.log_density(x).mean())
+    return metrics
+
+
+def _test_metrics(test: Likelihood) -> dict[str, float]:
+    metrics = _known({"test/bits_per_dim": test.bits_per_dim, "test/nll_per_dim": test.nll_per_dim})
+    if isinstance(test, Evaluation):
+        metrics["test/elbo"] = test.elbo
+        metrics["test/active_units"] = float(test.active_units)
+        metrics |= _known({"test/active_units_kl": test.active_units_kl})
+        metrics["test/ess"] = test.ess
+        if len(test.layer_units) > 1:
+            layers = enumerate(test.layer_units, start=1)
+            metrics |= {f"test/active_units_layer_{layer}": float(units) for layer, units in layers}
+    return metrics
+
+
+def _known(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
 def trained_otherwise(recorded: int, config: TrainConfig) -> str:

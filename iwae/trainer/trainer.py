@@ -15,10 +15,10 @@ from iwae.data.load import load_dataset
 from iwae.data.pixels import evaluation_pixels, intensities
 from iwae.epoch import EpochRecord
 from iwae.errors import CheckpointError, NonFiniteError, Stopped
-from iwae.evaluation.evaluation import Evaluation, evaluate
 from iwae.evaluation.gradient_snr import GradientSnr, gradient_snr
 from iwae.evaluation.image_likelihoods import image_likelihoods
 from iwae.evaluation.latent_use import latent_use
+from iwae.evaluation.measure import Measured, measure
 from iwae.model.build import build_model
 from iwae.model.protocol import LatentModel
 from iwae.model.weights import load as load
@@ -33,7 +33,7 @@ from iwae.trainer.machine import (
     peak_memory_bytes,
     reset_peak_memory,
 )
-from iwae.trainer.metrics import TRAIN_MEANS, Progress, final_metrics, validation_metrics
+from iwae.trainer.metrics import Progress, final_metrics, train_metrics, true_metrics, validation_metrics
 from iwae.trainer.optimization import Optimization
 from iwae.trainer.splits import Splits
 from iwae.trainer.stopwatch import Stopwatch
@@ -177,11 +177,12 @@ class Trainer:
             split: (items, self._evaluate(items, config.final_num_samples, split))
             for split, items in shown.items()
         }
-        draws = 0 if self.config.model.fitted else config.snr_num_draws
+        draws = 0 if self.config.model.most_samples == 1 else config.snr_num_draws
         snr = self.gradient_snr(draws) if draws > 0 else None
         metrics = final_metrics(evaluated["validation"][1], evaluated["test"][1], snr)
         if isinstance(self.model, LatentModel) and self.config.model.evidence != "none":
             metrics |= latent_use(self.model, shown["validation"]).metrics("val")
+        metrics |= true_metrics(self.dataset, shown)
         return FinalEvaluation(metrics, image_likelihoods(config.final_num_samples, evaluated))
 
     def weights(self) -> bytes:
@@ -229,10 +230,8 @@ class Trainer:
         optimization, seconds = self._optimization, self.stopwatch.epoch_seconds
         means = optimization.epoch_means()
         target = optimization.annealing.target
-        shown = {name: mean for name, mean in TRAIN_MEANS.items() if mean in means}
-        unit = dict.fromkeys(("bound", "objective", "log_p_x_given_z"), self.dataset.log_determinant)
         metrics = {
-            **{name: means[mean] + unit.get(mean, 0.0) for name, mean in shown.items()},
+            **train_metrics(means, self.config.model.evidence, self.dataset.log_determinant),
             f"annealing/{target}": optimization.weights(optimization.steps - 1)._asdict()[target],
             "time/train_seconds": self.stopwatch.train_seconds,
             "time/epoch_seconds": seconds,
@@ -248,21 +247,21 @@ class Trainer:
             metrics["system/memory_before_bytes"] = float(self._memory_before)
         return metrics
 
-    def _evaluate(self, items: Items, num_samples: int, split: str) -> Evaluation:
+    def _evaluate(self, items: Items, num_samples: int, split: str) -> Measured:
         final = self.epoch == self.config.num_epochs
         self._phase, self._evaluated = "final evaluation" if final else "evaluating", 0.0
 
         def report(fraction: float) -> None:
             self._evaluated = fraction
 
-        few = self.config.evaluation.few_num_samples
         try:
-            return evaluate(
+            return measure(
                 self.model,
                 items,
                 num_samples,
-                few_num_samples=few,
-                log_determinant=self.dataset.log_determinant,
+                few_num_samples=self.config.evaluation.few_num_samples,
+                scaling=self.dataset.scaling,
+                reconstruct=final,
                 purpose=split,
                 stopped=self._stop.is_set,
                 progress=report,

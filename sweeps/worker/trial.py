@@ -200,7 +200,7 @@ class IwaeTrial:
             self._timing(),
             final=final.metrics,
             weights=trainer.weights(),
-            likelihoods=_npz(final.images),
+            likelihoods=_npz(final.images) if final.images else None,
             pictures=None if images is None else _npz(images),
         )
         self._desk.write(unit)

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from iwae.config.model.autoencoder import AutoencoderConfig as AutoencoderConfig
+from iwae.config.model.fitted import MixtureConfig as MixtureConfig
+from iwae.config.model.fitted import PCAConfig as PCAConfig
 from iwae.config.model.likelihood import LikelihoodPart as LikelihoodPart
 from iwae.config.model.likelihood import OutputBias as OutputBias
 from iwae.config.model.networks import NetworksPart as NetworksPart
@@ -23,4 +26,8 @@ from iwae.config.model.vae import VAEConfig as VAEConfig
 from iwae.config.part import default_name
 
 # The registry: a new family is one more class in the union.
-ModelConfig = Annotated[VAEConfig, Field(discriminator="name"), default_name("vae")]
+ModelConfig = Annotated[
+    VAEConfig | AutoencoderConfig | PCAConfig | MixtureConfig,
+    Field(discriminator="name"),
+    default_name("vae"),
+]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from iwae.data.known_mixture import MIXTURE_2D
+from iwae.data.sources.known_mixture import MIXTURE_2D
 
 
 def test_log_density_is_scipys():

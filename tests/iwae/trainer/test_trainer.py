@@ -53,6 +53,12 @@ def test_metrics_have_the_documented_names(small_config: Configure, digits: Data
         "gradient/decoder_snr_floor",
         "val/nll_final_mc_error",
         "test/nll_mc_error",
+        "val/reconstruction_mse_final",
+        "test/reconstruction_mse",
+        "val/kl",
+        "val/mutual_information",
+        "val/decoder_use",
+        "val/decoder_use_stderr",
     }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from iwae.config.train import TrainConfig
 
 _GRAY = {"data": {"binarization": "none"}, "model": {"likelihood": "gaussian"}}
+_ONE_SAMPLE = {"objective": {"num_samples": 1}}
+_FITTED = {"data": {"binarization": "none"}, **_ONE_SAMPLE}
 
 
 # By name, what differs from ``tiny``.
@@ -31,6 +33,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
             "prior": {"name": "vampprior", "pseudo_inputs": 5},
         },
     },
+    "autoencoder": {"model": {"name": "autoencoder", "hidden_dims": [16], "latent_dim": 4}, **_ONE_SAMPLE},
+    "pca": {"model": {"name": "pca", "latent_dim": 4}, **_FITTED},
+    "probabilistic-pca": {"model": {"name": "pca", "latent_dim": 4, "probabilistic": True}, **_FITTED},
+    "mixture": {"model": {"name": "mixture", "num_components": 4, "min_variance": 1e-3}, **_FITTED},
 }
 
 

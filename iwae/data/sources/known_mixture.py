@@ -6,19 +6,13 @@ the true mean log p, and a good model's is near it.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 
+from iwae.config.catalogue import CATALOGUE
+from iwae.data.dataset import RawSplits
 from iwae.randomness import generator
-
-
-class KnownDensity(Protocol):
-    """A distribution that data were drawn from."""
-
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        """Log p of points ``[N, X]``: float64 ``[N]``, nats."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +79,10 @@ MIXTURE_2D = KnownMixture(
         Component(0.25, (0.8, -1.0), (0.8, 0.35), 15.0),
     )
 )
+
+
+def read_mixture() -> RawSplits:
+    """Items of ``MIXTURE_2D``: float32 ``[N, 2]``, the same every time."""
+    facts = CATALOGUE["mixture-2d"]
+    train, test = (MIXTURE_2D.draw(n, s) for n, s in ((facts.num_train, "train"), (facts.num_test, "test")))
+    return RawSplits(train, None, test)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from sklearn import decomposition
+from sklearn.datasets import load_wine
+
+from iwae.config.layout import Layout
+from iwae.config.model import PCAConfig
+from iwae.errors import ConfigError
+from iwae.model.families.pca import PCA
+
+WINE = load_wine().data.astype(np.float32)
+TRAIN, TEST = torch.from_numpy(WINE[::2].copy()), torch.from_numpy(WINE[1::2].copy())
+
+
+def fitted(train, latent_dim, probabilistic=True):
+    config = PCAConfig(name="pca", latent_dim=latent_dim, probabilistic=probabilistic)
+    model = PCA(config, Layout((train.shape[1],)), train_pixels=train)
+    model.fit_step(train, torch.Generator())
+    return model
+
+
+def closed_form(train, test, latent_dim):
+    """Tipping & Bishop 1999, eq. 7 to 9, with the sample covariance divided by N − 1."""
+    train, test = train.double().numpy(), test.double().numpy()
+    values, vectors = np.linalg.eigh(np.cov(train.T))
+    noise = values[:-latent_dim].mean()
+    kept, directions = values[-latent_dim:], vectors[:, -latent_dim:]
+    weights = directions * np.sqrt(kept - noise)
+    covariance = weights @ weights.T + noise * np.eye(train.shape[1])
+    return multivariate_normal(train.mean(0), covariance).logpdf(test)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 5, 12])
+def test_likelihood_is_the_closed_form_and_scikit_learns(latent_dim):
+    log_p = fitted(TRAIN, latent_dim).log_evidence(TEST).numpy()
+    np.testing.assert_allclose(log_p, closed_form(TRAIN, TEST, latent_dim), rtol=0, atol=1e-6)
+    theirs = decomposition.PCA(latent_dim, svd_solver="full").fit(TRAIN.double().numpy())
+    np.testing.assert_allclose(log_p, theirs.score_samples(TEST.double().numpy()), rtol=0, atol=1e-6)
+
+
+def test_with_fewer_items_than_numbers_the_variances_of_zero_count_too():
+    few = TRAIN[::11] + torch.randn(TRAIN[::11].shape, generator=torch.Generator().manual_seed(0))
+    assert len(few) < few.shape[1]
+    log_p = fitted(few, 3).log_evidence(TEST).numpy()
+    np.testing.assert_allclose(log_p, closed_form(few, TEST, 3), rtol=1e-9)
+
+
+def test_codes_and_reconstructions_are_scikit_learns():
+    model, theirs = fitted(TRAIN, 4, probabilistic=False), decomposition.PCA(4, svd_solver="full")
+    scores = theirs.fit(TRAIN.double().numpy()).transform(TEST.double().numpy())
+    np.testing.assert_allclose(model.unit_means(model.encode(TEST)).numpy(), scores, rtol=1e-6, atol=1e-4)
+    items = theirs.inverse_transform(scores)
+    np.testing.assert_allclose(model.reconstruct(TEST).numpy(), items, rtol=1e-6, atol=1e-4)
+
+
+def test_later_epochs_leave_it_as_it_is():
+    model = fitted(TRAIN, 4)
+    before = {name: buffer.clone() for name, buffer in model.state_dict().items()}
+    model.fit_step(TRAIN, torch.Generator())
+    assert all(torch.equal(before[name], buffer) for name, buffer in model.state_dict().items())
+
+
+def test_samples_are_spread_as_the_latents_say():
+    model = fitted(TRAIN, 2)
+    samples = model.sample(20_000, torch.Generator().manual_seed(0)).double().numpy()
+    theirs = decomposition.PCA(2, svd_solver="full").fit(TRAIN.double().numpy())
+    spread = np.sqrt(theirs.explained_variance_ - theirs.noise_variance_)
+    np.testing.assert_allclose(theirs.transform(samples).std(0), spread, rtol=0.03)
+    np.testing.assert_allclose(samples.mean(0), theirs.mean_, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "probabilistic", "limit"),
+    [(14, False, r"must be <= the numbers of an item \(13\)"), (13, True, "must be < 13 with probabilistic")],
+)
+def test_more_components_than_there_are_directions_are_refused(latent_dim, probabilistic, limit):
+    with pytest.raises(ConfigError, match=limit):
+        fitted(TRAIN, latent_dim, probabilistic)
+
+
+def test_no_variance_outside_of_the_components_is_no_density():
+    flat = torch.zeros(50, 4)
+    flat[:, :2] = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ConfigError, match=r"model\.latent_dim: 2 is not allowed: must be smaller"):
+        fitted(flat, 2)
