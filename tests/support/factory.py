@@ -177,7 +177,7 @@ class Factory:
 
     def features(self, count: int = 3, generates: bool = True) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(0)
-        truth = rng.normal(size=(50, count)) * 10.0 ** np.arange(count)
+        truth = rng.normal(size=(50, count)) * 10.0 ** (np.arange(count) % 3)
         made = {
             "reconstructed": np.stack((truth, 0.5 * truth)).astype(np.float32),
             "feature_names": np.array([f"$feature_{index}$" for index in range(count)]),
