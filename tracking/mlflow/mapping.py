@@ -11,6 +11,7 @@ from iwae.config import yaml
 from iwae.config.train import TrainConfig
 from tracking.mlflow.limits import MAX_PARAM, MAX_TAG, stored
 from tracking.records import chain
+from tracking.records.collapse import STATEMENT, TAG, collapse
 from tracking.records.planned import spec_sha256
 from tracking.records.records import EpochRecord, SweepRecord, TrialRecord, TrialState
 from tracking.records.source import Unit
@@ -135,6 +136,8 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
     }
     if trial.state is not TrialState.RUNNING:
         tags |= _hours([trial])
+    if trial.final is not None and (said := collapse(trial.config, trial.final)) is not None:
+        tags |= {TAG: said.kind.value, STATEMENT: f"{said.sentence} {said.cause}".strip()}
     if (head := chain.head(trial)) is not None:
         tags[chain.TAG] = head
     if trial.error or len(trial.attempts) > 1:  # a later attempt takes the error back
