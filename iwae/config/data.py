@@ -36,7 +36,8 @@ class DataConfig(Part):
         path: the file of ``npz``: arrays ``train`` and ``test``, optionally ``validation``. Pixels are
             ``bool`` or ``uint8`` 0 and 1 (binary), or ``uint8`` intensities 0 to 255: ``[N, X]``,
             ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``, C <= 4. Floats are anything, of any range:
-            ``[N, ...]``. Beside them ``train_labels`` and so on, ``label_names`` and ``feature_names``.
+            ``[N, ...]``. Beside them ``train_labels`` ``[N]`` or, for a conditional model,
+            ``train_attributes`` ``[N, Y]`` and so on, ``label_names`` and ``feature_names``.
             A spec may name it relative to the current folder.
         order: of the items of ``npz``, before some are held out or the first so many are taken: ``file``,
             or ``shuffled`` by a permutation that is the same every time (what a spec gets that says nothing).

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from iwae.config.layout import Layout
 from iwae.data.continuous.feature_names import some_names
-from iwae.data.continuous.remarks import discrete_remark, range_remark
+from iwae.data.continuous.remarks import discrete_remark, range_remark, scale_remark
 from iwae.data.known_density import KnownDensity
 from iwae.data.units import DARKEST_WHITE
 from iwae.errors import DataError
@@ -87,6 +87,7 @@ class Dataset:
         name: as in ``DataConfig``.
         content_hash: SHA-256 over the shapes and contents of the three splits, in hexadecimal.
         labels: of every item, where the set has them.
+        attributes: numbers that a conditional model is told in place of labels, float32 ``[N, Y]`` by split.
         scaling: what floats were scaled by; None where a model sees them as they are.
         feature_names: of the X numbers, where the set has them.
         origins: of the items of each split; None where nobody said.
@@ -105,6 +106,7 @@ class Dataset:
     name: str
     content_hash: str
     labels: Labels | None = None
+    attributes: Mapping[str, Tensor] | None = None
     scaling: Scaling | None = None
     feature_names: tuple[str, ...] = ()
     measured: str | None = None
@@ -140,6 +142,20 @@ class Dataset:
         """What a log-density is higher by in the data's own unit than as a model sees them, in nats."""
         return 0.0 if self.scaling is None else self.scaling.log_determinant
 
+    def told(self, split: str) -> Tensor:
+        """What a conditional model is told of each item, float32 ``[N, Y]``: attributes, else its class."""
+        if self.attributes is not None:
+            return self.attributes[split]
+        assert self.labels is not None, "a set without labels suits no conditional model"
+        return self.labels.one_hot(split)
+
+    @cached_property
+    def told_hash(self) -> str:
+        """SHA-256 of what a conditional model is told; empty where the set has nothing to tell."""
+        if self.attributes is not None:
+            return content_hash([self.attributes[split] for split in SPLITS])
+        return "" if self.labels is None else self.labels.hash
+
     @cached_property
     def measured_hash(self) -> str:
         """SHA-256 of what likelihoods are measured on: the validation and the test items."""
@@ -151,6 +167,7 @@ class Dataset:
         splits = {split: getattr(self, split).cpu().numpy() for split in SPLITS}
         found = [] if self.labels is None else [*self.labels.remarks(self.name)]
         if not self.holds_bytes:
+            found.append(scale_remark(splits["train"], self.name))
             found.append(discrete_remark(splits["train"], self.name, self.feature_names))
             for split in SPLITS[1:]:
                 which = f"{split} items of {self.name}"
@@ -177,10 +194,12 @@ class Dataset:
     def to(self, device: torch.device | str) -> "Dataset":
         """The same set with its splits on ``device``."""
         moved = {split: getattr(self, split).to(device) for split in SPLITS}
-        if self.labels is None:
-            return replace(self, **moved)
-        labels = replace(self.labels, **{split: getattr(self.labels, split).to(device) for split in SPLITS})
-        return replace(self, **moved, labels=labels)
+        labels, told = self.labels, self.attributes
+        if labels is not None:
+            labels = replace(labels, **{split: getattr(labels, split).to(device) for split in SPLITS})
+        if told is not None:
+            told = {split: told[split].to(device) for split in SPLITS}
+        return replace(self, **moved, labels=labels, attributes=told)
 
 
 class RawSplits(NamedTuple):
@@ -188,7 +207,8 @@ class RawSplits(NamedTuple):
 
     An item is ``[H, W]`` or ``[H, W, C]`` of an image, else ``[X]``. Labels, by split, are int64 ``[N]``,
     ``label_names`` names the classes and ``feature_names`` the X numbers of an item. ``rows``, by array, says
-    which rows of the source its items are, where they do not stand in its order.
+    which rows of the source its items are, where they do not stand in its order. ``attributes``, by split,
+    are ``[N, Y]``.
     """
 
     train: np.ndarray
@@ -198,6 +218,7 @@ class RawSplits(NamedTuple):
     label_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     rows: Mapping[str, np.ndarray] | None = None
+    attributes: Mapping[str, np.ndarray] | None = None
 
 
 # Rows of floats that are hashed at a time.

@@ -52,17 +52,17 @@ def load_dataset(
     found = places(raw, config)
     items = {split: found[split].of(raw) for split in SPLITS}
     rows = {split: array.reshape(len(array), -1) for split, array in items.items()}
-    labels = None if raw.labels is None else _labels(raw, found)
-    shape, classes = items["train"].shape[1:], len(raw.label_names)
+    shape = items["train"].shape[1:]
     name = config.path or config.name
     values, scaling = scaled(rows, config.scaling, name, raw.feature_names)
     return Dataset(
         **{split: torch.from_numpy(array) for split, array in values.items()},
-        layout=Layout(shape, classes if classes > 1 else 0),
+        layout=Layout(shape, _num_attributes(raw)),
         name=name,
         content_hash=content_hash(list(rows.values())),
         measured=content_hash([rows["validation"], rows["test"]]) if scaling is not None else None,
-        labels=labels,
+        labels=None if raw.labels is None else _labels(raw, found),
+        attributes=None if raw.attributes is None else _attributes(raw, found),
         scaling=scaling,
         feature_names=raw.feature_names,
         origins={split: found[split].origin(raw) for split in SPLITS},
@@ -80,8 +80,10 @@ def suit(dataset: Dataset, config: TrainConfig) -> None:
             the set has no labels.
     """
     config.model.check_layout(dataset.layout)
-    if config.model.conditional and dataset.labels is None:
-        raise DataError(f"model.name: {config.model.name} needs labels, and {dataset.name} has none")
+    if config.model.conditional and not dataset.told_hash:
+        raise DataError(
+            f"model.name: {config.model.name} needs labels or attributes, and {dataset.name} has none"
+        )
     _suit_observation_std(dataset, config)
     if not dataset.holds_bytes:
         _refuse_as_pixels(dataset, config)
@@ -132,3 +134,14 @@ def _refuse_as_pixels(dataset: Dataset, config: TrainConfig) -> None:
 def _labels(raw: RawSplits, found: dict[str, Place]) -> Labels:
     classes = {split: torch.from_numpy(found[split].labels_of(raw)) for split in SPLITS}
     return Labels(**classes, names=raw.label_names)
+
+
+def _attributes(raw: RawSplits, found: dict[str, Place]) -> dict[str, torch.Tensor]:
+    return {split: torch.from_numpy(found[split].attributes_of(raw)) for split in SPLITS}
+
+
+def _num_attributes(raw: RawSplits) -> int:
+    """What a conditional model is told of an item: attributes, or its class where there are several."""
+    if raw.attributes is not None:
+        return int(raw.attributes["train"].shape[1])
+    return len(raw.label_names) if len(raw.label_names) > 1 else 0

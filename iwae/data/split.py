@@ -27,6 +27,11 @@ class Place(NamedTuple):
         assert raw.labels is not None
         return np.array(raw.labels[self.source][self.items], dtype=np.int64)
 
+    def attributes_of(self, raw: RawSplits) -> np.ndarray:
+        """The split's attributes, float32."""
+        assert raw.attributes is not None
+        return np.array(raw.attributes[self.source][self.items], dtype=np.float32)
+
     def origin(self, raw: RawSplits) -> Origin:
         """Where the split's items stand in the source."""
         rows = np.arange(len(getattr(raw, self.source))) if raw.rows is None else raw.rows[self.source]

@@ -45,8 +45,8 @@ class Splits:
     def identity(self) -> dict[str, str]:
         """Hashes of all that was read."""
         identity = {"data hash": self._dataset.content_hash}
-        if self._config.model.conditional and self._dataset.labels is not None:
-            identity["labels' hash"] = self._dataset.labels.hash
+        if self._config.model.conditional:
+            identity["labels' hash"] = self._dataset.told_hash
         return identity
 
     def refuse_shared_noise(self) -> None:
@@ -64,5 +64,4 @@ class Splits:
     def _told(self, values: Tensor, split: str) -> Items:
         if not self._config.model.conditional:
             return Items(values)
-        assert self._dataset.labels is not None
-        return Items(values, self._dataset.labels.one_hot(split))
+        return Items(values, self._dataset.told(split))

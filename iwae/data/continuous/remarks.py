@@ -12,6 +12,8 @@ from iwae.scaling import Scaling
 FALSE_ALARM = 1e-4
 # Beyond the training range by more than so many times its width, one value is enough.
 FAR = 10.0
+# Of the standard deviation of the widest feature: beyond it features are better scaled.
+UNIT = (0.03, 30.0)
 # A feature with as few values among as many items at least is no continuous one.
 FEW_VALUES, FEWEST_ITEMS = 5, 20
 
@@ -105,6 +107,23 @@ def discrete_remark(train: np.ndarray, name: str, names: Sequence[str] = ()) -> 
         f"{len(found):,} of {train.shape[1]:,} features of {name} have at most {FEW_VALUES} different values"
         f" ({some_names(found, names)}): a density of them has no upper limit, and an NLL can be as low as"
         " the model lets it."
+    )
+
+
+def scale_remark(train: np.ndarray, name: str) -> str:
+    """That features are far from the unit which networks are made for; empty where they are not.
+
+    Args:
+        train: ``[N, X]`` as a model sees them.
+        name: of the data set.
+    """
+    deviations = train.std(0, dtype=np.float64)
+    low, high = float(deviations.min()), float(deviations.max())
+    if UNIT[0] <= high <= UNIT[1]:
+        return ""
+    return (
+        f"Features of {name} have standard deviations of {low:.2g} to {high:.2g}, and networks learn best"
+        " from about 1: data.scaling: standardize scales them, and likelihoods stay in the data's own unit."
     )
 
 

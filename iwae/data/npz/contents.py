@@ -12,7 +12,7 @@ from iwae.data.shapes import Arrangement, arrangement
 from iwae.errors import DataError
 
 VALIDATION_NAMES = ("validation", "valid", "val")
-LABELS = "_labels"
+LABELS, ATTRIBUTES = "_labels", "_attributes"
 LABEL_NAMES, FEATURE_NAMES = "label_names", "feature_names"
 
 
@@ -23,6 +23,7 @@ class Contents:
     Attributes:
         splits: the name of each split's items in the file.
         labels: the name of each split's labels; empty where the file has none.
+        attributes: the name of each split's attributes; empty where the file has none.
         headers: of all arrays, by name.
         floats: whether the items are floats, and not pixels.
         arrangement: of the items.
@@ -30,6 +31,7 @@ class Contents:
 
     splits: Mapping[str, str]
     labels: Mapping[str, str]
+    attributes: Mapping[str, str]
     headers: Mapping[str, Header]
     floats: bool
     arrangement: Arrangement
@@ -37,6 +39,11 @@ class Contents:
     def number(self, split: str) -> int:
         """Items of a split."""
         return self.headers[self.splits[split]].shape[0]
+
+    @property
+    def num_attributes(self) -> int:
+        """Y, the width of the attributes; 0 where the file has none."""
+        return self.headers[self.attributes["train"]].shape[1] if self.attributes else 0
 
 
 def contents_of(archive: zipfile.ZipFile, path: Path) -> Contents:
@@ -56,7 +63,8 @@ def contents_of(archive: zipfile.ZipFile, path: Path) -> Contents:
             raise DataError(f"{path}: {name} has items of {shape[1:]}: must be {items} as in train")
     laid_out = [arrangement(headers[n].shape, f"{path}: {n}", floats=floats) for n in splits.values()]
     refuse_larger_than_memory([headers[name] for name in splits.values()], path)
-    return Contents(splits, _labels(headers, splits, path), headers, floats, laid_out[0])
+    labels, attributes = _labels(headers, splits, path), _attributes(headers, splits, path)
+    return Contents(splits, labels, attributes, headers, floats, laid_out[0])
 
 
 def _splits(headers: Mapping[str, Header], path: Path) -> dict[str, str]:
@@ -72,7 +80,8 @@ def _splits(headers: Mapping[str, Header], path: Path) -> dict[str, str]:
     names = {"train": "train", **({"validation": named[0]} if named else {}), "test": "test"}
     for name, header in headers.items():
         looks_like_items = len(header.shape) > 1 and header.shape[1:] == headers["train"].shape[1:]
-        if looks_like_items and name not in names.values():
+        known = {*names.values(), *(one + ATTRIBUTES for one in names.values())}
+        if looks_like_items and name not in known:
             raise DataError(
                 f"{path}: the array {name} has items and is not used: must be named train, validation or"
                 " test, or be left out"
@@ -107,13 +116,7 @@ def _is_float(dtype: np.dtype) -> bool:
 
 def _labels(headers: Mapping[str, Header], splits: Mapping[str, str], path: Path) -> dict[str, str]:
     """The name in the file of each split's labels: of all splits or of none."""
-    found = {split: name + LABELS for split, name in splits.items() if name + LABELS in headers}
-    missing = [name + LABELS for name in splits.values() if name + LABELS not in headers]
-    if found and missing:
-        raise DataError(
-            f"{path}: has {', '.join(found.values())} and no {', '.join(missing)}: must have labels of every"
-            " split, or of none"
-        )
+    found = _beside(headers, splits, LABELS, path)
     for split, name in found.items():
         shape, dtype = headers[name]
         if shape != headers[splits[split]].shape[:1]:
@@ -125,4 +128,35 @@ def _labels(headers: Mapping[str, Header], splits: Mapping[str, str], path: Path
             raise DataError(f"{path}: {name} is {dtype}: must be whole numbers or text")
     if len({headers[name].dtype.kind in "US" for name in found.values()}) > 1:
         raise DataError(f"{path}: some labels are text and some are numbers: must be of one kind")
+    return found
+
+
+def _attributes(headers: Mapping[str, Header], splits: Mapping[str, str], path: Path) -> dict[str, str]:
+    """The name in the file of each split's attributes: of all splits or of none."""
+    found = _beside(headers, splits, ATTRIBUTES, path)
+    for split, name in found.items():
+        shape, dtype = headers[name]
+        expected = (headers[splits[split]].shape[0], *headers[found["train"]].shape[1:])
+        if len(shape) != 2 or shape != expected or 0 in shape:
+            raise DataError(
+                f"{path}: {name} has the shape {shape}: must be [{expected[0]}, Y], of one width in all"
+                " splits"
+            )
+        if dtype.kind not in "biuf":
+            raise DataError(f"{path}: {name} is {dtype}: must be numbers")
+    return found
+
+
+def _beside(
+    headers: Mapping[str, Header], splits: Mapping[str, str], ending: str, path: Path
+) -> dict[str, str]:
+    """The arrays beside those of the splits whose names end so: of all splits or of none."""
+    names = {split: name + ending for split, name in splits.items()}
+    found = {split: name for split, name in names.items() if name in headers}
+    missing = [name for name in names.values() if name not in headers]
+    if found and missing:
+        raise DataError(
+            f"{path}: has {', '.join(found.values())} and no {', '.join(missing)}: must have {ending[1:]} of"
+            " every split, or of none"
+        )
     return found

@@ -17,7 +17,7 @@ class NpzFacts(NamedTuple):
 
     Attributes:
         sizes: items of each split.
-        layout: of an item; its attributes are the classes of the labels.
+        layout: of an item; its attributes are those of the file, or the classes of its labels.
         floats: whether items are floats, and not pixels.
     """
 
@@ -36,8 +36,8 @@ def npz_facts(path: Path) -> NpzFacts:
         contents = contents_of(archive, path)
         _, names = labels_of(archive, contents, path)
     sizes = {split: contents.number(split) for split in contents.splits}
-    classes = len(names) if len(names) > 1 else 0
-    return NpzFacts(sizes, Layout(contents.arrangement.layout.shape, classes), contents.floats)
+    told = contents.num_attributes or (len(names) if len(names) > 1 else 0)
+    return NpzFacts(sizes, Layout(contents.arrangement.layout.shape, told), contents.floats)
 
 
 def labels_of(

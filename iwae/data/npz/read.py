@@ -21,8 +21,8 @@ def read_npz(path: Path, *, shuffled: bool = False) -> RawSplits:
 
     Args:
         path: the file, with the arrays ``train``, ``test`` and, if there is one, ``validation``; for each
-            or none of them ``<split>_labels``, text or whole numbers ``[N]``; ``label_names`` and
-            ``feature_names``.
+            or none of them ``<split>_labels``, text or whole numbers ``[N]``, and ``<split>_attributes``,
+            numbers ``[N, Y]``; ``label_names`` and ``feature_names``.
         shuffled: mix the items of each array by a permutation that is the same every time.
 
     Raises:
@@ -39,14 +39,18 @@ def read_npz(path: Path, *, shuffled: bool = False) -> RawSplits:
         else:
             arrays = in_bytes(arrays, path)
         labels, label_names = labels_of(archive, contents, path)
+        attributes = {split: array_in(archive, name, path) for split, name in contents.attributes.items()}
+    for split, array in attributes.items():
+        refuse_not_finite(array, f"{path}: {contents.attributes[split]}")
     items = {split: contents.arrangement.items(array) for split, array in arrays.items()}
     orders = None
     if shuffled:
         orders = {split: permutation(len(array), f"npz/{split}") for split, array in items.items()}
         items = {split: array[orders[split]] for split, array in items.items()}
         labels = {split: array[orders[split]] for split, array in labels.items()}
+        attributes = {split: array[orders[split]] for split, array in attributes.items()}
     splits = items["train"], items.get("validation"), items["test"]
-    return RawSplits(*splits, labels or None, label_names, names, orders)
+    return RawSplits(*splits, labels or None, label_names, names, orders, attributes or None)
 
 
 def _feature_names(archive: zipfile.ZipFile, contents: Contents, path: Path) -> tuple[str, ...]:

@@ -80,6 +80,27 @@ def test_labels_stay_with_their_items(order: str, own_validation: bool, tmp_path
     assert data.layout.num_attributes == 10
 
 
+@pytest.mark.parametrize("order", ["file", "shuffled"])
+def test_attributes_stay_with_their_items_and_are_told_in_place_of_classes(
+    order: str, tmp_path: Path
+) -> None:
+    told = np.stack([ROWS.sum(1), ROWS[:, 0], ROWS[:, 1]], 1)  # as wide as an item
+    arrays = {
+        "train_attributes": told[:60],
+        "validation_attributes": told[60:80],
+        "test_attributes": told[80:],
+    }
+    config = saved(tmp_path, ROWS, **arrays, **labelled(CLASSES)).model_copy(update={"order": order})
+    data = load_dataset(config)
+    assert npz_facts(Path(config.path or "")).layout == data.layout == Layout((3,), 3)
+    for split in ("train", "validation", "test"):
+        items = getattr(data, split).double()
+        np.testing.assert_allclose(data.told(split)[:, 0], items.sum(1), rtol=1e-5)
+        np.testing.assert_allclose(data.told(split)[:, 1:], items[:, :2], rtol=1e-6)
+    other = load_dataset(saved(tmp_path, ROWS, **{name: 2 * array for name, array in arrays.items()}))
+    assert other.told_hash != data.told_hash
+
+
 def test_labels_are_no_part_of_the_content(tmp_path: Path) -> None:
     without = load_dataset(saved(tmp_path, COLOURS))
     named = load_dataset(saved(tmp_path, COLOURS, **labelled(CLASSES)))
@@ -122,6 +143,20 @@ def broken(value: float) -> np.ndarray:
             ROWS,
             labelled(CLASSES) | {"test_labels": CLASSES[:9]},
             r"test_labels has the shape \(9,\): must be",
+        ),
+        (
+            ROWS,
+            {"test_attributes": ROWS[80:]},
+            "has test_attributes and no train_attributes, validation_attr",
+        ),
+        (
+            ROWS,
+            {
+                "train_attributes": ROWS[:60],
+                "validation_attributes": ROWS[:20, :2],
+                "test_attributes": ROWS[80:],
+            },
+            r"validation_attributes has the shape \(20, 2\): must be \[20, Y\], of one width",
         ),
         (ROWS, labelled(np.linspace(0, 1, 90)), "train_labels is float64: must be whole numbers or text"),
         (ROWS, labelled(CLASSES) | {"label_names": np.array(["cat", "dog"])}, "is eel: must be one of"),
@@ -193,6 +228,9 @@ def test_what_is_odd_about_the_data_is_told(tmp_path: Path) -> None:
     config = saved(tmp_path, rows, **labelled(classes))
     for scaling in ("none", "standardize"):
         told = load_dataset(config.model_copy(update={"scaling": scaling})).remarks
+        if scaling == "none":
+            assert "data.scaling: standardize scales them" in told[2]
+            told = told[:2] + told[3:]
         assert len(told) == 4
         assert "validation items of" in told[0]
         assert "of a class that no training item has" in told[1]
