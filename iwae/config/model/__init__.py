@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from iwae.config.model.autoencoder import AutoencoderConfig as AutoencoderConfig
+from iwae.config.model.families.autoregressive import AutoregressiveConfig as AutoregressiveConfig
+from iwae.config.model.families.vq_vae import VQVAEConfig as VQVAEConfig
 from iwae.config.model.fitted import MixtureConfig as MixtureConfig
 from iwae.config.model.fitted import PCAConfig as PCAConfig
 from iwae.config.model.likelihood import LikelihoodPart as LikelihoodPart
@@ -27,7 +29,7 @@ from iwae.config.part import default_name
 
 # The registry: a new family is one more class in the union.
 ModelConfig = Annotated[
-    VAEConfig | AutoencoderConfig | PCAConfig | MixtureConfig,
+    VAEConfig | AutoregressiveConfig | VQVAEConfig | AutoencoderConfig | PCAConfig | MixtureConfig,
     Field(discriminator="name"),
     default_name("vae"),
 ]

@@ -37,10 +37,9 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(output)
 
     @torch.no_grad()
-    def sample(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """0 or 1."""
-        uniform = torch.rand(output.shape, generator=generator, device=output.device, dtype=output.dtype)
-        return (uniform < torch.sigmoid(output)).to(output.dtype)
+    def quantile(self, output: Tensor, uniform: Tensor) -> Tensor:
+        """0 below the probability of 0, and 1 above."""
+        return (uniform > torch.sigmoid(-output)).to(output.dtype)
 
     def output_of_mean(self, mean: Tensor) -> Tensor:
         """Its logit, of a mean kept away from 0 and 1."""

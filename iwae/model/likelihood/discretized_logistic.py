@@ -75,12 +75,11 @@ class DiscretizedLogistic(Likelihood):
         return scale * (softplus(location / scale) - softplus((location - 1) / scale))
 
     @torch.no_grad()
-    def sample(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Byte / 255, the bytes of draws from the logistic."""
+    def quantile(self, output: Tensor, uniform: Tensor) -> Tensor:
+        """Byte / 255, the byte nearest to the logistic's quantile."""
         location, log_scale = self._location_and_log_scale(output)
-        uniform = torch.rand(location.shape, generator=generator, device=output.device, dtype=output.dtype)
-        drawn = location + log_scale.exp() * torch.logit(uniform, eps=1e-6)
-        return torch.round(drawn.clamp(0, 1) / BIN) * BIN
+        value = location + log_scale.exp() * torch.logit(uniform, eps=1e-6)
+        return torch.round(value.clamp(0, 1) / BIN) * BIN
 
     def output_of_mean(self, mean: Tensor) -> Tensor:
         """The location that is the mean, as it is where the scale is small."""

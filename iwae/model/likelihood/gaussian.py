@@ -67,10 +67,11 @@ class Gaussian(Likelihood):
         return output
 
     @torch.no_grad()
-    def sample(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The mean with noise of σ."""
-        noise = torch.randn(output.shape, generator=generator, device=output.device, dtype=output.dtype)
-        return output + self.used_log_std().exp() * noise
+    def quantile(self, output: Tensor, uniform: Tensor) -> Tensor:
+        """Of the normal; at 0 and at 1 that of the nearest number inside."""
+        end = torch.finfo(uniform.dtype).eps
+        normal: Tensor = torch.special.ndtri(uniform.clamp(end, 1 - end))
+        return output + self.used_log_std().exp() * normal
 
     def output_of_mean(self, mean: Tensor) -> Tensor:
         """The mean itself."""

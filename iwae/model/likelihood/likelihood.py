@@ -42,8 +42,13 @@ class Likelihood(nn.Module, ABC):
         """E[x|z] for the output ``[..., n · X]``: ``[..., X]``."""
 
     @abstractmethod
-    def sample(self, output: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draws from p(x|z) for the output ``[..., n · X]``: ``[..., X]``."""
+    def quantile(self, output: Tensor, uniform: Tensor) -> Tensor:
+        """The value of every pixel at a quantile of p(x|z), ``[..., X]``: a draw where that is a random one.
+
+        Args:
+            output: ``[..., n · X]``.
+            uniform: the quantile, in (0, 1), ``[..., X]``.
+        """
 
     @abstractmethod
     def output_of_mean(self, mean: Tensor) -> Tensor:

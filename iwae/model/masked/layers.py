@@ -50,18 +50,26 @@ class MaskedConv2d(nn.Module):
 
 
 @torch.no_grad()
-def initialize_uniform(module: nn.Module, generator: torch.Generator) -> None:
-    """Weights and biases of every layer in ``module`` uniform in ±1/√fan-in, PyTorch's own default.
+def initialize_uniform(module: nn.Module, generator: torch.Generator, *, he: bool = False) -> None:
+    """Sets weights and biases of every layer in ``module``.
 
     Args:
         module: of linear layers and convolutions, masked or not.
         generator: on the CPU.
+        he: weights uniform in ±√(6/fan-in) and biases 0, so that ReLU layers pass on the spread that they are
+            given (He et al. 2015). Else both are uniform in ±1/√fan-in, PyTorch's own default.
     """
     for layer in module.modules():
         weight = layer._parameters.get("weight")
         if weight is None:
             continue
-        transposed = isinstance(layer, nn.ConvTranspose2d)
-        limit = 1 / math.sqrt(weight[:, 0].numel() if transposed else weight[0].numel())
-        for parameter in layer.parameters(recurse=False):
-            parameter.uniform_(-limit, limit, generator=generator)
+        fan_in = weight[0].numel()
+        if isinstance(layer, nn.ConvTranspose2d):  # [in, out, h, w], and strides of s leave 1 in s² uses
+            fan_in = weight[:, 0].numel() // math.prod(layer.stride)
+        limit = math.sqrt((6 if he else 1) / fan_in)
+        weight.uniform_(-limit, limit, generator=generator)
+        bias = layer._parameters.get("bias")
+        if bias is not None and he:
+            bias.zero_()
+        elif bias is not None:
+            bias.uniform_(-limit, limit, generator=generator)

@@ -27,7 +27,7 @@ class Made(nn.Module):
 
     A hidden unit belongs to a feature and sees what that feature may depend on; units are spread evenly over
     the features. Two units are connected where the later one sees all that the earlier one sees. The context
-    reaches every unit; outputs are connected with the features directly too (§4.2 of the paper).
+    reaches every hidden unit; outputs are connected with the features directly too (§4.2 of the paper).
 
     Args:
         num_features: X.
@@ -56,8 +56,7 @@ class Made(nn.Module):
             MaskedLinear(_subset(before, after)) for before, after in itertools.pairwise((*seen, outputs))
         )
         self.direct = MaskedLinear(outputs, bias=False)
-        widths = (*hidden_dims, len(outputs))
-        self.contexts = nn.ModuleList(_plain(context_dim, width) for width in widths)
+        self.contexts = nn.ModuleList(_plain(context_dim, width) for width in hidden_dims)
         self.activation = activation()
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
@@ -68,11 +67,10 @@ class Made(nn.Module):
             context: ``[..., context_dim]``.
         """
         hidden = x
-        *layers, last = zip(self.layers, self.contexts, strict=True)
-        for layer, of_context in layers:
+        *layers, last = self.layers
+        for layer, of_context in zip(layers, self.contexts, strict=True):
             hidden = self.activation(layer(hidden) + of_context(context))
-        layer, of_context = last
-        output: Tensor = layer(hidden) + self.direct(x) + of_context(context)
+        output: Tensor = last(hidden) + self.direct(x)
         return output
 
     @torch.no_grad()

@@ -6,46 +6,13 @@ of ``receptive_field`` rows above and as many columns to either side, without a 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from iwae.config.model.families.pixel_cnn import PixelCNNSize
 from iwae.model.masked.layers import MaskedConv2d
-
-
-class PixelCNNSize(NamedTuple):
-    """How large a gated PixelCNN is.
-
-    Attributes:
-        channels: C, channels of a pixel, each of which sees the ones before it.
-        inputs: numbers that a channel's value is given as: 1, or one for each category.
-        outputs: n, numbers for a channel of a pixel.
-        features: F, width of either stack for each channel.
-        layers: gated layers, at least 1.
-        receptive_field: rows and columns before a pixel that it depends on; 0 is none, and no other channel.
-        context: channels of the context map; 0 is no context.
-    """
-
-    channels: int
-    inputs: int
-    outputs: int
-    features: int
-    layers: int
-    receptive_field: int
-    context: int
-
-    @property
-    def width(self) -> int:
-        """Features of either stack."""
-        return self.channels * self.features
-
-    @property
-    def radii(self) -> tuple[int, ...]:
-        """Rows and columns that each layer reaches beyond the one before; the first takes what is over."""
-        each = self.receptive_field // self.layers
-        return self.receptive_field - each * (self.layers - 1), *(each,) * (self.layers - 1)
 
 
 class PixelCNN(nn.Module):

@@ -7,7 +7,14 @@ from iwae.config.train import TrainConfig
 _GRAY = {"data": {"binarization": "none"}, "model": {"likelihood": "gaussian"}}
 _ONE_SAMPLE = {"objective": {"num_samples": 1}}
 _FITTED = {"data": {"binarization": "none"}, **_ONE_SAMPLE}
-
+_VQ_VAE = {
+    "name": "vq-vae",
+    "num_codes": 8,
+    "latent_dim": 4,
+    "channels": 8,
+    "prior_features": 4,
+    "prior_layers": 2,
+}
 
 # By name, what differs from ``tiny``.
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -37,6 +44,20 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "pca": {"model": {"name": "pca", "latent_dim": 4}, **_FITTED},
     "probabilistic-pca": {"model": {"name": "pca", "latent_dim": 4, "probabilistic": True}, **_FITTED},
     "mixture": {"model": {"name": "mixture", "num_components": 4, "min_variance": 1e-3}, **_FITTED},
+    "autoregressive": {
+        "model": {
+            "name": "autoregressive",
+            "hidden_dims": [16],
+            "latent_dim": 4,
+            "masked_features": 4,
+            "masked_layers": 2,
+        },
+    },
+    "vq-vae": {"model": _VQ_VAE, **_ONE_SAMPLE},
+    "vq-vae-dense": {
+        "model": {**_VQ_VAE, "networks": "mlp", "hidden_dims": [16], "codebook": "gradient"},
+        **_ONE_SAMPLE,
+    },
 }
 
 

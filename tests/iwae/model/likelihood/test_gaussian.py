@@ -49,9 +49,16 @@ def test_the_metric_is_the_mean_standard_deviation_and_a_learned_one_is_kept_abo
 
 def test_draws_have_the_mean_and_the_standard_deviation() -> None:
     likelihood = Gaussian(2, (0.5, 2.0))
-    draws = likelihood.sample(torch.tensor([1.0, -3.0]).expand(40_000, 2), torch.Generator().manual_seed(0))
+    uniform = torch.rand(40_000, 2, generator=torch.Generator().manual_seed(0))
+    draws = likelihood.quantile(torch.tensor([1.0, -3.0]), uniform)
     np.testing.assert_allclose(draws.mean(0), [1, -3], atol=0.05)
     np.testing.assert_allclose(draws.std(0), [0.5, 2], rtol=0.02)
+
+
+def test_the_ends_of_the_quantiles_are_finite() -> None:
+    ends = Gaussian(2, 1.0).quantile(torch.zeros(2), torch.tensor([0.0, 1.0]))
+    assert torch.isfinite(ends).all()
+    assert float(ends[1]) == pytest.approx(-float(ends[0]), rel=1e-3)
 
 
 def test_a_file_from_before_likelihoods_were_modules_is_read() -> None:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from iwae.config.model.families.pixel_cnn import PixelCNNSize
 from iwae.model.masked.layers import initialize_uniform
-from iwae.model.masked.pixel_cnn import PixelCNN, PixelCNNSize
+from iwae.model.masked.pixel_cnn import PixelCNN
 
 
 def network(context: int = 2, **sizes: int) -> PixelCNN:

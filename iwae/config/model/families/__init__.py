@@ -1,0 +1,1 @@
+"""Configurations of the families of models beside the VAE, one a file."""

@@ -1,0 +1,1 @@
+"""Codes: a grid of them stands for an image."""
