@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from sweeps.plan.plan import extend_plan
 from sweeps.spec.assignments import Assignments, assign
@@ -12,6 +13,7 @@ from sweeps.spec.spec import SweepSpec, differences, new_spec
 from sweeps.spec.surroundings import with_data_found
 from tracking.errors import RecordError
 from tracking.files.files import Files
+from tracking.records.comparable.score import score_of
 from tracking.records.records import PlannedTrial
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
@@ -84,10 +86,16 @@ def forked_from(
         config.pop(field, None)
     seed = config.pop("seed")
     old = storage.spec()
+    metric = score_of(TrainConfig.parse(config, "base")).final
     document: dict[str, Any] = {
         "name": name,
         "base": config,
-        "search": {"metric": "val/nll_final", "space": {}, "sampler": {"name": "grid"}, "seeds": [seed]},
+        "search": {
+            "metric": metric,
+            "space": {},
+            "sampler": {"name": "grid"},
+            "seeds": [seed],
+        },
         **{part: old[part] for part in ("resources", "checkpoint_every") if part in old},
         # Beside the run it came from, wherever the spec of that says that it is.
         "tracking": {**old.get("tracking", {}), "experiment": experiment},

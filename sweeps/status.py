@@ -12,7 +12,8 @@ from sweeps.plan.time_left import Mark, time_left
 from sweeps.spec.resources import Resources
 from tracking.files.files import Files
 from tracking.files.places import same_place
-from tracking.records.records import SweepRecord, TrialState
+from tracking.records.comparable.score import SCORES, score_of
+from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.records.shapes import SessionEntry
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
@@ -33,10 +34,10 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
             far = {} if progress is None else progress.to_dict()
             running.append({"trial_key": trial.key, "name": trial.plan.name, **far})
     elapsed = sum((s.ended or s.heartbeat) - s.started for s in record.sessions)
-    complete = sorted(record.complete, key=lambda t: (t.final or {})["val/nll_final"])
+    first = min(record.complete, key=_rank, default=None)
     best = None
-    if complete:
-        best = {"trial_key": complete[0].key, "name": complete[0].plan.name, **(complete[0].final or {})}
+    if first is not None:
+        best = {"trial_key": first.key, "name": first.plan.name, **(first.final or {})}
     return {
         "name": record.name,
         "storage": record.storage,
@@ -58,6 +59,12 @@ def status_json(storage: SweepStorage) -> dict[str, Any]:
             if t.state is TrialState.FAILED
         ],
     }
+
+
+def _rank(trial: TrialRecord) -> tuple[int, float]:
+    """By likelihood, and behind those that have one by reconstruction error."""
+    score = score_of(trial.config)
+    return SCORES.index(score), (trial.final or {})[score.final]
 
 
 def _seconds_left(

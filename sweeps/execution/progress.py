@@ -7,23 +7,34 @@ from dataclasses import dataclass
 
 from sweeps.plan.forecast import Forecast
 from sweeps.plan.time_left import Mark, time_left
+from tracking.records.comparable.score import SCORES, Score, score_of
 from tracking.records.records import PlannedTrial, TrialRecord, TrialState
 from tracking.storage.sweep import SweepStorage
 
 
 @dataclass
 class Row:
-    """One trial as the display shows it; ``fraction`` is the share of its training done."""
+    """One trial as the display shows it.
+
+    Attributes:
+        fraction: share of its training done.
+        score: newest value of the curve that it is compared by; ``final_score`` the value that ranks it.
+    """
 
     planned: PlannedTrial
     state: TrialState = TrialState.WAITING
     phase: str = ""
     epoch: int = 0
     fraction: float = 0.0
-    val_nll: float | None = None
-    val_nll_final: float | None = None
+    score: float | None = None
+    final_score: float | None = None
     train_seconds: float = 0.0
     error: str | None = None
+
+    @property
+    def measure(self) -> Score:
+        """What its scores are."""
+        return score_of(self.planned.config)
 
 
 class Board:
@@ -79,9 +90,10 @@ class Board:
             row.epoch = len(trial.history)
             row.train_seconds = trial.train_seconds
             row.fraction = 1.0 if trial.state.ended else row.epoch / trial.config.num_epochs
-            values = [e.metrics["val/nll"] for e in trial.history if "val/nll" in e.metrics]
-            row.val_nll = values[-1] if values else None
-            row.val_nll_final = trial.final["val/nll_final"] if trial.final else None
+            curve = row.measure.curve
+            values = [e.metrics[curve] for e in trial.history if curve in e.metrics]
+            row.score = values[-1] if values else None
+            row.final_score = trial.final[row.measure.final] if trial.final else None
             self._changed.append(trial.key)
             self._marks.append(self._mark())
 
@@ -99,7 +111,8 @@ class Board:
                         row.state = TrialState.RUNNING
                         row.phase, row.epoch = progress.phase, progress.epoch
                         row.fraction = progress.fraction
-                        row.val_nll = row.val_nll if progress.val_nll is None else progress.val_nll
+                        newest = progress.to_dict().get(row.measure.curve)
+                        row.score = row.score if newest is None else newest
                         if progress.train_seconds is not None:
                             row.train_seconds = progress.train_seconds
         with self._lock:
@@ -120,10 +133,10 @@ class Board:
         return changed
 
     def best(self) -> Row | None:
-        """The complete trial with the lowest final validation NLL."""
+        """The complete trial with the lowest final score: of those with a likelihood, where there are any."""
         with self._lock:
-            complete = [row for row in self._rows.values() if row.val_nll_final is not None]
-            best = min(complete, key=lambda row: row.val_nll_final or 0.0, default=None)
+            complete = [row for row in self._rows.values() if row.final_score is not None]
+            best = min(complete, key=_rank, default=None)
             return None if best is None else Row(**vars(best))
 
     def seconds_left(self) -> float | None:
@@ -137,3 +150,7 @@ class Board:
         forecast = self._forecast.of
         done = (forecast(row.planned.config).done(row.fraction, ended=row.state.ended) for row in rows)
         return Mark(self._clock(), sum(done), sum(row.state.ended for row in rows))
+
+
+def _rank(row: Row) -> tuple[int, float]:
+    return SCORES.index(row.measure), row.final_score or 0.0

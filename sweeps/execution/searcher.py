@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 
 from sweeps.execution.packs import Packing
 from sweeps.execution.progress import Board
-from sweeps.worker.outcomes import OTHER_CODE, UNSTORED
+from sweeps.worker.outcomes import OTHER_CODE, SCORE, UNSTORED
 from sweeps.worker.trial_files import patient
 from tracking.errors import StorageError
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
@@ -65,7 +65,7 @@ class PlanSearcher(Searcher):
         packing: Packing,
         max_concurrent: int | None = None,
     ) -> None:
-        super().__init__(metric="val/nll", mode="min")
+        super().__init__(metric=SCORE, mode="min")
         self._session = session
         self._storage = storage = session.storage
         self._pending = list(pending)

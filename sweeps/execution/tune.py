@@ -8,6 +8,7 @@ from sweeps.execution.packs import Packing, in_words
 from sweeps.execution.progress import Board
 from sweeps.spec.spec import SweepSpec
 from sweeps.worker.options import TrialOptions
+from sweeps.worker.outcomes import SCORE
 from tracking.records.records import PlannedTrial, SweepRecord
 from tracking.storage.sessions import Session
 
@@ -57,7 +58,7 @@ def run_trials(
                 scheduler=PackScheduler(ray_scheduler(spec), searcher),
                 num_samples=-1,
                 reuse_actors=True,
-                metric="val/nll",
+                metric=SCORE,
                 mode="min",
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
                 trial_name_creator=lambda trial: str(trial.trial_id),

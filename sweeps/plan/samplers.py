@@ -25,6 +25,7 @@ from sweeps.plan.plan import trials_of
 from sweeps.space.choosers import Point
 from sweeps.spec.search import CmaEsSampler, GpSampler, TpeSampler
 from sweeps.spec.spec import SweepSpec
+from tracking.records.comparable.score import score_of
 from tracking.records.records import PlannedTrial, SweepRecord, TrialRecord, TrialState
 
 # Suggestions in a row that bring nothing new before a point is drawn at random, and such draws before the
@@ -80,8 +81,9 @@ class Suggester:
     def tell(self, record: SweepRecord) -> None:
         """Learn the results of the configurations whose trials have all ended.
 
-        A result is the mean of ``val/nll_final`` over the seeds. A pruned configuration counts as worse than
-        every complete one (TPE) or is left out (GP, CMA-ES); a failed one is left out. Configurations that
+        A result is the mean over the seeds of what ranks the trials (``val/nll_final``). A pruned
+        configuration counts as worse than every complete one (TPE) or is left out (GP, CMA-ES); a failed one
+        is left out. Configurations that
         another process suggested are learned with their values; those still open count as running.
         """
         self._num_trials = max(self._num_trials, len(record.trials))
@@ -132,7 +134,7 @@ class Suggester:
 def _outcome(trials: Sequence[TrialRecord]) -> tuple[OptunaState, float | None]:
     if any(trial.state is TrialState.PRUNED for trial in trials):
         return OptunaState.PRUNED, None
-    finals = [trial.final["val/nll_final"] for trial in trials if trial.final is not None]
+    finals = [trial.final[score_of(trial.config).final] for trial in trials if trial.final is not None]
     mean = math.fsum(finals) / len(finals) if len(finals) == len(trials) else math.nan
     return (OptunaState.COMPLETE, mean) if math.isfinite(mean) else (OptunaState.FAIL, None)
 

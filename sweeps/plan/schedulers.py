@@ -1,6 +1,7 @@
 """Early stopping: the scheduler section of a spec -> Ray Tune's scheduler.
 
-Trials are compared at the same epoch by ``val/nll``, a curve over few samples and few images. Few samples
+Trials are compared at the same epoch by ``val/nll``, a curve over few samples and few images (models without
+a likelihood by ``val/reconstruction_mse``). Few samples
 flatter small K, so early stopping over K prefers small K at the margin; what survives is ranked by
 ``val/nll_final``.
 """
@@ -25,9 +26,9 @@ _NEVER: Any = math.inf
 
 
 def ray_scheduler(spec: SweepSpec) -> TrialScheduler:
-    """The scheduler of a sweep; metric (``val/nll``) and mode (``min``) come from Tune's own configuration.
+    """The scheduler of a sweep; metric (``score``) and mode (``min``) come from Tune's own configuration.
 
-    Every report holds ``epoch`` and ``val/nll``. Rungs fall on evaluated epochs: the first is a multiple of
+    Every report holds ``epoch`` and ``score``. Rungs fall on evaluated epochs: the first is a multiple of
     ``evaluation.every`` and the others are whole multiples of it. ASHA stops every trial at its last epoch,
     which is after the final evaluation, because that belongs to the last report.
     """

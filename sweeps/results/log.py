@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from sweeps.results.trials import trial_of
+from tracking.records.comparable.score import score_of
 from tracking.records.records import SweepRecord, TrialRecord, TrialState
 from tracking.storage.sessions import live_session
 from tracking.storage.sweep import SweepStorage
@@ -84,8 +85,9 @@ def _epoch(trial: TrialRecord, number: int, metrics: Mapping[str, float]) -> str
     text = f"epoch {number} of {trial.config.num_epochs}"
     if "train/bound" in metrics:
         text += f": bound {metrics['train/bound']:.3f}"
-    if "val/nll" in metrics:
-        text += f", val NLL {metrics['val/nll']:.3f} nats"
+    score = score_of(trial.config)
+    if score.curve in metrics:
+        text += f", val {score.name} {score.precise(metrics[score.curve])} {score.unit}".rstrip()
     if "time/train_seconds" in metrics:
         text += f", {metrics['time/train_seconds']:.1f} s of training"
     return text
@@ -96,8 +98,9 @@ def _end(trial: TrialRecord) -> Line | None:
         return None
     text = trial.state.value
     if trial.state is TrialState.COMPLETE and trial.final is not None:
-        nll = trial.final["val/nll_final"]
-        text += f": final val NLL {nll:.3f} nats, {trial.train_seconds:.1f} s of training"
+        score = score_of(trial.config)
+        value = f"{score.precise(trial.final[score.final])} {score.unit}".rstrip()
+        text += f": final val {score.name} {value}, {trial.train_seconds:.1f} s of training"
     elif trial.error:
         text += f": {trial.error.rstrip()}"
     return Line(trial.ended, text)

@@ -115,7 +115,8 @@ class LiveTable:
         table.add_column("trial", overflow="fold")
         for heading in ("state", *(["progress"] if wide else []), "" if wide else "epoch"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("val NLL", "final val NLL" if wide else "final NLL", "train s"):
+        name = " or ".join(dict.fromkeys(row.measure.short for row in rows))
+        for heading in (f"val {name}", f"final val {name}" if wide else f"final {name}", "train s"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in _most_interesting(rows, max(4, self._console.size.height - OTHER_LINES)):
             bar = ProgressBar(total=1.0, completed=row.fraction, width=20)
@@ -124,8 +125,8 @@ class LiveTable:
                 Text(row.state.value, STYLES[row.state]),
                 *([bar] if wide else []),
                 f"{row.epoch}/{row.planned.config.num_epochs} {_phase(row, wide=wide)}",
-                _nats(row.val_nll),
-                _nats(row.val_nll_final),
+                _shown(row, row.score),
+                _shown(row, row.final_score),
                 f"{row.train_seconds:.1f}" if row.epoch else "",
             )
         return Group(self._headline(rows), table)
@@ -143,7 +144,9 @@ class LiveTable:
             text.append("  estimating…", "dim")
         if best is not None:
             text.append(
-                f"\nlowest final val NLL so far {best.val_nll_final:.3f}: {best.planned.name}", "green"
+                f"\nlowest final val {best.measure.name} so far {_shown(best, best.final_score)}:"
+                f" {best.planned.name}",
+                "green",
             )
         return text
 
@@ -170,8 +173,9 @@ def _most_interesting(rows: list[Row], number: int) -> list[Row]:
 def _line(row: Row, ended: int, total: int) -> str:
     width = len(str(total))
     text = f"[{ended:{width}}/{total}] {row.planned.name}: {row.state.value}"
-    if row.val_nll_final is not None:
-        return f"{text}, final val NLL {row.val_nll_final:.3f} nats, {row.train_seconds:.1f} s of training"
+    if row.final_score is not None:
+        value = f"{_shown(row, row.final_score)} {row.measure.unit}".rstrip()
+        return f"{text}, final val {row.measure.name} {value}, {row.train_seconds:.1f} s of training"
     if row.error is not None:
         cause = row.error.partition("\n")[0]
         return f"{text}, {cause}"
@@ -182,5 +186,5 @@ def _doing(row: Row) -> str:
     return f"{row.planned.name} {row.phase} {row.fraction:.0%}"
 
 
-def _nats(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _shown(row: Row, value: float | None) -> str:
+    return "" if value is None else row.measure.precise(value)

@@ -105,14 +105,14 @@ def show_best(best: "Best", values: Mapping[str, Any], console: Console) -> None
     seeds = len(best.configuration)
     spread = "one seed, so no interval" if seeds == 1 else f"mean over {seeds} seeds"
     say(console, f"best: {best.trial.plan.configuration_name}")
-    score, digits = best.score, ".3f" if best.score.is_likelihood else ".4g"
-    test = "" if best.test_value is None else f", test {score.name} {best.test_value:{digits}}"
+    score = best.score
+    test = "" if best.test_value is None else f", test {score.name} {score.precise(best.test_value)}"
     unit = f" {score.unit}" if score.unit else ""
-    say(console, f"  val {score.name} {best.value:{digits}}{test}{unit} ({spread})")
+    say(console, f"  val {score.name} {score.precise(best.value)}{test}{unit} ({spread})")
     which = "median" if seeds % 2 else "lower median"
     value = (best.trial.final or {})[score.final]
     run = values["run_id"] or best.trial.key
-    say(console, f"  its {which} run: {run} (val {score.name} {value:{digits}})")
+    say(console, f"  its {which} run: {run} (val {score.name} {score.precise(value)})")
 
 
 def show_reproduction(result: "Reproduction", console: Console) -> None:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from sweeps.pace.seconds import duration
 from sweeps.screen.say import say
+from tracking.records.comparable.score import SCORES
 
 if TYPE_CHECKING:
     pass
@@ -44,7 +45,9 @@ def show_status(values: Mapping[str, Any], console: Console) -> None:
         say(console, f"  failed: {row['name']}: {row['error']}")
     if values["best_trial"] is not None:
         best = values["best_trial"]
-        say(console, f"  lowest final val NLL of a single run: {best['val/nll_final']:.3f} ({best['name']})")
+        score = next(score for score in SCORES if score.final in best)
+        value = score.precise(best[score.final])
+        say(console, f"  lowest final val {score.name} of a single run: {value} ({best['name']})")
     waiting = sum(n for s, n in values["trials"].items() if s in ("WAITING", "RUNNING", "STOPPED"))
     if values["live"] and values["seconds_left"] is not None:
         say(console, f"  about {duration(values['seconds_left'])} left")

@@ -1,7 +1,7 @@
 """Checks across the parts of a spec: sampler, space, early stopping and every drawn configuration."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sweeps.space.choosers import Prober
 from sweeps.space.space import Space, describe
 from sweeps.spec.early_stopping import AshaScheduler, MedianScheduler, NoScheduler
 from sweeps.spec.extent import Extent
-from sweeps.spec.search import MAX_TRIALS, MODEL_BASED, SearchSpec
+from sweeps.spec.search import MAX_TRIALS, METRIC, MODEL_BASED, RECONSTRUCTION, SearchSpec
 from tracking.records.comparable.yardstick import Yardstick
 
 PROBES = 256
@@ -51,6 +51,7 @@ def check_search(
         _check_equal_seconds(space, scheduler)
     points = _checked_points(search, space, configuration)
     configs = [config for _, config in points]
+    _check_metric(search.metric, configs)
     if search.sampler.name in MODEL_BASED or scheduler.name != "none":
         user = f"sampler {search.sampler.name}" if search.sampler.name in MODEL_BASED else scheduler.name
         _check_comparable({Yardstick.of(config) for config in configs}, user)
@@ -61,6 +62,17 @@ def check_search(
         min(config.evaluation.final_num_samples for config in configs),
     )
     return CheckedSearch(extent, points if search.sampler.name == "grid" else ())
+
+
+def _check_metric(metric: str, configs: Sequence[TrainConfig]) -> None:
+    without = all(config.model.evidence == "none" for config in configs)
+    if without and metric == METRIC:
+        why = "no model of this sweep has a likelihood"
+        raise ConfigError("search.metric", f"{metric} is not allowed: must be {RECONSTRUCTION}: {why}")
+    if not without and metric == RECONSTRUCTION:
+        named = next(config.model.name for config in configs if config.model.evidence != "none")
+        why = f"{named} has a likelihood, and models without one are compared by reconstruction beside it"
+        raise ConfigError("search.metric", f"{metric} is not allowed: must be {METRIC}: {why}")
 
 
 def _check_sampler(search: SearchSpec, space: Space) -> None:

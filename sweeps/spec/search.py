@@ -10,6 +10,8 @@ from sweeps.pace.equal_seconds import EqualSeconds
 
 MAX_TRIALS = 10_000
 METRIC = "val/nll_final"
+# Of a sweep none of whose models has a likelihood.
+RECONSTRUCTION = "val/reconstruction_mse_final"
 MODEL_BASED = ("tpe", "gp", "cmaes")
 
 _BOUND = "a bound tightens with K, so it ranks K and not models"
@@ -116,7 +118,8 @@ class SearchSpec(Part):
     """What is varied and how configurations are drawn.
 
     Attributes:
-        metric: what ranks trials: −L at ``final_num_samples`` on validation data, at the end of training.
+        metric: what ranks trials, on validation data at the end of training: ``val/nll_final`` (−L at
+            ``final_num_samples``), or ``val/reconstruction_mse_final`` where no model has a likelihood.
         space: for each path of the configuration ``{grid: [...]}``, ``{choice: [...]}``,
             ``{uniform: [low, high]}``, ``{loguniform: [low, high]}`` or ``{int: [low, high]}``.
         num_trials: number of configurations (not counting seeds); needed by every sampler but grid.
@@ -128,7 +131,7 @@ class SearchSpec(Part):
 
     later: ClassVar[frozenset[str]] = frozenset({"equal_seconds"})
 
-    metric: Annotated[str, WithJsonSchema({"const": METRIC})] = METRIC
+    metric: Annotated[str, WithJsonSchema({"enum": [METRIC, RECONSTRUCTION]})] = METRIC
     space: dict[str, Any]
     sampler: Sampler = GridSampler(name="grid")
     num_trials: int | None = Field(default=None, ge=1, le=MAX_TRIALS)
@@ -137,7 +140,7 @@ class SearchSpec(Part):
 
     @model_validator(mode="after")
     def _ranks_models(self) -> Self:
-        if self.metric != METRIC:
+        if self.metric not in (METRIC, RECONSTRUCTION):
             why = _WHY_NOT.get(self.metric, "")
             if self.metric.startswith("test/"):
                 why = "test data are touched once and select nothing"

@@ -8,7 +8,7 @@ from iwae.pack.pack import Pack
 from iwae.trainer.machine import is_out_of_memory, limit_gpu_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.worker.options import TrialOptions
-from sweeps.worker.outcomes import NO_NLL_YET
+from sweeps.worker.outcomes import NO_SCORE_YET, SCORE
 from sweeps.worker.trial import IwaeTrial, free_memory
 from sweeps.worker.watcher import Watcher
 from tracking.records.records import PlannedTrial
@@ -87,13 +87,13 @@ class TrialGroup:
 
 
 def together(told: Sequence[Mapping[str, Any]], *, done: bool) -> dict[str, Any]:
-    """A report to Tune: what trials have to tell, and of one its own epoch and validation NLL.
+    """A report to Tune: what trials have to tell, and of one its own epoch and score.
 
     Tune sets ``done`` too when its scheduler ends a trial; ``over``, a trial's own, says that it did itself.
     """
     return {
         "epoch": max((result["epoch"] for result in told), default=0),
-        "val/nll": min((result["val/nll"] for result in told), default=NO_NLL_YET),
+        SCORE: min((result[SCORE] for result in told), default=NO_SCORE_YET),
         "trials": list(told),
         "done": done,
     }

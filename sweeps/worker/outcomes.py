@@ -4,5 +4,7 @@
 UNSTORED = "UNSTORED"
 # The worker's code is not the driver's: no trial is begun.
 OTHER_CODE = "OTHER_CODE"
-# What a scheduler hears of a trial that has no validation NLL yet: finite, and worse than anything real.
-NO_NLL_YET = 1e30
+# Under this name a scheduler hears the newest value of the curve that a trial is ranked by: less is better.
+SCORE = "score"
+# What it hears of a trial that has none yet: finite, and worse than anything real.
+NO_SCORE_YET = 1e30

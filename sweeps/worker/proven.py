@@ -16,7 +16,7 @@ from ray import cloudpickle, tune
 
 from sweeps.process import imports
 from sweeps.process.imports import take
-from sweeps.worker.outcomes import NO_NLL_YET, OTHER_CODE
+from sweeps.worker.outcomes import NO_SCORE_YET, OTHER_CODE, SCORE
 from tracking.provenance import sources
 from tracking.provenance.sources import PACKAGES, changed, digest, listed, manifest
 
@@ -99,7 +99,7 @@ class ProvenTrial(tune.Trainable):
             return result
         return {
             "epoch": 0,
-            "val/nll": NO_NLL_YET,
+            SCORE: NO_SCORE_YET,
             "outcome": OTHER_CODE,
             "error": self._refused,
             "trials": [],

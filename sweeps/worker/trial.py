@@ -25,11 +25,12 @@ from iwae.trainer.machine import is_out_of_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.errors import Superseded
 from sweeps.worker.options import TrialOptions
-from sweeps.worker.outcomes import NO_NLL_YET, UNSTORED
+from sweeps.worker.outcomes import NO_SCORE_YET, SCORE, UNSTORED
 from sweeps.worker.trial_files import Desk
 from sweeps.worker.watcher import Watcher
 from tracking.errors import OtherDataError, StorageError
 from tracking.provenance.machine import environment
+from tracking.records.comparable.score import score_of
 from tracking.records.contents import refuse_other
 from tracking.records.records import EpochRecord, PlannedTrial, TrialState
 from tracking.storage.checkpoint import Checkpoint
@@ -258,11 +259,12 @@ class IwaeTrial:
         self._trainer, self._epochs = None, iter(())
 
     def _result(self, *, over: bool, outcome: TrialState | None) -> dict[str, Any]:
-        values = [e.metrics["val/nll"] for e in self._history if "val/nll" in e.metrics]
+        curve = score_of(self.planned.config).curve
+        values = [e.metrics[curve] for e in self._history if curve in e.metrics]
         return {
             "key": self.planned.key,
             "epoch": len(self._history),
-            "val/nll": values[-1] if values else NO_NLL_YET,
+            SCORE: values[-1] if values else NO_SCORE_YET,
             "outcome": None if outcome is None else outcome.value,
             "over": over,
         }

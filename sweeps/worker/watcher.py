@@ -7,6 +7,7 @@ import time
 from iwae.trainer.trainer import Trainer
 from sweeps.worker.trial_files import Desk
 from tracking.errors import StorageError
+from tracking.records.comparable.score import SCORES
 from tracking.records.records import EpochRecord
 from tracking.records.shapes import TrialProgress
 
@@ -46,5 +47,6 @@ def _look(desk: Desk, trainer: Trainer, history: list[EpochRecord]) -> None:
     if desk.storage.stop_requested() is not None or desk.superseded:
         trainer.stop()
     newest = history[-1].metrics if history else {}
-    shown = {name: newest[name] for name in ("val/nll", "time/train_seconds") if name in newest}
+    curves = (score.curve for score in SCORES)
+    shown = {name: newest[name] for name in (*curves, "time/train_seconds") if name in newest}
     desk.write_progress(TrialProgress.from_dict({**trainer.progress._asdict(), **shown, "time": time.time()}))

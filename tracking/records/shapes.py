@@ -113,7 +113,8 @@ class TrialProgress(_Shape):
         num_epochs: epochs of the whole training.
         fraction: share of the whole training's optimizer steps done.
         phase_fraction: share of the current epoch's steps, or of the current evaluation.
-        val_nll: newest validation NLL, nats; None before the first.
+        val_nll: newest validation NLL, nats; None before the first, and of a model without a likelihood.
+        val_reconstruction_mse: newest validation reconstruction error of such a model.
         train_seconds: training so far; None before the first epoch.
     """
 
@@ -124,6 +125,9 @@ class TrialProgress(_Shape):
     fraction: float = 0.0
     phase_fraction: float = 0.0
     val_nll: float | None = Field(None, validation_alias="val/nll", serialization_alias="val/nll")
+    val_reconstruction_mse: float | None = Field(
+        None, validation_alias="val/reconstruction_mse", serialization_alias="val/reconstruction_mse"
+    )
     train_seconds: float | None = Field(
         None, validation_alias="time/train_seconds", serialization_alias="time/train_seconds"
     )

@@ -22,7 +22,7 @@ def nll(place: int, epoch: int) -> float:
 
 
 def told(key: str, place: int, epoch: int) -> dict[str, Any]:
-    return {"key": key, "epoch": epoch, "val/nll": nll(place, epoch), "over": epoch == 6}
+    return {"key": key, "epoch": epoch, "score": nll(place, epoch), "over": epoch == 6}
 
 
 class Pruned(list[tuple[str, int]]):
@@ -37,7 +37,7 @@ class Pruned(list[tuple[str, int]]):
 def plain_decisions(spec: SweepSpec, keys: list[str]) -> list[tuple[str, int]]:
     """What Tune's scheduler decides when each trial is one of Tune's."""
     scheduler: Any = ray_scheduler(spec)
-    scheduler.set_search_properties("val/nll", "min")
+    scheduler.set_search_properties("score", "min")
     trials, live = {key: Trial(key) for key in keys}, set(keys)
     stopped = []
     for trial in trials.values():
@@ -70,7 +70,7 @@ def test_a_pack_loses_the_trials_that_the_scheduler_would_end_alone(scheduler: d
     keys = [planned.key for planned in plan]
     pruned = Pruned()
     packed = PackScheduler(ray_scheduler(spec(scheduler)), pruned)
-    packed.set_search_properties("val/nll", "min")
+    packed.set_search_properties("score", "min")
     pack = Trial("pack", [planned.to_json() for planned in plan])
     packed.on_trial_add(None, pack)
     for epoch in range(1, 6):
@@ -85,7 +85,7 @@ def test_a_pack_loses_the_trials_that_the_scheduler_would_end_alone(scheduler: d
 def test_a_pack_ends_with_its_last_trial() -> None:
     (first, second, *_) = draw_plan(spec({"name": "asha"}))
     packed = PackScheduler(ray_scheduler(spec({"name": "asha"})), Pruned())
-    packed.set_search_properties("val/nll", "min")
+    packed.set_search_properties("score", "min")
     pack = Trial("pack", [first.to_json(), second.to_json()])
     packed.on_trial_add(None, pack)
     assert packed.on_trial_result(None, pack, {"trials": [told(first.key, 0, 6)]}) == TrialScheduler.CONTINUE

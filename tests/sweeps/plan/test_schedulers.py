@@ -38,7 +38,7 @@ def refused(line: str, *arguments: Any, **base: Any) -> None:
 
 def play(scheduler: Any, curves: dict[str, list[float]]) -> dict[str, int]:
     """The epoch after which each curve was ended, all of them shown side by side."""
-    scheduler.set_search_properties("val/nll", "min")
+    scheduler.set_search_properties("score", "min")
     trials = {name: Trial(name) for name in curves}
     for trial in trials.values():
         scheduler.on_trial_add(None, trial)
@@ -46,7 +46,7 @@ def play(scheduler: Any, curves: dict[str, list[float]]) -> dict[str, int]:
     for epoch in range(1, max(map(len, curves.values())) + 1):
         for name, curve in curves.items():
             if name not in ended:
-                result = {"epoch": epoch, "val/nll": curve[epoch - 1]}
+                result = {"epoch": epoch, "score": curve[epoch - 1]}
                 decision = scheduler.on_trial_result(None, trials[name], result)
                 assert decision in ("STOP", "CONTINUE")
                 if decision == "STOP":

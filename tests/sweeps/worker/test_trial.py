@@ -104,7 +104,7 @@ def test_a_trial_of_a_driver_that_was_superseded_writes_nothing_more(
         assert run(trial) == {
             "key": planned.key,
             "epoch": 2,
-            "val/nll": pytest.approx(50, abs=50),
+            "score": pytest.approx(50, abs=50),
             "outcome": None,
             "over": True,
         }

@@ -17,6 +17,7 @@ class Score:
         column: of tables, on validation data.
         test_column: on test data.
         name: what it is called behind "validation" and "test".
+        short: the same in a narrow column.
         unit: behind an amount; empty where it has none.
     """
 
@@ -26,6 +27,7 @@ class Score:
     column: str
     test_column: str
     name: str
+    short: str
     unit: str
 
     @property
@@ -46,6 +48,10 @@ class Score:
     def show(self, value: float) -> str:
         """A value without its unit: nats to the hundredth, an error to three digits."""
         return nats(value) if self.is_likelihood else number(value)
+
+    def precise(self, value: float) -> str:
+        """A single run's value without its unit: nats to the thousandth, an error to four digits."""
+        return f"{value:.3f}" if self.is_likelihood else f"{value:.4g}"
 
     def spread(self, value: float, ends: Ends) -> str:
         """A mean with half the width of its interval, if it has one: ``85.30 ± 0.12``."""
@@ -70,7 +76,7 @@ class Score:
         return between(ends, "nats" if self.is_likelihood else "number")
 
 
-LIKELIHOOD = Score("val/nll_final", "test/nll", "val/nll", "val_nll_final", "test_nll", "NLL", "nats")
+LIKELIHOOD = Score("val/nll_final", "test/nll", "val/nll", "val_nll_final", "test_nll", "NLL", "NLL", "nats")
 RECONSTRUCTION = Score(
     "val/reconstruction_mse_final",
     "test/reconstruction_mse",
@@ -78,6 +84,7 @@ RECONSTRUCTION = Score(
     "val_reconstruction_mse",
     "test_reconstruction_mse",
     "reconstruction error",
+    "MSE",
     "",
 )
 SCORES = (LIKELIHOOD, RECONSTRUCTION)
