@@ -161,11 +161,10 @@ def _data(storage: SweepStorage, trial: TrialRecord, progress: Progress) -> "Dat
 
 
 def _samples(model: "TrainedModel", asked: int | None) -> int | None:
-    """K of the NLLs; None where log p(x) is known without samples."""
-    family = model.config.model
-    if family.fitted or family.evidence == "exact":
+    """K of the NLLs; None where they need no samples."""
+    if model.config.model.evidence != "estimate":
         return None
-    return min(asked or model.config.evaluation.final_num_samples, family.most_samples or 2**31)
+    return asked or model.config.evaluation.final_num_samples
 
 
 # Columns
@@ -209,22 +208,20 @@ def _nll(
     progress: Progress,
 ) -> np.ndarray:
     """-log p of every item, nats: of validation and test the numbers of the trial's final evaluation."""
-    from iwae.evaluation.evaluation import evaluate
-    from iwae.model.protocol import FittedModel
+    from iwae.evaluation.measure import measure
 
     progress(f"{split}: NLL", 0)
-    if isinstance(model.model, FittedModel):
-        exact: np.ndarray = -(model.model.log_evidence(items.inputs()).numpy() + dataset.log_determinant)
-        return exact
-    assert num_samples is not None
-    log_p: np.ndarray = evaluate(
+    likelihood = measure(
         model.model,
         items,
-        num_samples,
-        log_determinant=dataset.log_determinant,
+        num_samples or 1,
+        scaling=dataset.scaling,
+        reconstruct=False,
         purpose=split,
         progress=lambda fraction: progress(f"{split}: NLL", fraction),
-    ).log_p.numpy()
+    ).likelihood
+    assert likelihood is not None
+    log_p: np.ndarray = likelihood.log_p.numpy()
     return -log_p
 
 
