@@ -111,3 +111,11 @@ def initialize_layer(
         first += rows
     if layer.bias is not None:
         layer.bias.zero_()
+
+
+def initialize_dense(
+    layers: nn.Sequential, init: Init, generator: torch.Generator, blocks: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Sets a stack of dense layers; ``blocks`` are the last one's, see ``initialize_layer``."""
+    for layer in layers:
+        initialize_layer(layer, init, generator, blocks if layer is layers[-1] else ())

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from iwae.config.layout import Layout
-from iwae.config.model import VAEConfig
+from iwae.config.model import ConditionalConfig, LatentPart, VAEConfig
 from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize
 from iwae.model.likelihood import build_likelihood, pixel_statistics
-from iwae.model.networks import decoder_network, encoder_network, last_dense
+from iwae.model.networks import decoded_log_prob, decoder_network, encoder_network
 from iwae.model.posteriors import build_posterior
 from iwae.model.priors import build_prior
 from iwae.model.protocol import Encoding, LatentModel
@@ -31,14 +31,14 @@ class VAE(LatentModel):
 
     def __init__(
         self,
-        config: VAEConfig,
+        config: VAEConfig | ConditionalConfig,
         layout: Layout,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
         super().__init__(config, layout)
-        self.config: VAEConfig = config
+        self.config: VAEConfig | ConditionalConfig = config
         num_pixels = layout.num_pixels
         self.encoder = encoder_network(config, layout, config.posterior.head(config.latent_dim))
         self.decoder = decoder_network(config, layout, config.latent_dim, config.numbers_per_pixel)
@@ -111,13 +111,7 @@ class VAE(LatentModel):
         return max(1, self.activation_bytes // (num_images * self._sample_bytes))
 
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        dense = last_dense(self.decoder)
-        if dense is None:
-            return self.likelihood.log_prob(self.decoder(z), x)
-        hidden, last = dense
-        for layer in hidden:
-            z = layer(z)  # [K, B, D] -> [K, B, H]
-        return self.likelihood.log_prob_of_layer(z, last.weight, last.bias, x)
+        return decoded_log_prob(self.decoder, self.likelihood, z, x)
 
     def sample(
         self,
@@ -162,7 +156,7 @@ class VAE(LatentModel):
         return self._widest
 
 
-def _widest(config: VAEConfig, layout: Layout) -> int:
+def _widest(config: LatentPart, layout: Layout) -> int:
     latents, numbers = config.latent_dim, config.numbers_per_pixel
     layers = config.encoder_layers(layout, 1)[:-1] + config.decoder_layers(layout, latents, numbers)
     flow = [width for widths in config.posterior.networks(latents) for width in widths]

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from iwae.config.model.autoencoder import AutoencoderConfig as AutoencoderConfig
 from iwae.config.model.families.autoregressive import AutoregressiveConfig as AutoregressiveConfig
+from iwae.config.model.families.conditional import ConditionalConfig as ConditionalConfig
+from iwae.config.model.families.two_layer import TwoLayerConfig as TwoLayerConfig
 from iwae.config.model.families.vq_vae import VQVAEConfig as VQVAEConfig
 from iwae.config.model.fitted import MixtureConfig as MixtureConfig
 from iwae.config.model.fitted import PCAConfig as PCAConfig
@@ -24,12 +26,20 @@ from iwae.config.model.prior import StandardNormalPrior as StandardNormalPrior
 from iwae.config.model.prior import VampPrior as VampPrior
 from iwae.config.model.sizes import Floats as Floats
 from iwae.config.model.sizes import Flops as Flops
+from iwae.config.model.vae import LatentPart as LatentPart
 from iwae.config.model.vae import VAEConfig as VAEConfig
 from iwae.config.part import default_name
 
 # The registry: a new family is one more class in the union.
 ModelConfig = Annotated[
-    VAEConfig | AutoregressiveConfig | VQVAEConfig | AutoencoderConfig | PCAConfig | MixtureConfig,
+    VAEConfig
+    | ConditionalConfig
+    | TwoLayerConfig
+    | AutoregressiveConfig
+    | VQVAEConfig
+    | AutoencoderConfig
+    | PCAConfig
+    | MixtureConfig,
     Field(discriminator="name"),
     default_name("vae"),
 ]

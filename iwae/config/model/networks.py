@@ -107,7 +107,7 @@ class NetworksPart(LikelihoodPart):
         if self.networks == "conv":
             assert layout.image_shape is not None
             return conv_encoder_layers(layout.image_shape, self.hidden_dims, outputs)
-        return dense_layers((layout.num_pixels, *self.hidden_dims, outputs))
+        return dense_layers((layout.num_pixels + self.told(layout), *self.hidden_dims, outputs))
 
     def decoder_layers(self, layout: Layout, inputs: int, numbers: int) -> list[Layer]:
         """Of a decoder that makes so many numbers of every pixel from ``inputs`` latents.
@@ -119,4 +119,9 @@ class NetworksPart(LikelihoodPart):
         if self.networks == "conv":
             assert layout.image_shape is not None
             return conv_decoder_layers(inputs, self.decoder_widths, layout.image_shape, numbers)
+        inputs += self.told(layout)
         return dense_layers((inputs, *self.decoder_widths, numbers * layout.num_pixels))
+
+    def told(self, layout: Layout) -> int:
+        """Numbers of an item that encoder and decoder are told beside their other inputs."""
+        return layout.num_attributes if self.conditional else 0

@@ -14,20 +14,17 @@ from iwae.config.model.sizes import Floats, Flops
 from iwae.config.part import PartError
 
 
-class VAEConfig(NetworksPart):
+class LatentPart(NetworksPart):
     """Encoder and decoder, one layer of latents.
 
     Attributes:
-        name: ``vae``; may be left out.
         latent_dim: D, the latent size.
         prior: p(z): ``standard-normal``, ``mixture`` or ``vampprior``.
         posterior: q(z|x): ``gaussian`` or ``flow``.
     """
 
-    built_by: ClassVar[str] = "iwae.model.vae:VAE"
-    later: ClassVar[frozenset[str]] = NetworksPart.later | {"name", "prior", "posterior"}
+    later: ClassVar[frozenset[str]] = NetworksPart.later | {"prior", "posterior"}
 
-    name: Literal["vae"] = "vae"
     latent_dim: Width = 20
     prior: PriorConfig = StandardNormalPrior()
     posterior: PosteriorConfig = GaussianPosterior()
@@ -94,3 +91,16 @@ class VAEConfig(NetworksPart):
         return [
             layer for widths in self.posterior.networks(self.latent_dim) for layer in dense_layers(widths)
         ]
+
+
+class VAEConfig(LatentPart):
+    """A variational autoencoder.
+
+    Attributes:
+        name: ``vae``; may be left out.
+    """
+
+    built_by: ClassVar[str] = "iwae.model.vae:VAE"
+    later: ClassVar[frozenset[str]] = LatentPart.later | {"name"}
+
+    name: Literal["vae"] = "vae"

@@ -5,3 +5,4 @@ from .build import last_dense as last_dense
 from .build import output_bias as output_bias
 from .conv import ConvDecoder as ConvDecoder
 from .conv import ConvEncoder as ConvEncoder
+from .decoding import decoded_log_prob as decoded_log_prob

@@ -19,7 +19,7 @@ def encoder_network(config: NetworksPart, layout: Layout, outputs: int) -> nn.Mo
     if config.networks == "conv":
         assert layout.image_shape is not None
         return ConvEncoder(layout.image_shape, config.hidden_dims, outputs, activation)
-    return dense((layout.num_pixels, *config.hidden_dims, outputs), activation)
+    return dense((layout.num_pixels + config.told(layout), *config.hidden_dims, outputs), activation)
 
 
 def decoder_network(config: NetworksPart, layout: Layout, inputs: int, numbers: int) -> nn.Module:
@@ -35,7 +35,9 @@ def decoder_network(config: NetworksPart, layout: Layout, inputs: int, numbers: 
     if config.networks == "conv":
         assert layout.image_shape is not None
         return ConvDecoder(inputs, config.decoder_widths, layout.image_shape, numbers, activation)
-    return dense((inputs, *config.decoder_widths, numbers * layout.num_pixels), activation)
+    return dense(
+        (inputs + config.told(layout), *config.decoder_widths, numbers * layout.num_pixels), activation
+    )
 
 
 def last_dense(decoder: nn.Module) -> tuple[list[nn.Module], nn.Linear] | None:

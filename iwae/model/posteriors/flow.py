@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from iwae.config.model import FlowPosterior
-from iwae.model.densities import Posterior
+from iwae.model.densities import MAX_LOG_VARIANCE, Posterior
 from iwae.model.layers import Init, dense, initialize_layer
 from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
 from iwae.model.posteriors.couplings import Couplings
-from iwae.model.posteriors.gaussian import MAX_LOG_VARIANCE
 from iwae.randomness import generator
 
 # Draws over which a mean of z is taken, in pairs of opposite sign: exact where the flow is affine.

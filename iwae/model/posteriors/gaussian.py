@@ -10,9 +10,6 @@ from iwae.model.densities import Posterior
 from iwae.model.layers import Init
 from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
 
-# log σ² beyond these is no posterior anyone trains, and its exponential would end in infinity.
-MAX_LOG_VARIANCE = 20.0
-
 
 class Gaussian(nn.Module):
     """What the encoder's last layer says, as a Gaussian, and draws from it; has no parameters.
@@ -30,8 +27,7 @@ class Gaussian(nn.Module):
         """From mean and log σ², ``[B, 2 D]``, or from the mean alone where σ is fixed, ``[B, D]``."""
         if self._log_std is not None:
             return Posterior(head, torch.full_like(head, self._log_std))
-        mean, log_variance = head.chunk(2, -1)  # [B, 2 D] -> [B, D] each
-        return Posterior(mean, 0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE))
+        return Posterior.of(head)
 
     def draw(self, q: Posterior, noise: Tensor, stop_posterior: bool = False) -> tuple[Tensor, Tensor]:
         """Draws z = μ + σ ε, with log q(z|x).

@@ -20,6 +20,16 @@ _VQ_VAE = {
 FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {},
     "vae-gaussian": _GRAY,
+    "conditional": {"model": {"name": "conditional", "hidden_dims": [16], "latent_dim": 4}},
+    "two-layer": {
+        "model": {
+            "name": "two-layer",
+            "hidden_dims": [16],
+            "first_latent_dim": 5,
+            "latent_hidden_dims": [8],
+            "latent_dim": 3,
+        }
+    },
     "vae-conv": {"model": {"networks": "conv", "hidden_dims": [4, 6]}},
     "vae-fixed-std": {"model": {"posterior": {"std": 0.5}}},
     "vae-flow": {"model": {"posterior": {"name": "flow", "hidden": [6], "auxiliary": False}}},

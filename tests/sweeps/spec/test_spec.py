@@ -184,13 +184,14 @@ def test_ready_specs_are_named_with_one_line_each() -> None:
 
 def test_burda_table_1_is_the_recipe_of_the_paper() -> None:
     plan = draw_plan(load_spec("burda-table-1"))
-    assert [(t.config.objective.name, t.config.objective.num_samples) for t in plan] == [
-        ("iwae", 1),
-        ("iwae", 5),
-        ("iwae", 50),
-        ("multi-sample-vae", 5),
-        ("multi-sample-vae", 50),
+    columns = [("iwae", 1), ("iwae", 5), ("iwae", 50), ("multi-sample-vae", 5), ("multi-sample-vae", 50)]
+    assert [(t.config.model.name, t.config.objective.name, t.config.objective.num_samples) for t in plan] == [
+        (model, *column) for model in ("vae", "two-layer") for column in columns
     ]
+    assert [plan[number].configuration_name for number in (1, 6)] == ["K=5 D=50", "two-layer K=5 D=100+50"]
+    two = plan[5].config.model
+    assert (two.hidden_dims, two.latent_hidden_dims, two.layers) == ((200, 200), (100, 100), (100, 50))
+    assert {(t.config.model.activation, t.config.model.init) for t in plan} == {("tanh", "glorot")}
     config = plan[0].config
     schedule = config.optimizer.schedule
     assert schedule.name == "stages"
