@@ -1,14 +1,17 @@
 """What p(x|z) may be; every family with a decoder has these fields."""
 
-from typing import Annotated, ClassVar, Literal, Self
+import json
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from iwae.config.model.part import Likelihood, ModelPart
 from iwae.config.part import PartError
 
 OutputBias = Literal["default", "zero", "train_mean"]
-Std = Annotated[float, Field(ge=1e-12, le=1e12)]
+LEARNED = ("learned", "learned-per-feature")
+LEAST, MOST = 1e-12, 1e12
+Std = Annotated[float, Field(ge=LEAST, le=MOST)]
 Stds = Annotated[tuple[Std, ...], Field(strict=False, min_length=1)]
 
 
@@ -31,12 +34,27 @@ class LikelihoodPart(ModelPart):
     observation_std: Std | Stds | Literal["learned", "learned-per-feature"] = "learned"
     logistic_scale: Literal["learned", "predicted"] = "learned"
 
+    @field_validator("observation_std", mode="before")
+    @classmethod
+    def _one_line_for_all_kinds(cls, value: Any) -> Any:
+        """A union's own complaint would be about one of the kinds only."""
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        of_a_kind = value in LEARNED or (len(numbers) > 0 and all(map(_is_std, numbers)))
+        if not of_a_kind:
+            raise PartError(
+                "",
+                json.dumps(value, default=str),
+                f"a number from {LEAST:g} to {MOST:g}, a list of one for every feature, learned or"
+                " learned-per-feature",
+            )
+        return value
+
     @model_validator(mode="after")
     def _spread_belongs_to_its_likelihood(self) -> Self:
         if self.likelihood != "gaussian" and self.observation_std != "learned":
-            raise PartError(
-                "observation_std", self.observation_std, f"left out when likelihood is {self.likelihood}"
-            )
+            given = self.observation_std
+            shown = list(given) if isinstance(given, tuple) else given
+            raise PartError("observation_std", shown, f"left out when likelihood is {self.likelihood}")
         if self.likelihood != "discretized-logistic" and self.logistic_scale != "learned":
             raise PartError(
                 "logistic_scale", self.logistic_scale, f"left out when likelihood is {self.likelihood}"
@@ -58,3 +76,7 @@ class LikelihoodPart(ModelPart):
         """Numbers of a sample that the likelihood keeps for its gradient, with the last layer's output."""
         # The discretized logistic keeps both ends of every byte's bin, and their probabilities.
         return num_pixels * (self.numbers_per_pixel + (6 if self.likelihood == "discretized-logistic" else 0))
+
+
+def _is_std(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and LEAST <= value <= MOST
