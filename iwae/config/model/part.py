@@ -92,6 +92,10 @@ class ModelPart(Part, ABC):
         """The largest K that means anything; None for any."""
         return None
 
+    def samples(self, asked: int) -> int:
+        """How many importance samples are drawn where so many are asked for."""
+        return asked if self.most_samples is None else min(asked, self.most_samples)
+
     def check_layout(self, layout: Layout) -> None:
         """Refuses items that this model cannot be built for.
 

@@ -68,6 +68,11 @@ class Mixture(FittedModel):
         """Whether a first iteration was made: weights add up to 1."""
         return bool(self.weights.any())
 
+    def warm_up(self) -> None:
+        """Loads scikit-learn."""
+        with single_thread():
+            pass
+
     def fit_step(self, x: Tensor, source: torch.Generator) -> None:
         """One iteration of EM on all items; before the first one k-means places the components."""
         from sklearn.exceptions import ConvergenceWarning  # takes a second

@@ -50,8 +50,9 @@ class PCA(FittedModel):
         self.config: PCAConfig = config
         num_pixels, size = layout.num_pixels, config.latent_dim
         unset = partial(torch.zeros, dtype=torch.float64)
+        config.check_layout(layout)
         if train_pixels is not None:
-            _refuse_too_many(config, num_pixels, len(train_pixels))
+            _refuse_too_many(config, len(train_pixels))
         self.register_buffer("mean", unset(num_pixels))
         self.register_buffer("components", unset(size, num_pixels))
         self.register_buffer("variances", unset(size))
@@ -61,6 +62,11 @@ class PCA(FittedModel):
     def is_fitted(self) -> bool:
         """Whether the components are known: those of a fit have unit length."""
         return bool(self.components.any())
+
+    def warm_up(self) -> None:
+        """Loads scikit-learn."""
+        with single_thread():
+            pass
 
     def fit_step(self, x: Tensor, source: torch.Generator) -> None:
         """The whole fit the first time; nothing after that."""
@@ -128,14 +134,10 @@ class PCA(FittedModel):
         return (self.variances - self.noise_variance).clamp_min(0).sqrt()
 
 
-def _refuse_too_many(config: PCAConfig, num_pixels: int, number: int) -> None:
-    most = min(num_pixels, number)
+def _refuse_too_many(config: PCAConfig, number: int) -> None:
+    most = number - 1 if config.probabilistic else number
     if config.latent_dim > most:
-        few = f"the numbers of an item ({num_pixels})" if most == num_pixels else f"the items ({number})"
-        raise ConfigError("model.latent_dim", f"{config.latent_dim} is not allowed: must be <= {few}")
-    if config.probabilistic and config.latent_dim >= most:
         raise ConfigError(
             "model.latent_dim",
-            f"{config.latent_dim} is not allowed: must be < {most} with probabilistic: true, which needs"
-            " variance outside of the components",
+            f"{config.latent_dim} is not allowed: must be <= {most}, as there are {number} training items",
         )

@@ -16,6 +16,8 @@ def single_thread() -> Iterator[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    import sklearn.mixture  # noqa: F401 - what is loaded later would not be found
+    # What is loaded later would not be found. It takes seconds.
+    import sklearn.decomposition
+    import sklearn.mixture  # noqa: F401
 
     return ThreadpoolController()

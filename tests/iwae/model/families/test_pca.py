@@ -73,11 +73,19 @@ def test_samples_are_spread_as_the_latents_say():
 
 @pytest.mark.parametrize(
     ("latent_dim", "probabilistic", "limit"),
-    [(14, False, r"must be <= the numbers of an item \(13\)"), (13, True, "must be < 13 with probabilistic")],
+    [
+        (14, False, "must be <= 13, the numbers of an item"),
+        (13, True, "must be < 13, the numbers of an item, with"),
+    ],
 )
 def test_more_components_than_there_are_directions_are_refused(latent_dim, probabilistic, limit):
     with pytest.raises(ConfigError, match=limit):
         fitted(TRAIN, latent_dim, probabilistic)
+
+
+def test_more_components_than_items_are_refused():
+    with pytest.raises(ConfigError, match="must be <= 5, as there are 5 training items"):
+        fitted(TRAIN[:5], 6, probabilistic=False)
 
 
 def test_no_variance_outside_of_the_components_is_no_density():

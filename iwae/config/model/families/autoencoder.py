@@ -2,11 +2,14 @@
 
 from typing import ClassVar, Literal
 
+from iwae.config.data import DataConfig
 from iwae.config.layout import Layout
 from iwae.config.limits import Width
 from iwae.config.model.networks import NetworksPart
 from iwae.config.model.part import Evidence
 from iwae.config.model.sizes import Floats, Flops
+from iwae.config.objective import ObjectivePart
+from iwae.config.part import PartError
 
 
 class AutoencoderConfig(NetworksPart):
@@ -43,6 +46,14 @@ class AutoencoderConfig(NetworksPart):
     def most_samples(self) -> int | None:
         """A code is not drawn."""
         return 1
+
+    def check_run(self, data: DataConfig, objective: ObjectivePart) -> None:
+        """Refuses dequantization, whose density would be of nothing."""
+        if data.dequantization != "none":
+            raise PartError(
+                "data.dequantization", data.dequantization, f"none when model.name is {self.name}"
+            )
+        super().check_run(data, objective)
 
     def flops(self, layout: Layout) -> Flops:
         """The operations of the networks, for items of this layout."""

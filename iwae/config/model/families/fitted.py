@@ -11,6 +11,7 @@ from iwae.config.model.part import Evidence, Likelihood, ModelPart
 from iwae.config.model.sizes import Floats, Flops
 from iwae.config.objective import ObjectivePart
 from iwae.config.part import PartError
+from iwae.errors import ConfigError
 
 
 class FittedPart(ModelPart):
@@ -40,6 +41,10 @@ class FittedPart(ModelPart):
         """Refuses binary pixels, and what only a training by gradients has."""
         if data.binarization != "none":
             raise PartError("data.binarization", data.binarization, f"none when model.name is {self.name}")
+        if data.dequantization != "none":
+            raise PartError(
+                "data.dequantization", data.dequantization, f"none when model.name is {self.name}"
+            )
         super().check_run(data, objective)
 
 
@@ -58,6 +63,21 @@ class PCAConfig(FittedPart):
     name: Literal["pca"]
     latent_dim: Width = 20
     probabilistic: bool = False
+
+    def check_layout(self, layout: Layout) -> None:
+        """Refuses more components than an item has numbers, or as many where noise must be left."""
+        num_pixels = layout.num_pixels
+        if self.probabilistic and self.latent_dim >= num_pixels:
+            raise ConfigError(
+                "model.latent_dim",
+                f"{self.latent_dim} is not allowed: must be < {num_pixels}, the numbers of an item, with"
+                " probabilistic: true, which needs variance outside of the components",
+            )
+        if self.latent_dim > num_pixels:
+            raise ConfigError(
+                "model.latent_dim",
+                f"{self.latent_dim} is not allowed: must be <= {num_pixels}, the numbers of an item",
+            )
 
     @property
     def evidence(self) -> Evidence:
