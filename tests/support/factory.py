@@ -10,6 +10,17 @@ from iwae.config.train import TrainConfig
 from tracking.records.records import EpochRecord, PlannedTrial, SweepRecord, TrialRecord, TrialState
 from tracking.records.shapes import Attempt
 
+RECONSTRUCTION = ("val/reconstruction_mse_final", "test/reconstruction_mse")
+# Models of gray digits.
+GRAY = {"name": "digits", "binarization": "none"}
+MODELS = (
+    {"model": {"name": "vae", "likelihood": "gaussian"}},
+    {"model": {"name": "vae", "likelihood": "gaussian", "posterior": {"name": "flow"}}},
+    {"model": {"name": "pca", "probabilistic": True}},
+    {"model": {"name": "mixture"}},
+    {"model": {"name": "pca"}},
+    {"model": {"name": "autoencoder", "likelihood": "gaussian"}},
+)
 FIXED, PER_SAMPLE = 8.6, 0.024  # seconds of an epoch: t = 8.6 + .024 K
 NUM_TRAIN = 50_000
 
@@ -125,7 +136,15 @@ class Factory:
             "gradient/encoder_snr_floor": 0.05,
             "gradient/decoder_snr_floor": 0.08,
         }
-        return {**numbers, "test/nll_few": numbers["test/nll"] + few}
+        numbers["test/nll_few"] = numbers["test/nll"] + few
+        error = {
+            name: 0.03 * (1 + 0.01 * self.noise * rng.normal()) / math.sqrt(size) for name in RECONSTRUCTION
+        }
+        if config.model.evidence == "none":
+            return error
+        if config.model.evidence != "estimate":
+            numbers = {name: value for name, value in numbers.items() if not name.startswith("gradient/")}
+        return {**numbers, **error}
 
     def sweep(
         self,
@@ -150,6 +169,13 @@ class Factory:
     ) -> SweepRecord:
         spec = {"name": name, "search": {"metric": "val/nll_final", "sampler": {"name": sampler}}}
         return SweepRecord(name, "/storage", spec, {}, (), tuple(trials))
+
+    def models(
+        self, seeds: Sequence[int] = (0, 1, 2), which: slice = slice(None), **more: Any
+    ) -> SweepRecord:
+        """A sweep of models with K = 1: two VAEs, two with an exact likelihood, two without any."""
+        base = {"data": GRAY, "objective.num_samples": 1}
+        return self.sweep(MODELS[which], seeds, name="models", base=base, **more)
 
     def ks(self, *num_samples: int) -> list[dict[str, Any]]:
         return [{"objective.num_samples": k} for k in num_samples]

@@ -10,7 +10,9 @@ from tracking.analysis.strata import describe, telling
 from tracking.analysis.trials.columns import SCORE
 
 # What makes another model of it, and not another size: the family, its posterior, its prior, its networks.
-_KIND = re.compile(r"model\.(networks|likelihood|(\w+\.)*name)")
+_KIND = re.compile(r"model\.(networks|likelihood|probabilistic|(\w+\.)*name)")
+
+_IN_TITLE = ("model.name", "model.probabilistic")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def kinds(table: Table) -> tuple[Kind, ...]:
 
 def _label(row: Configuration, told: Iterable[str]) -> str:
     """The family, also where the rest would tell the kinds apart, and what else does."""
-    rest = describe(row.parameters, [path for path in told if path != "model.name"])
-    family = row.trials[0].config.model.name
+    rest = describe(row.parameters, [path for path in told if path not in _IN_TITLE])
+    family = row.trials[0].config.model.title
     return f"{family} with {rest}" if rest else family
 
 

@@ -13,6 +13,14 @@ from iwae.config.part import Part, parse
 from iwae.config.train import TrainConfig, flatten
 from iwae.errors import ConfigError
 
+# Leaves that stand in a configuration's name by themselves.
+_NAMED = frozenset(
+    {
+        *("objective.num_samples", "objective.name", "annealing.name"),
+        *("model.name", "model.latent_dim", "model.first_latent_dim", "model.num_components"),
+        "model.probabilistic",
+    }
+)
 _DECIDING = ("base", "search", "scheduler")
 
 
@@ -65,21 +73,16 @@ class PlannedTrial:
     @cached_property
     def configuration_name(self) -> str:
         """The name without the seed; what else is varied stands behind K, D and the annealing."""
-        config = self.config
-        words = [f"K={config.objective.num_samples}", f"D={config.model.latent_label}"]
-        if config.model.name != "vae":
-            words.insert(0, config.model.name)
+        config, model = self.config, self.config.model
+        words = [model.size_label]
+        if model.most_samples != 1 or "objective.num_samples" in self.overrides:
+            words.insert(0, f"K={config.objective.num_samples}")
+        if model.title != "vae" or "model.name" in flatten(self.overrides):
+            words.insert(0, model.title)
         if config.objective.name != "iwae":
             words.append(config.objective.name)
         if config.annealing.name != "none" or "annealing" in self.overrides:
             words.append("no-annealing" if config.annealing.name == "none" else config.annealing.name)
-        named = {
-            "objective.num_samples",
-            "objective.name",
-            "model.latent_dim",
-            "model.name",
-            "annealing.name",
-        }
         for path, value in self.overrides.items():
             part = attrgetter(path)(config)
             # Of a whole part only what differs from the part's own defaults: `linear`, or `linear start=0.1`.
@@ -87,7 +90,7 @@ class PlannedTrial:
             if isinstance(part, Part):
                 chosen = parse(type(part), value).model_dump(exclude_defaults=True)
             for leaf, shown in flatten({path: chosen}).items():
-                if leaf not in named:
+                if leaf not in _NAMED:
                     words.append(
                         str(shown) if leaf.endswith(".name") else f"{leaf.rpartition('.')[2]}={_short(shown)}"
                     )

@@ -63,6 +63,16 @@ class ModelPart(Part, ABC):
         return "+".join(map(str, self.layers))
 
     @property
+    def title(self) -> str:
+        """What names and tables call it."""
+        return self.name
+
+    @property
+    def size_label(self) -> str:
+        """Its size in names: ``D=20``."""
+        return f"D={self.latent_label}"
+
+    @property
     def analytic_kl(self) -> bool:
         """Whether KL(q(z|x) ‖ p(z)) has a closed form."""
         return True

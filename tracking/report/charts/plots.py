@@ -65,6 +65,7 @@ def scale(title: str, **extra: Any) -> dict[str, Any]:
         "tickcolor": AXIS,
         "ticklen": 4,
         "automargin": True,
+        "exponentformat": "power",
         **extra,
     }
 

@@ -39,6 +39,7 @@ def sections(
     nll = "How does likelihood change with K?" if by_k else "How good is the likelihood?"
     if not analysis.table.score.is_likelihood:
         nll = "How good are the reconstructions?"
+    ranked = analysis.table.score.is_likelihood
     made = [
         Section("rates", "What does each step up in K cost and buy?", rate_section(analysis) if by_k else []),
         Section("separable", "How sure is this?", comparison_section(analysis)),
@@ -53,7 +54,7 @@ def sections(
         Section("nll", nll, _likelihood(analysis)),
         Section("pareto", "Which configurations are worth their time?", _pareto(analysis)),
         Section("units", "Why? What the model uses", _units(analysis)),
-        Section("snr", "Why? How clear the gradients are", _gradients(analysis)),
+        Section("snr", "Why? How clear the gradients are", _gradients(analysis) if ranked else []),
         Section("memory", "How much memory does it take?", _memory(analysis)),
         Section("space", "What else was varied, and did it matter?", _space(analysis)),
         Section("table", "What did every configuration measure?", configuration_table(analysis)),
@@ -192,7 +193,7 @@ def _pareto(analysis: Analysis) -> list[Block]:
     rows = analysis.table.configurations
     caption = (
         "Star: recommended. Ringed: no other configuration has both fewer training seconds and a lower"
-        " validation NLL. The front is drawn from means on validation data; test data is not used. A place on"
+        f" validation {analysis.table.score.name}. The front is drawn from means on validation data; test data is not used. A place on"
         " the front is no proof: the differences under “How sure is this?” are."
         f" {note(rows if len(rows) <= MOST_BARS else ())}{beyond(rows)}"
     )

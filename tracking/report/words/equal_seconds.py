@@ -70,15 +70,16 @@ def largest_deviation(rows: tuple[Configuration, ...]) -> float | None:
 
 def which_comparison(analysis: Analysis) -> str:
     """What the curves at equal budgets compare, beside what the sweep was planned for."""
+    what, several = ("model", "models") if analysis.kinds else ("K", "K's")
     if analysis.table.equal_seconds is not None:
         return (
             "This sweep was planned for equal seconds: every trial's schedules end with its training, so the"
-            " final NLLs compare K's at equal cost. The columns below read the curves before the end, where"
+            f" final numbers compare {several} at equal cost. The columns below read the curves before the end, where"
             " schedules are cut off."
         )
     return (
         "This sweep was planned for equal epochs. The same seconds are only read from its curves: the fastest"
-        " K is compared at its end, the slower ones in the middle of schedules that were made for a longer"
-        " training. `sweeps run SPEC --equal-seconds` trains every K for the same time, with schedules that"
-        " fit."
+        f" {what} is compared at its end, the slower ones in the middle of schedules that were made for a longer"
+        f" training. `sweeps run SPEC --equal-seconds` trains every {what} for the same time, with schedules"
+        " that fit."
     )

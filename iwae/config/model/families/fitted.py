@@ -80,6 +80,11 @@ class PCAConfig(FittedPart):
             )
 
     @property
+    def title(self) -> str:
+        """Two models under one name."""
+        return "probabilistic pca" if self.probabilistic else self.name
+
+    @property
     def evidence(self) -> Evidence:
         """Log p(x) is that of a Gaussian; without ``probabilistic`` there is none."""
         return "exact" if self.probabilistic else "none"
@@ -121,6 +126,11 @@ class MixtureConfig(FittedPart):
     def latent_dim(self) -> int:
         """The numbers of a code: M responsibilities."""
         return self.num_components
+
+    @property
+    def size_label(self) -> str:
+        """Its number of components."""
+        return f"M={self.num_components}"
 
     @property
     def evidence(self) -> Evidence:

@@ -77,8 +77,8 @@ def residual_bars(arrays: Arrays) -> Chart | None:
         "marker": {"color": HUES[0]},
         "hovertemplate": "%{y}: %{x:.3~g}<extra></extra>",
     }
-    made = _small("root mean squared residual, standard deviations", "")
-    made["yaxis"].update(type="category", tickfont={"size": 10}, gridcolor="rgba(0,0,0,0)")
+    made = _small("residual, standard deviations", "")
+    made["yaxis"].update(type="category", dtick=1, tickfont={"size": 10}, gridcolor="rgba(0,0,0,0)")
     return Chart([trace], {**made, "height": max(HEIGHT, 110 + 18 * len(found))})
 
 
