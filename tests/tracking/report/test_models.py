@@ -162,3 +162,20 @@ def test_flat_features_are_drawn_as_plots(make, tmp_path):
     assert "data:image" not in section
     assert section.count("Residuals by feature") == 4
     assert section.count("Draws from the model over test items") == 4
+
+
+def test_unused_codes_are_said_first_with_what_to_try(make, tmp_path):
+    unused = {"val/decoder_use": 0.0, "val/kl": 0.01, "val/mutual_information": 0.0}
+    used = {"val/decoder_use": 40.0, "val/kl": 22.0}
+    trials = [
+        make.trial({"objective.num_samples": k}, seed, final=unused if (k, seed) == (5, 0) else used)
+        for k in (1, 5)
+        for seed in (0, 1)
+    ]
+    record = make.record(trials)
+    report = write_report(record, tmp_path, {})
+    html = (tmp_path / "index.html").read_text()
+    assert "K=5 D=20 does not use its latent code" in report.summary_markdown.replace("\\", "")
+    assert "K=5 D=20 (1 of 2 seeds): The posterior collapsed" in html
+    assert "Try annealing" in html
+    assert "The code is used" in html[html.index("Does each model use its code?") :]

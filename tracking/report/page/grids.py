@@ -29,7 +29,10 @@ KINDS = {
 PLOTS = {
     "latent map": (latent_map, "Posterior means of test items, on a plane"),
     "reconstruction": (reconstruction, "Reconstructions of test items against the truth, all features"),
-    "residuals": (residual_bars, "Residuals by feature, root mean squares: 1 is as far off as the mean of the data"),
+    "residuals": (
+        residual_bars,
+        "Residuals by feature, root mean squares: 1 is as far off as the mean of the data",
+    ),
     "draws": (drawn_beside_data, "Draws from the model over test items"),
 }
 MOST_MODELS = 12

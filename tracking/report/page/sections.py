@@ -15,6 +15,7 @@ from tracking.report.page.comparisons import budget_section, comparison_section,
 from tracking.report.page.table import configuration_table
 from tracking.report.page.timing.seconds import seconds_section
 from tracking.report.page.timing.time_to_target import target_section
+from tracking.report.words.collapse import alarms, statements
 from tracking.report.words.time import beside, fit_sentence
 from tracking.report.words.why import why
 from tracking.statistics.numbers import listing, measured, number, plural
@@ -141,8 +142,21 @@ def _units(analysis: Analysis) -> list[Block]:
         f" al. 2016). Right: effective number of the {many:,} importance samples of the final evaluation,"
         f" mean over test images. {note(axis.detailed)}"
     )
-    lines = [Words(line) for line in why(analysis)]
-    return [*lines, *chart(units(analysis, axis), caption, "Neither was measured.")]
+    lines = [Words(line) for line in (*alarms(analysis), *why(analysis))]
+    drawn = chart(units(analysis, axis), caption, "" if lines else "Neither was measured.")
+    if (
+        not analysis.table.score.is_likelihood
+        and not lines
+        and len(drawn) == 1
+        and isinstance(drawn[0], Words)
+    ):
+        return []  # a code without a posterior
+    said = statements(analysis)
+    if not said:
+        return [*lines, *drawn]
+    rows = [[Cell(name), Cell(sentence)] for name, sentence in said]
+    table = Table(["configuration", "its median seed"], rows)
+    return [*lines, *drawn, Details("Does each model use its code?", [table])]
 
 
 def _gradients(analysis: Analysis) -> list[Block]:
@@ -190,11 +204,11 @@ def _memory(analysis: Analysis) -> list[Block]:
 
 
 def _pareto(analysis: Analysis) -> list[Block]:
-    rows = analysis.table.configurations
+    rows, score = analysis.table.configurations, analysis.table.score
     caption = (
         "Star: recommended. Ringed: no other configuration has both fewer training seconds and a lower"
-        f" validation {analysis.table.score.name}. The front is drawn from means on validation data; test data is not used. A place on"
-        " the front is no proof: the differences under “How sure is this?” are."
+        f" validation {score.name}. The front is drawn from means on validation data; test data"
+        " is not used. A place on the front is no proof: the differences under “How sure is this?” are."
         f" {note(rows if len(rows) <= MOST_BARS else ())}{beyond(rows)}"
     )
     names = listing([row.name for row in analysis.front], 12)

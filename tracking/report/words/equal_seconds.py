@@ -74,12 +74,12 @@ def which_comparison(analysis: Analysis) -> str:
     if analysis.table.equal_seconds is not None:
         return (
             "This sweep was planned for equal seconds: every trial's schedules end with its training, so the"
-            f" final numbers compare {several} at equal cost. The columns below read the curves before the end, where"
-            " schedules are cut off."
+            f" final numbers compare {several} at equal cost. The columns below read the curves before the"
+            " end, where schedules are cut off."
         )
     return (
         "This sweep was planned for equal epochs. The same seconds are only read from its curves: the fastest"
-        f" {what} is compared at its end, the slower ones in the middle of schedules that were made for a longer"
-        f" training. `sweeps run SPEC --equal-seconds` trains every {what} for the same time, with schedules"
-        " that fit."
+        f" {what} is compared at its end, the slower ones in the middle of schedules that were made for a"
+        f" longer training. `sweeps run SPEC --equal-seconds` trains every {what} for the same time, with"
+        " schedules that fit."
     )

@@ -4,6 +4,7 @@ from tracking.analysis.analysis import Analysis
 from tracking.analysis.trials.columns import TEST_SCORE
 from tracking.report.words.answers.k import answer
 from tracking.report.words.answers.models import asked, truth, which_model
+from tracking.report.words.collapse import unused
 from tracking.report.words.samples import concerns_answer, too_few, turned_round
 from tracking.statistics.comparisons import Difference
 from tracking.statistics.numbers import Ends, between, ends, listing, nats, plural
@@ -19,6 +20,7 @@ def headline(analysis: Analysis) -> list[str]:
         *_gain(analysis),
         *(turned_round(analysis) if concerns_answer(analysis) else []),
         *_diverged(analysis),
+        *unused(analysis),
         *([] if models else [*_best(analysis), *truth(analysis)]),
     ]
 
