@@ -63,7 +63,8 @@ class Inputs:
         if self.scaling is not None:
             values = self.scaling.apply(values)
         together = values if told is None else np.concatenate([values, told], axis=1)
-        return torch.from_numpy(together.astype(np.float32) + 0.0)  # of which none is −0.0
+        # In rows, whatever order they came in, and none of them −0.0: the same numbers give the same bits.
+        return torch.from_numpy(np.array(together, dtype=np.float32, order="C") + np.float32(0))
 
     def label(self, label: int, count: int) -> Tensor:
         """Attributes ``[count, Y]`` that name one class.

@@ -73,6 +73,10 @@ def import_(
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out items with NaN, infinity or without a label.")
     ] = False,
+    drop_constant: Annotated[
+        bool,
+        typer.Option("--drop-constant", help="Leave out features that are the same in all training items."),
+    ] = False,
     validation: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Validation items: a share (0.1) or a number (1000).")
     ] = None,
@@ -104,6 +108,7 @@ def import_(
         resize=None if resize is None else height_and_width(resize),
         kept_as=kept_as,
         drop_missing=drop_missing,
+        drop_constant=drop_constant,
     )
     told = {"validation": validation, "test": test}
     sizes = {name: Size.parse(text, f"--{name}") for name, text in told.items() if text is not None}

@@ -12,7 +12,7 @@ from iwae.errors import ConfigError
 from sweeps.importing import labels as classes
 from sweeps.importing.numbers import ready
 from sweeps.importing.read import read
-from sweeps.importing.source import Reading
+from sweeps.importing.source import Kind, Reading, Source
 from sweeps.importing.split import Size, split
 from sweeps.importing.summary import Imported, constant_features, of_splits
 
@@ -52,6 +52,8 @@ def import_data(
     _refuse_place(out, force=force)
     made = ready(read(source, reading), reading, source)
     found = split(made.source, sizes or {}, seed, source)
+    if reading.drop_constant:
+        found = _without_constant(found, made.kind)
     labels, label_names = classes.numbered(found, source)
     arrays = {name: part.items for name, part in found.parts.items()}
     features = found.feature_names
@@ -80,6 +82,33 @@ def import_data(
         dropped=made.dropped,
         seed=seed,
         notes=(*found.notes, *classes.without_some(found)),
+    )
+
+
+def _without_constant(found: Source, kind: Kind) -> Source:
+    """The source without the features that are the same in every training item; what is left is flat."""
+    if kind != "floats":
+        raise ConfigError(
+            "--drop-constant", f"is not allowed: {kind} are pixels, and constant ones do no harm"
+        )
+    flat = {split: part.items.reshape(len(part), -1) for split, part in found.parts.items()}
+    constant = constant_features(flat["train"])
+    if not constant:
+        return found
+    kept = np.setdiff1d(np.arange(flat["train"].shape[1]), constant)
+    if not len(kept):
+        raise ConfigError(
+            "--drop-constant", "leaves nothing: every feature is the same in all training items"
+        )
+    names = found.feature_names and tuple(found.feature_names[feature] for feature in kept)
+    return replace(
+        found,
+        parts={split: replace(part, items=flat[split][:, kept]) for split, part in found.parts.items()},
+        feature_names=names,
+        notes=(
+            *found.notes,
+            f"left out: {len(constant):,} features that are the same in every training item",
+        ),
     )
 
 

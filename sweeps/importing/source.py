@@ -87,6 +87,7 @@ class Reading:
         resize: (height, width) that images of a folder are brought to.
         kept_as: what the numbers are.
         drop_missing: leave out items with NaN, infinity or without a label.
+        drop_constant: leave out features of floats that are the same in every training item.
     """
 
     label: str | None = None
@@ -100,6 +101,7 @@ class Reading:
     resize: tuple[int, int] | None = None
     kept_as: Kind | None = None
     drop_missing: bool = False
+    drop_constant: bool = False
 
 
 def roles(assignments: Sequence[str]) -> dict[str, str]:

@@ -68,6 +68,8 @@ def _noteworthy(found: Imported) -> list[str]:
             f"{len(found.constant):,} of {math.prod(found.shape):,} features are the same in every training"
             f" item: {which}"
         )
+        if found.numbers == "floats":
+            lines.append("  a sweep scales no such feature: --drop-constant leaves them out")
     for name, split in found.splits.items():
         if split.repeated:
             earlier = "train" if name == "validation" else "train or validation"

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -8,6 +9,7 @@ from scipy import stats
 from iwae.data.dataset import Dataset
 from iwae.errors import DataError
 from iwae.model.weights import save_weights
+from iwae.scaling import Scaling
 from iwae.trained import TrainedModel
 from iwae.trainer.trainer import Trainer
 from support.linear_gaussian import build
@@ -75,3 +77,44 @@ def test_what_is_asked_must_make_sense(of_digits: TrainedModel) -> None:
 def test_bound_is_below_the_one_of_more_samples(of_digits: TrainedModel) -> None:
     few, many = (of_digits.log_likelihood(binary(20), k).mean() for k in (1, 500))
     assert few < many < 0
+
+
+def test_numbers_of_scaled_data_are_in_their_own_unit(small_config: Any) -> None:
+    # Where (x − shift) / scale, which the model sees, has N(m, C), x has N(shift + scale m, scale C scale).
+    w, b, std = np.array([[0.8], [-0.4]]), np.array([0.3, 0.6]), 0.5
+    shift, scale = np.array([100.0, -3.0]), np.array([30.0, 0.2])
+    x = shift + scale * np.array([0.9, 0.1])
+    variance = 1 / (1 + (w.T @ w).item() / std**2)
+    mean = variance * (w.T @ ((x - shift) / scale - b)).item() / std**2
+    module = build(w, b, std, np.array([mean]), np.array([variance])).float()
+    data = {"name": "iris", "scaling": "standardize"}
+    model = TrainedModel(
+        module, small_config(data=data, model={"likelihood": "gaussian"}), Scaling(shift, scale)
+    )
+    covariance = np.diag(scale) @ (w @ w.T + std**2 * np.eye(2)) @ np.diag(scale)
+    expected = stats.multivariate_normal(shift + scale * b, covariance).logpdf(x)
+    np.testing.assert_allclose(model.log_likelihood(x[None], 3), [expected], rtol=1e-5)
+    np.testing.assert_allclose(model.reconstruct(x[None])[0], shift + scale * (w[:, 0] * mean + b), rtol=1e-5)
+    means, stds = model.embed(pd.DataFrame(x[None]))
+    assert stds is not None
+    np.testing.assert_allclose((means, stds), [[[mean]], [[np.sqrt(variance)]]], rtol=1e-5)
+    drawn = model.sample(2000, seed=3)
+    np.testing.assert_allclose(drawn.mean(0), shift + scale * b, atol=5 * scale.max() / 40)
+
+
+def test_inputs_of_any_shape_and_type_are_taken_and_text_is_not(of_digits: TrainedModel) -> None:
+    x = binary(2)
+    latents = of_digits.encode(x)
+    for images in (
+        x.astype(bool),
+        x.astype(np.int64).reshape(2, 8, 8),
+        pd.DataFrame(x),
+        x.reshape(2, 1, 8, 8),
+    ):
+        np.testing.assert_array_equal(of_digits.encode(images), latents)
+    with pytest.raises(DataError, match="images: must be numbers: could not convert string to float"):
+        of_digits.encode([["a"] * 64])
+    with pytest.raises(DataError, match="labels: are not allowed: vae is told none"):
+        of_digits.encode(x, labels=[0, 1])
+    with pytest.raises(ValueError, match="label: 3 is not allowed: vae is told no class"):
+        of_digits.sample(1, label=3)

@@ -253,6 +253,8 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         "--shape 2x3",
         r"--shape: 2x3 .* has the shape \(4,\)",
     ),
+    "constant pixels that are to go": (lambda f: npy(f, BYTES), "--drop-constant", "bytes are pixels"),
+    "nothing but constants": (lambda f: npy(f, np.full((20, 2), 1.5)), "--drop-constant", "leaves nothing"),
     "no size": (
         lambda f: images(f, (4, 4)),
         "--resize 28",

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from iwae.config.data import DataConfig
+from iwae.data.load import load_dataset
 from sweeps.cli.entry import main
 from sweeps.importing.importing import import_data
 from sweeps.importing.source import Reading
@@ -88,6 +90,17 @@ def test_items_with_something_missing_are_left_out_where_that_is_asked_for(tmp_p
     assert sum(split.items for split in found.splits.values()) == 160
 
 
+def test_constant_features_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    np.save(
+        tmp_path / "a.npy", np.stack([NUMBERS, np.ones(200), NUMBERS**2, np.zeros(200)], 1).reshape(200, 2, 2)
+    )
+    found = import_data(tmp_path / "a.npy", tmp_path / "out.npz", Reading(drop_constant=True))
+    with np.load(tmp_path / "out.npz") as written:
+        np.testing.assert_array_equal(written["train"][:, 0] ** 2, written["train"][:, 1])
+    assert (found.shape, found.constant) == ((2,), ())
+    load_dataset(DataConfig.model_validate(found.base["data"]))  # scaled, which a constant feature is not
+
+
 def test_what_is_noteworthy_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +128,7 @@ def test_what_is_noteworthy_is_told(
     assert told["splits"]["validation"]["repeated"] == sum(x in train for x in validation) > 0
     assert told["splits"]["test"]["repeated"] == sum(x in train or x in validation for x in test) > 0
     assert "1 of 2 features are the same in every training item: same" in shown.err
+    assert "--drop-constant leaves them out" in shown.err
     assert "test items are in train or validation too" in shown.err
     assert f"SHA-256 {told['sha256']}" in shown.err
     assert "data: {name: npz, path: " in shown.err
