@@ -84,8 +84,8 @@ class TrainConfig(Part):
         return {**values, "evaluation": filled}
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        data, model, annealing = self.data, self.model, self.annealing
+    def _likelihood_fits_data(self) -> Self:
+        data, model = self.data, self.model
         if model.likelihood in ("gaussian", "discretized-logistic") and data.binarization != "none":
             raise PartError(
                 "model.likelihood", model.likelihood, "bernoulli on binary data, or data.binarization none"
@@ -96,11 +96,10 @@ class TrainConfig(Part):
                 data.dequantization,
                 f"none when model.likelihood is {model.likelihood}: only a continuous likelihood needs it",
             )
-        if data.dequantization != "none" and model.fitted:
+        if data.dequantization != "none" and (model.fitted or model.evidence == "none"):
+            why = "its fit draws no noise" if model.fitted else "it has no likelihood"
             raise PartError(
-                "data.dequantization",
-                data.dequantization,
-                f"none when model.name is {model.name}: its fit draws no noise",
+                "data.dequantization", data.dequantization, f"none when model.name is {model.name}: {why}"
             )
         if data.name in TABLES and self.measure != "density":
             raise PartError("model.likelihood", model.likelihood, f"gaussian: {data.name} has floats")
@@ -111,13 +110,18 @@ class TrainConfig(Part):
                 f"dynamic, fixed or threshold: {data.name} has gray pixels"
                 " and a Bernoulli likelihood needs 0 or 1",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        annealing = self.annealing
         if isinstance(annealing, WarmUp) and annealing.warmup_epochs > self.num_epochs:
             raise PartError(
                 "annealing.warmup_epochs", annealing.warmup_epochs, f"<= num_epochs ({self.num_epochs})"
             )
         if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
             raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
-        model.check_run(data, self.objective)
+        self.model.check_run(self.data, self.objective)
         self.objective.check_run(getattr(annealing, "target", "beta"), self.chunk_size)
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:

@@ -68,6 +68,12 @@ def run(model: dict[str, Any], data: dict[str, Any] | None = None, **parts: Any)
             "data.dequantization: uniform is not allowed: must be none when model.name is pca:"
             " its fit draws no noise",
         ),
+        (
+            {"name": "autoencoder", "likelihood": "gaussian"},
+            {"dequantization": "uniform"},
+            "data.dequantization: uniform is not allowed: must be none when model.name is autoencoder:"
+            " it has no likelihood",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_line_with_the_fix(
