@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from iwae.config.part import Part, parse
+from iwae.config.part import WHOLE, Part, parse
 from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError, raise_all
 from sweeps.space.choices import Corner, Node, Options, Real, product
@@ -167,8 +167,8 @@ def parse_space(raw: Mapping[str, Any], base: TrainConfig, where: str = "search.
 
 
 def _complete(path: str, value: Any) -> Any:
-    """A value of a path, a part with its defaults."""
-    return _checked(_holder_at(path), Corner(value, {"": path}))
+    """A value of a path, a part with all its defaults."""
+    return _checked(_holder_at(path), Corner(value, {"": path}), whole=True)
 
 
 @functools.cache
@@ -229,10 +229,11 @@ def _leaves(annotation: Any) -> Iterator[Any]:
         yield from _leaves(argument)
 
 
-def _checked(holder: type[Part], corner: Corner, hint: str = "") -> Any:
+def _checked(holder: type[Part], corner: Corner, hint: str = "", *, whole: bool = False) -> Any:
     """The value of a corner, as the field keeps it; an error names the place where it was written."""
     try:
-        return parse(holder, {"value": corner.value}).model_dump(mode="json")["value"]
+        context = WHOLE if whole else None
+        return parse(holder, {"value": corner.value}).model_dump(mode="json", context=context)["value"]
     except ConfigError as error:
         path = error.path.removeprefix("value")
         place = max((p for p in corner.written if path.startswith(p)), key=len)

@@ -7,7 +7,7 @@ from pydantic import Field
 from iwae.config.data import DataConfig
 from iwae.config.layout import Layout
 from iwae.config.limits import Width
-from iwae.config.model.part import Evidence, Likelihood, ModelPart
+from iwae.config.model.part import Evidence, ModelPart
 from iwae.config.model.sizes import Floats, Flops
 from iwae.config.objective import ObjectivePart
 from iwae.config.part import PartError
@@ -17,10 +17,7 @@ from iwae.errors import ConfigError
 class FittedPart(ModelPart):
     """A model of continuous data that no gradient trains: what is said of the optimizer has no effect."""
 
-    @property
-    def likelihood(self) -> Likelihood:
-        """A density of continuous data."""
-        return "gaussian"
+    likelihood: Literal["gaussian"] = "gaussian"
 
     @property
     def fitted(self) -> bool:
