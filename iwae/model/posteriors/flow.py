@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from iwae.config.model import FlowPosterior
-from iwae.model.densities import MAX_LOG_VARIANCE, Posterior
+from iwae.model.densities import Posterior, log_standard_normal
 from iwae.model.layers import Init, dense, initialize_layer
-from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
 from iwae.model.posteriors.couplings import Couplings
 from iwae.randomness import generator
 
@@ -61,11 +60,8 @@ class Flow(nn.Module):
 
     def encode(self, head: Tensor) -> Bent:
         """From mean, log σ² and contexts, ``[B, 2 D + couplings · H]``."""
-        mean, log_variance, contexts = head.split_with_sizes(
-            (self._latent_dim, self._latent_dim, head.shape[-1] - 2 * self._latent_dim), -1
-        )
-        log_std = 0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        return Bent(Posterior(mean, log_std), contexts)
+        base = 2 * self._latent_dim
+        return Bent(Posterior.of(head[..., :base]), head[..., base:])
 
     def draw(self, q: Bent, noise: Tensor, stop_posterior: bool = False) -> tuple[Tensor, Tensor]:
         """z, and log q(z|x) or what stands for it, log q(z, v|x) − log r(v|z).
@@ -79,13 +75,13 @@ class Flow(nn.Module):
         Returns:
             ``[K, B, D]`` and ``[K, B]``, nats.
         """
-        start = q.base.mean + torch.exp(q.base.log_std) * noise[..., : self._latent_dim]
+        start = q.base.draw(noise[..., : self._latent_dim])
         first, second = self._parts(start, noise)
         first, second, log_determinant = self.couplings(first, second, q.contexts)
         if stop_posterior:
             log_q = self._stopped_log_density(first, second, q)
         else:
-            log_q = _log_normal(noise) - q.base.log_std.sum(-1) - log_determinant
+            log_q = log_standard_normal(noise) - q.base.log_std.sum(-1) - log_determinant
         if self.config.auxiliary:
             return first, log_q - self.log_reverse(second, first)
         return torch.cat((first, second), -1), log_q
@@ -96,27 +92,24 @@ class Flow(nn.Module):
         return self._log_density(inverted, q)
 
     def _stopped_log_density(self, first: Tensor, second: Tensor, q: Bent) -> Tensor:
-        base = Posterior(q.base.mean.detach(), q.base.log_std.detach())
         contexts = q.contexts.detach()
         parameters = {name: value.detach() for name, value in self.couplings.named_parameters()}
         found: tuple[Tensor, Tensor, Tensor] = functional_call(
             self.couplings, parameters, (first, second, contexts), {"inverse": True}
         )
-        return self._log_density(found, Bent(base, contexts))
+        return self._log_density(found, Bent(q.base.detached(), contexts))
 
     def _log_density(self, inverted: tuple[Tensor, Tensor, Tensor], q: Bent) -> Tensor:
         first, second, log_determinant = inverted
         both = torch.cat((first, second), -1)
         z, v = both[..., : self._latent_dim], both[..., self._latent_dim :]
         noise = torch.cat(((z - q.base.mean) * torch.exp(-q.base.log_std), v), -1)
-        return _log_normal(noise) - q.base.log_std.sum(-1) + log_determinant
+        return log_standard_normal(noise) - q.base.log_std.sum(-1) + log_determinant
 
     def log_reverse(self, v: Tensor, z: Tensor) -> Tensor:
         """Log r(v|z), a Gaussian with a diagonal covariance, of ``[K, B, D]`` each: ``[K, B]``."""
-        output: Tensor = self.reverse(z)
-        mean, log_variance = output.chunk(2, -1)
-        log_std = 0.5 * log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        return _log_normal((v - mean) * torch.exp(-log_std)) - log_std.sum(-1)
+        r = Posterior.of(self.reverse(z))
+        return log_standard_normal((v - r.mean) * torch.exp(-r.log_std)) - r.log_std.sum(-1)
 
     @torch.no_grad()
     def initialize(self, init: Init, generator: torch.Generator) -> None:
@@ -147,8 +140,3 @@ class Flow(nn.Module):
             return start, noise[..., self._latent_dim :]
         first, second = start.split_with_sizes(self.config.parts(self._latent_dim), -1)
         return first, second
-
-
-def _log_normal(noise: Tensor) -> Tensor:
-    """Log-density of standard normal numbers, ``[..., D]`` -> ``[...]``."""
-    return -0.5 * noise.square().sum(-1) - noise.shape[-1] * HALF_LOG_TWO_PI

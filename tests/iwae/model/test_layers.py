@@ -1,9 +1,13 @@
 """Activations against NumPy in float64."""
 
-import numpy as np
-import torch
+import math
 
-from iwae.model.layers import WORTH_IT, Tanh
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from iwae.model.layers import WORTH_IT, Tanh, initialize_layer
 
 # From one end of where float32's tanh is not ±1 to the other, and beyond.
 X = torch.cat((torch.linspace(-12, 12, 2 * WORTH_IT), torch.tensor([-1e30, -1e-30, 0.0, 1e-30, 1e30])))
@@ -32,3 +36,27 @@ def test_tanh_of_several_models_at_once() -> None:
 def test_few_numbers_take_pytorchs_tanh() -> None:
     few = X[: WORTH_IT - 1]
     assert torch.equal(Tanh()(few.clone()), torch.tanh(few))
+
+
+LAYERS = {
+    "linear": lambda: nn.Linear(30, 50),
+    "convolution": lambda: nn.Conv2d(30, 20, 4),
+    "transposed": lambda: nn.ConvTranspose2d(20, 30, 4),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_default_initialization_of_a_layer_has_the_range_of_pytorchs(kind: str) -> None:
+    torchs, ours = LAYERS[kind](), LAYERS[kind]()
+    initialize_layer(ours, "pytorch", torch.Generator().manual_seed(0))
+    limit = torchs.weight.abs().max().item()  # of 1,500 numbers and more
+    assert ours.weight.abs().max().item() == pytest.approx(limit, rel=0.01)
+    assert 0.5 * limit < ours.bias.abs().max().item() < 1.01 * limit
+
+
+@pytest.mark.parametrize("kind", ["convolution", "transposed"])
+def test_glorot_counts_every_weight_that_a_convolutions_number_meets(kind: str) -> None:
+    layer = LAYERS[kind]()
+    initialize_layer(layer, "glorot", torch.Generator().manual_seed(0))
+    assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(6 / (16 * (20 + 30))), rel=1e-3)
+    assert not layer.bias.any()
