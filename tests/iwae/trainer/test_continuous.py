@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from iwae.config.data import DataConfig
 from iwae.config.train import TrainConfig
 from iwae.data.load import load_dataset
+from iwae.data.sources.tables import read_table
 from iwae.model.likelihood import pixel_statistics
 from iwae.trained import TrainedModel
 from iwae.trainer.trainer import Trainer
@@ -20,13 +22,15 @@ from support.runs import digest, through_a_file
 MODEL = {"likelihood": "gaussian", "hidden_dims": [16], "latent_dim": 2, "activation": "tanh"}
 
 
-def trained(data: dict[str, Any], seed: int = 0, **model: Any) -> tuple[Trainer, dict[str, float]]:
+def trained(
+    data: dict[str, Any], seed: int = 0, family: str = "vae", **model: Any
+) -> tuple[Trainer, dict[str, float]]:
     """After a few epochs, with the last epoch's metrics and the final ones."""
     config = TrainConfig.parse(
         {
             "data": {"binarization": "none", **data},
-            "model": {**MODEL, **model},
-            "objective": {"name": "iwae", "num_samples": 5},
+            "model": {**(MODEL if family == "vae" else {"name": family}), **model},
+            "objective": {"name": "iwae", "num_samples": 5 if family == "vae" else 1},
             "num_epochs": 3,
             "batch_size": 20,
             "optimizer": {"lr": 1e-2},
@@ -138,3 +142,24 @@ def test_learned_sigma_starts_at_the_spread_of_features_far_from_zero(tmp_path: 
     dataset = load_dataset(DataConfig.model_validate(saved(tmp_path / "a.npz", rows)))
 
     assert pixel_statistics(dataset.train).std == pytest.approx(rows[:120].std(0).mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("scaling", ["standardize", "min-max"])
+@pytest.mark.parametrize("name", ["wine", "iris", "diabetes", "breast-cancer"])
+def test_probabilistic_pca_of_a_table_has_the_nll_of_the_closed_form(name: str, scaling: str) -> None:
+    """N(μ, W Wᵀ + σ² I) of scaled features (Tipping & Bishop 1999), by SciPy, in the table's own unit."""
+    trainer, metrics = trained(
+        {"name": name, "scaling": scaling}, family="pca", probabilistic=True, latent_dim=2
+    )
+    raw = read_table(name)
+    rows, test = raw.train[: len(trainer.dataset.train)], raw.test
+    low, width = (rows.mean(0), rows.std(0)) if scaling == "standardize" else (rows.min(0), np.ptp(rows, 0))
+    scaled = (rows - low) / width
+    values, vectors = np.linalg.eigh(np.cov(scaled.T))
+    noise = values[:-2].mean()
+    weights = vectors[:, -2:] * np.sqrt(values[-2:] - noise)
+    covariance = weights @ weights.T + noise * np.eye(len(values))
+    density = multivariate_normal(scaled.mean(0), covariance)
+    log_p = density.logpdf((test - low) / width) - np.log(width).sum()
+    assert metrics["test/nll"] == pytest.approx(-log_p.mean(), abs=1e-6)
+    assert metrics["test/nll_per_dim"] == pytest.approx(-log_p.mean() / rows.shape[1], abs=1e-6)
