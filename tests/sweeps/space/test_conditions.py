@@ -46,6 +46,17 @@ def test_an_entry_applies_only_where_its_condition_holds() -> None:
     assert space.size == len(found) == 19
 
 
+def test_a_model_that_does_not_say_its_name_is_a_vae() -> None:
+    families = [{"latent_dim": 3}, {"name": "vae", "latent_dim": 2}, {"name": "pca", "latent_dim": 3}]
+    space = space_of(
+        {
+            "model": {"grid": families},
+            "objective.num_samples": {"grid": [1, 50], "when": {"model.name": "vae"}},
+        }
+    )
+    assert [point.get("objective.num_samples") for point in space.points()] == [1, 50, 1, 50, None]
+
+
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4))
 def test_a_drawn_point_lies_where_it_was_drawn_and_among_those_of_the_grid(numbers: list[float]) -> None:
     space = space_of(SPACE)
