@@ -177,9 +177,27 @@ def test_few_samples_of_an_old_sweep_still_open() -> None:
 
 def test_ready_specs_are_named_with_one_line_each() -> None:
     specs = ready_specs()
-    assert list(specs) == ["annealing", "burda-table-1", "k-tradeoff", "latent-size", "quickstart"]
+    assert list(specs) == [
+        "annealing",
+        "burda-table-1",
+        "continuous",
+        "disentangle",
+        "k-tradeoff",
+        "latent-size",
+        "quickstart",
+    ]
     assert all(20 < len(line) < 120 and not line.startswith("#") for line in specs.values())
     assert all(load_spec(name).name == name for name in specs)
+
+
+def test_continuous_varies_k_of_the_vae_alone() -> None:
+    plan = draw_plan(load_spec("continuous"))
+    drawn = {(t.config.data.name, t.config.model.name, t.config.objective.num_samples) for t in plan}
+    tables = ("wine", "breast-cancer", "iris", "diabetes")
+    kinds = [("vae", 1), ("vae", 50), ("pca", 1), ("mixture", 1)]
+    assert drawn == {(table, *kind) for table in tables for kind in kinds}
+    assert len(plan) == 3 * len(drawn)
+    assert {(t.config.data.scaling, t.config.measure) for t in plan} == {("standardize", "density")}
 
 
 def test_burda_table_1_is_the_recipe_of_the_paper() -> None:
