@@ -12,7 +12,9 @@ from iwae.data.load import load_dataset
 from iwae.errors import DataError, UserError
 from iwae.evaluation.measure import measure
 from iwae.model.weights import save_weights
+from iwae.randomness import generator
 from iwae.serving import ServedModel
+from iwae.trained import TrainedModel
 from iwae.trainer.trainer import Trainer
 from support.families.configs import FAMILIES, tiny
 
@@ -100,3 +102,41 @@ def test_what_it_was_not_trained_on_is_refused(trainer: Trainer, served: ServedM
     if (must := odd.get(trainer.config.measure)) is not None:
         with pytest.raises(DataError, match=f"0.3003 is not allowed: must be {must}"):
             given(served, np.full_like(x, 0.3003), "reconstruction")
+
+
+@pytest.fixture(scope="module")
+def conditional() -> TrainedModel:
+    config = tiny("conditional", num_epochs=1)
+    trainer = Trainer(config, load_dataset(config.data))
+    list(trainer.epochs())
+    return TrainedModel(trainer.model.eval(), config)
+
+
+def test_a_class_may_be_told_by_its_number(conditional: TrainedModel) -> None:
+    x = np.random.default_rng(0).integers(0, 2, (4, 64))
+    labels = np.array([3, 0, 9, 3])
+    behind = np.concatenate([x, np.eye(10)[labels]], axis=1)
+    expected = conditional.log_likelihood(behind, 5)
+    np.testing.assert_array_equal(conditional.log_likelihood(x, 5, labels=labels), expected)
+    np.testing.assert_array_equal(conditional.log_likelihood(x, 5, labels=np.eye(10)[labels]), expected)
+    assert not np.array_equal(conditional.log_likelihood(x, 5, labels=labels[::-1]), expected)
+    assert conditional.inputs.width == 74
+
+
+def test_samples_of_a_class_are_those_of_its_attributes(conditional: TrainedModel) -> None:
+    told = torch.nn.functional.one_hot(torch.full((3,), 7), 10).float()
+    with torch.no_grad():
+        expected = conditional.model.sample(3, generator(1, "samples"), told)
+    np.testing.assert_array_equal(conditional.sample(3, seed=1, label=7), expected.numpy())
+    assert not np.array_equal(conditional.sample(3, seed=1, label=6), expected.numpy())
+    with pytest.raises(ValueError, match="label: 10 is not allowed: must be 0 to 9"):
+        conditional.sample(3, label=10)
+
+
+def test_what_a_conditional_model_is_told_must_fit(conditional: TrainedModel) -> None:
+    x = np.zeros((2, 64))
+    with pytest.raises(DataError, match=r"images: shape \(2, 64\) is not allowed: must be \[N, 74\]"):
+        conditional.embed(x)
+    for labels in ([0, 10], [0], [0.5, 1.0]):
+        with pytest.raises(DataError, match=r"labels: shape .* must be \[2\] classes 0 to 9, or \[2, 10\]"):
+            conditional.embed(x, labels=labels)
