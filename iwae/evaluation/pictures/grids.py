@@ -31,7 +31,8 @@ def grids(model: Model, dataset: Dataset, items: Items) -> dict[str, np.ndarray]
     number = max(IMAGES_FOR_ACTIVITY, ROWS // 2 * COLUMNS, 2 * ROWS)
     x = items[:number].inputs()
     codes = model.codes(model.encode(x))
-    made = {"reconstructions": _pairs(x[:, :pixels], model.reconstruct(x)[:, :pixels])}
+    first = x[: ROWS // 2 * COLUMNS]  # as many as are shown: some decoders draw pixel by pixel
+    made = {"reconstructions": _pairs(first[:, :pixels], model.reconstruct(first)[:, :pixels])}
     if model.config.generates:
         made["samples"] = model.sample(ROWS * COLUMNS, generator(SEED, "pictures", device))
     if model.num_attributes and dataset.labels is not None:
