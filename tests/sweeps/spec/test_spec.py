@@ -184,6 +184,7 @@ def test_ready_specs_are_named_with_one_line_each() -> None:
         "disentangle",
         "k-tradeoff",
         "latent-size",
+        "models",
         "quickstart",
     ]
     assert all(20 < len(line) < 120 and not line.startswith("#") for line in specs.values())

@@ -51,7 +51,8 @@ def test_too_few_samples_to_rank_by_are_refused(assignment: str, least: int) -> 
 def test_a_missing_file_names_the_ready_specs() -> None:
     refused(
         "missing.yaml: no such file or ready spec: must be a file or one of"
-        " annealing, burda-table-1, continuous, disentangle, k-tradeoff, latent-size, quickstart",
+        " annealing, burda-table-1, continuous, disentangle, k-tradeoff, latent-size, models,"
+        " quickstart",
         source="missing.yaml",
     )
 
