@@ -36,9 +36,12 @@ def halvings(image_shape: tuple[int, int, int], count: int) -> list[tuple[int, i
 
 
 def conv_encoder_layers(
-    image_shape: tuple[int, int, int], channels: tuple[int, ...], outputs: int
+    image_shape: tuple[int, int, int], channels: tuple[int, ...], outputs: int, told: int = 0
 ) -> list[Layer]:
-    """Of convolutions with ``channels``, from the pixels inward, and a dense layer behind them."""
+    """Of convolutions with ``channels``, from the pixels inward, and a dense layer behind them.
+
+    The dense layer has ``told`` more inputs than the convolutions give.
+    """
     sizes = halvings(image_shape, len(channels))
     layers = []
     for index, (inputs, number) in enumerate(zip((image_shape[2], *channels), channels, strict=False)):
@@ -46,7 +49,7 @@ def conv_encoder_layers(
         weights = KERNEL**2 * inputs * number
         layers.append(Layer(weights * height * width, weights + number, number * height * width))
     height, width = sizes[-1]
-    return layers + dense_layers((channels[-1] * height * width, outputs))
+    return layers + dense_layers((channels[-1] * height * width + told, outputs))
 
 
 def conv_decoder_layers(

@@ -106,7 +106,7 @@ class NetworksPart(LikelihoodPart):
         self.check_layout(layout)
         if self.networks == "conv":
             assert layout.image_shape is not None
-            return conv_encoder_layers(layout.image_shape, self.hidden_dims, outputs)
+            return conv_encoder_layers(layout.image_shape, self.hidden_dims, outputs, self.told(layout))
         return dense_layers((layout.num_pixels + self.told(layout), *self.hidden_dims, outputs))
 
     def decoder_layers(self, layout: Layout, inputs: int, numbers: int) -> list[Layer]:
@@ -116,10 +116,10 @@ class NetworksPart(LikelihoodPart):
             ConfigError: as ``check_layout``.
         """
         self.check_layout(layout)
+        inputs += self.told(layout)
         if self.networks == "conv":
             assert layout.image_shape is not None
             return conv_decoder_layers(inputs, self.decoder_widths, layout.image_shape, numbers)
-        inputs += self.told(layout)
         return dense_layers((inputs, *self.decoder_widths, numbers * layout.num_pixels))
 
     def told(self, layout: Layout) -> int:

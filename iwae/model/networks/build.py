@@ -9,7 +9,7 @@ from iwae.model.networks.conv import ConvDecoder, ConvEncoder
 
 
 def encoder_network(config: NetworksPart, layout: Layout, outputs: int) -> nn.Module:
-    """Gives so many numbers of an item: ``[B, X]`` -> ``[B, outputs]``.
+    """Gives so many numbers of an item with what is told of it: ``[B, X + Y]`` -> ``[B, outputs]``.
 
     Raises:
         ConfigError: the networks do not suit the layout.
@@ -18,7 +18,7 @@ def encoder_network(config: NetworksPart, layout: Layout, outputs: int) -> nn.Mo
     activation = ACTIVATIONS[config.activation]
     if config.networks == "conv":
         assert layout.image_shape is not None
-        return ConvEncoder(layout.image_shape, config.hidden_dims, outputs, activation)
+        return ConvEncoder(layout.image_shape, config.hidden_dims, outputs, activation, config.told(layout))
     return dense((layout.num_pixels + config.told(layout), *config.hidden_dims, outputs), activation)
 
 
@@ -31,13 +31,11 @@ def decoder_network(config: NetworksPart, layout: Layout, inputs: int, numbers: 
         ConfigError: the networks do not suit the layout.
     """
     config.check_layout(layout)
-    activation = ACTIVATIONS[config.activation]
+    activation, inputs = ACTIVATIONS[config.activation], inputs + config.told(layout)
     if config.networks == "conv":
         assert layout.image_shape is not None
         return ConvDecoder(inputs, config.decoder_widths, layout.image_shape, numbers, activation)
-    return dense(
-        (inputs + config.told(layout), *config.decoder_widths, numbers * layout.num_pixels), activation
-    )
+    return dense((inputs, *config.decoder_widths, numbers * layout.num_pixels), activation)
 
 
 def last_dense(decoder: nn.Module) -> tuple[list[nn.Module], nn.Linear] | None:

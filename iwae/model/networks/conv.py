@@ -12,11 +12,14 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 class ConvEncoder(nn.Module):
     """Images as rows ``[B, X]``, in the order height, width, channel, through convolutions of stride 2.
 
+    What else is told of an item stands behind its pixels, and joins the dense layer's inputs.
+
     Args:
         image_shape: (H, W, C).
         channels: of each layer, from the pixels inward; H and W are at least 2 to their number.
         outputs: of the dense layer behind them.
         activation: behind every convolution.
+        told: Y, numbers behind the pixels.
     """
 
     def __init__(
@@ -25,10 +28,12 @@ class ConvEncoder(nn.Module):
         channels: tuple[int, ...],
         outputs: int,
         activation: Callable[[], nn.Module],
+        told: int = 0,
     ) -> None:
         super().__init__()
         self._image_shape = image_shape
         height, width, inputs = image_shape
+        self._num_pixels = height * width * inputs
         layers: list[nn.Module] = []
         for number in channels:
             # skip_init: the layer's own initialization would draw from torch's global generator.
@@ -39,13 +44,14 @@ class ConvEncoder(nn.Module):
             height, width, inputs = height // 2, width // 2, number
         self.layers = nn.Sequential(*layers)
         self.head = nn.utils.skip_init(  # type: ignore[no-untyped-call]
-            nn.Linear, inputs * height * width, outputs
+            nn.Linear, inputs * height * width + told, outputs
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, X]`` -> ``[B, outputs]``."""
-        images = x.reshape(-1, *self._image_shape).permute(0, 3, 1, 2)  # [B, C, H, W]
-        output: Tensor = self.head(self.layers(images).flatten(1))
+        """``[B, X + Y]`` -> ``[B, outputs]``."""
+        pixels, told = x[..., : self._num_pixels], x[..., self._num_pixels :]
+        images = pixels.reshape(-1, *self._image_shape).permute(0, 3, 1, 2)  # [B, C, H, W]
+        output: Tensor = self.head(torch.cat((self.layers(images).flatten(1), told), 1))
         return output
 
 

@@ -22,8 +22,6 @@ class ConditionalConfig(LatentPart):
 
     @model_validator(mode="after")
     def _can_be_told(self) -> Self:
-        if self.networks != "mlp":
-            raise PartError("networks", self.networks, "mlp when name is conditional")
         if isinstance(self.prior, VampPrior):
             raise PartError("prior.name", "vampprior", "standard-normal or mixture when name is conditional")
         return self

@@ -94,3 +94,13 @@ def test_parameters_are_counted_with_what_it_is_told() -> None:
     floats = model.config.floats(model.layout)
     assert floats.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert model.config.flops(model.layout) == (2.0 * (12 * 7 + 7 * 4), 2.0 * (5 * 7 + 7 * 9))
+
+
+@pytest.mark.parametrize("networks", ["mlp", "conv"])
+def test_networks_of_any_kind_are_told_the_class_and_their_parameters_are_foretold(networks: str) -> None:
+    model = model_of(networks=networks, hidden_dims=(4,))
+    assert model.config.floats(model.layout).parameters == sum(p.numel() for p in model.parameters())
+    one, other = (model.reconstruct(told(pixels(), label)) for label in (0, 2))
+    assert not torch.isclose(one, other).any()
+    one, other = (model.unit_means(model.encode(told(pixels(), label))) for label in (0, 2))
+    assert not torch.isclose(one, other).any()
