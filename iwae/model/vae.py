@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from iwae.config.layout import Layout
-from iwae.config.model import ConditionalConfig, LatentPart, VAEConfig
+from iwae.config.model import AutoregressiveConfig, ConditionalConfig, LatentPart, VAEConfig
 from iwae.memory import FLOAT_BYTES
 from iwae.model.densities import LogDensities, Posterior
 from iwae.model.initialization import initialize
@@ -31,14 +31,14 @@ class VAE(LatentModel):
 
     def __init__(
         self,
-        config: VAEConfig | ConditionalConfig,
+        config: VAEConfig | ConditionalConfig | AutoregressiveConfig,
         layout: Layout,
         *,
         generator: torch.Generator | None = None,
         train_pixels: Tensor | None = None,
     ) -> None:
         super().__init__(config, layout)
-        self.config: VAEConfig | ConditionalConfig = config
+        self.config: VAEConfig | ConditionalConfig | AutoregressiveConfig = config
         num_pixels = layout.num_pixels
         self.encoder = encoder_network(config, layout, config.posterior.head(config.latent_dim))
         self.decoder = decoder_network(config, layout, config.latent_dim, config.numbers_per_pixel)

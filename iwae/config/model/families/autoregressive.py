@@ -9,10 +9,10 @@ from iwae.config.layout import Layout
 from iwae.config.limits import Width
 from iwae.config.model.families.pixel_cnn import PixelCNNSize
 from iwae.config.model.sizes import Floats, Flops
-from iwae.config.model.vae import VAEConfig
+from iwae.config.model.vae import LatentPart
 
 
-class AutoregressiveConfig(VAEConfig):
+class AutoregressiveConfig(LatentPart):
     """A VAE with p(x|z) = Π_i p(x_i | x before i, z) (Gulrajani et al. 2017; Chen et al. 2017).
 
     The decoder drafts what the likelihood needs of every pixel; a masked network, told of the draft and of
@@ -30,10 +30,15 @@ class AutoregressiveConfig(VAEConfig):
 
     built_by: ClassVar[str] = "iwae.model.families.autoregressive:Autoregressive"
 
-    name: Literal["autoregressive"]  # type: ignore[assignment]
+    name: Literal["autoregressive"]
     receptive_field: Annotated[int, Field(ge=0)] | None = 3
     masked_features: Width = 16
     masked_layers: Annotated[int, Field(ge=1, le=100)] = 4
+
+    @property
+    def packs(self) -> bool:
+        """Not with a PixelCNN: batched convolutions take as long as each alone, or longer."""
+        return False
 
     def pixel_cnn(self, layout: Layout) -> PixelCNNSize:
         """Of the PixelCNN, for images of this layout."""
