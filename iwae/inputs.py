@@ -66,18 +66,31 @@ class Inputs:
         # In rows, whatever order they came in, and none of them −0.0: the same numbers give the same bits.
         return torch.from_numpy(np.array(together, dtype=np.float32, order="C") + np.float32(0))
 
-    def label(self, label: int, count: int) -> Tensor:
-        """Attributes ``[count, Y]`` that name one class.
+    def told(self, label: Any, count: int) -> Tensor | None:
+        """What a conditional model is told of items that are all told the same; None of classes in turn.
+
+        Args:
+            label: one class, or one item's attributes ``[Y]``; None where they are classes.
+            count: how many items.
+
+        Returns:
+            ``[count, Y]``.
 
         Raises:
-            ValueError: the model is told none, or there is no such class.
+            ValueError: the model is told none, or it is told something else.
         """
-        classes = self._num_attributes
-        if not classes:
-            raise ValueError(f"label: {label} is not allowed: {self.config.model.name} is told no class")
-        if not 0 <= label < classes:
-            raise ValueError(f"label: {label} is not allowed: must be 0 to {classes - 1}")
-        return torch.nn.functional.one_hot(torch.full((count,), label), classes).float()
+        width, name = self._num_attributes, self.config.model.name
+        if label is None and (width == 0 or self.layout.attributes_are_classes):
+            return None
+        if width == 0:
+            raise ValueError(f"label: {label} is not allowed: {name} is told no class")
+        if not self.layout.attributes_are_classes:
+            if np.shape(label) != (width,):
+                raise ValueError(f"label: {label} is not allowed: must be the {width} attributes of an item")
+            return torch.as_tensor(label, dtype=torch.float32).expand(count, -1)
+        if not 0 <= label < width:
+            raise ValueError(f"label: {label} is not allowed: must be 0 to {width - 1}")
+        return torch.nn.functional.one_hot(torch.full((count,), label), width).float()
 
     @property
     def _of_pixels(self) -> bool:
@@ -106,15 +119,17 @@ class Inputs:
         classes = self._num_attributes
         if not classes:
             raise DataError(f"labels: are not allowed: {self.config.model.name} is told none")
-        told = np.asarray(labels)
-        if told.shape == (count,) and told.dtype.kind in "iu" and ((told >= 0) & (told < classes)).all():
+        told, named = np.asarray(labels), self.layout.attributes_are_classes
+        integers = told.shape == (count,) and told.dtype.kind in "iu"
+        if named and integers and ((told >= 0) & (told < classes)).all():
             one_hot: np.ndarray = np.eye(classes)[told]
             return one_hot
         if told.shape == (count, classes) and told.dtype.kind in "biuf":
             return told.astype(np.float64)
         raise DataError(
-            f"labels: shape {told.shape} of {told.dtype} is not allowed: must be [{count}] classes 0 to"
-            f" {classes - 1}, or [{count}, {classes}]"
+            f"labels: shape {told.shape} of {told.dtype} is not allowed: must be"
+            + (f" [{count}] classes 0 to {classes - 1}, or" if named else "")
+            + f" [{count}, {classes}]"
         )
 
     def _refuse_other_range(self, values: np.ndarray) -> None:

@@ -84,13 +84,14 @@ class TrainedModel:
         return self.model.num_pixels
 
     @torch.no_grad()
-    def sample(self, num_images: int, seed: int = 0, label: int | None = None) -> np.ndarray:
+    def sample(self, num_images: int, seed: int = 0, label: Any = None) -> np.ndarray:
         """Means of p(x|z) at draws from the prior, ``[num_images, X]``; the same for the same seed.
 
         Args:
             num_images: how many.
             seed: of the draws.
-            label: the class that a conditional model is told; None takes the classes in turn.
+            label: the class that a conditional model is told, or the attributes ``[Y]`` of one that is told
+                these; None takes the classes in turn.
 
         Raises:
             UserError: the model has no distribution to draw from.
@@ -99,11 +100,8 @@ class TrainedModel:
         _refuse_below_one("num_images", num_images)
         if not self.config.model.generates:
             raise UserError(f"samples: {self.config.model.name} has no distribution to draw from")
-        source = generator(seed, "samples")
-        if label is None:
-            return self._in_own_unit(self.model.sample(num_images, source))
-        attributes = self.inputs.label(label, num_images)
-        return self._in_own_unit(self.model.sample(num_images, source, attributes))
+        attributes = self.inputs.told(label, num_images)
+        return self._in_own_unit(self.model.sample(num_images, generator(seed, "samples"), attributes))
 
     @torch.no_grad()
     def reconstruct(self, images: Any, labels: Any = None) -> np.ndarray:

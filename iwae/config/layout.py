@@ -12,10 +12,13 @@ class Layout:
         shape: ``(H, W)`` or ``(H, W, C)`` of images, ``(X,)`` of features. An item is flattened in
             this order.
         num_attributes: Y, the numbers that a conditional model is told of each item beside it.
+        attributes_are_classes: whether these name the item's class, one of them 1 and the others 0; false:
+            they are the file's own numbers.
     """
 
     shape: tuple[int, ...]
     num_attributes: int = 0
+    attributes_are_classes: bool = True
 
     @property
     def num_pixels(self) -> int:

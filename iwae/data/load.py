@@ -57,7 +57,7 @@ def load_dataset(
     values, scaling = scaled(rows, config.scaling, name, raw.feature_names)
     return Dataset(
         **{split: torch.from_numpy(array) for split, array in values.items()},
-        layout=Layout(shape, _num_attributes(raw)),
+        layout=Layout(shape, _num_attributes(raw), raw.attributes is None),
         name=name,
         content_hash=content_hash(list(rows.values())),
         measured=content_hash([rows["validation"], rows["test"]]) if scaling is not None else None,

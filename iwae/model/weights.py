@@ -5,6 +5,7 @@ The configuration names the model's family; one without a name is a ``vae``.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ def weights_bytes(model: Model, config: TrainConfig, scaling: Scaling | None = N
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     trained: dict[str, Any] = {
         "config": config.to_dict(),
-        "layout": {"shape": model.layout.shape, "num_attributes": model.layout.num_attributes},
+        "layout": asdict(model.layout),
     }
     if scaling is not None:
         trained["scaling"] = {"shift": scaling.shift.tolist(), "scale": scaling.scale.tolist()}
@@ -88,7 +89,7 @@ def load_trained(path: Path | str) -> Trained:
         )
     trained = json.loads(metadata["trained"]) if "trained" in metadata else _before(metadata, tensors)
     config = TrainConfig.parse(trained["config"])
-    layout = Layout(tuple(trained["layout"]["shape"]), trained["layout"]["num_attributes"])
+    layout = Layout(**{**trained["layout"], "shape": tuple(trained["layout"]["shape"])})
     scaled = trained.get("scaling")
     try:
         model = build_model(config, layout)

@@ -34,18 +34,26 @@ def grids(model: Model, dataset: Dataset, items: Items) -> dict[str, np.ndarray]
     first = x[: ROWS // 2 * COLUMNS]  # as many as are shown: some decoders draw pixel by pixel
     made = {"reconstructions": _pairs(first[:, :pixels], model.reconstruct(first)[:, :pixels])}
     if model.config.generates:
-        made["samples"] = model.sample(ROWS * COLUMNS, generator(SEED, "pictures", device))
-    if model.num_attributes and dataset.labels is not None:
+        told = None if model.layout.attributes_are_classes else _told(model, items, ROWS * COLUMNS)
+        made["samples"] = model.sample(ROWS * COLUMNS, generator(SEED, "pictures", device), told)
+    if model.num_attributes and model.layout.attributes_are_classes:
         made["class_samples"] = _of_each_class(model, device)
     if isinstance(model, LatentModel):
-        told = codes.shape[-1] - model.num_attributes  # the attributes stay as they are
-        made["interpolation"] = model.decode(_interpolation(codes, told))
+        units = codes.shape[-1] - model.num_attributes  # the attributes stay as they are
+        made["interpolation"] = model.decode(_interpolation(codes, units))
         if model.config.generates:
-            made["traversals"] = model.decode(_traversals(codes, told))
+            made["traversals"] = model.decode(_traversals(codes, units))
     return {name: _grid(made[name], dataset) for name in _ORDER if name in made}
 
 
 _ORDER = ("samples", "class_samples", "reconstructions", "interpolation", "traversals")
+
+
+def _told(model: Model, items: Items, number: int) -> Tensor | None:
+    """Attributes of test items in turn, ``[number, Y]``; None for a model that is told none."""
+    if not model.num_attributes or items.attributes is None:
+        return None
+    return items.attributes[torch.arange(number, device=items.device) % len(items)]
 
 
 def _of_each_class(model: Model, device: torch.device) -> Tensor:

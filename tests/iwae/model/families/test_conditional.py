@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,14 @@ from scipy import integrate, stats
 
 from iwae.config.layout import Layout
 from iwae.config.model import ConditionalConfig, VAEConfig
+from iwae.config.train import TrainConfig
+from iwae.errors import DataError
 from iwae.model.families.conditional import Conditional
 from iwae.model.vae import VAE
+from iwae.model.weights import save_weights
 from iwae.objectives.bounds import iwae_bound, log_weights
+from iwae.randomness import generator
+from iwae.trained import TrainedModel
 
 SIZES = {"hidden_dims": (7,), "latent_dim": 2, "activation": "tanh"}
 X, CLASSES = 9, 3
@@ -87,6 +94,29 @@ def test_units_do_not_count_the_attributes_and_codes_have_them() -> None:
     assert model.unit_means(posterior).shape == model.unit_kl(posterior).shape == (5, 2)
     torch.testing.assert_close(model.codes(posterior), torch.cat((model.unit_means(posterior), x[:, X:]), -1))
     assert model.reconstruct(x).shape == (5, X)
+
+
+def test_told_attributes_of_the_file_it_is_asked_with_attributes_and_never_with_classes(
+    tmp_path: Path,
+) -> None:
+    config = TrainConfig.parse({"data": {"name": "digits"}, "model": {"name": "conditional", **SIZES}})
+    layout = Layout((3, 3), CLASSES, attributes_are_classes=False)
+    model = Conditional(config.model, layout, generator=torch.Generator().manual_seed(0))
+    save_weights(model, config, tmp_path / "model.safetensors")
+    trained = TrainedModel.load(tmp_path)
+    assert trained.model.layout == layout
+    numbers = [0.2, -1.5, 0.7]
+    samples = trained.sample(2, seed=3, label=numbers)
+    z = torch.randn(2, 2, generator=generator(3, "samples"))
+    with torch.no_grad():
+        expected = model.decode(torch.cat((z, torch.tensor(numbers).expand(2, -1)), -1))
+    np.testing.assert_allclose(samples, expected, rtol=1e-6)
+    for label in (None, 1):
+        with pytest.raises(ValueError, match=f"label: {label} is not allowed: must be the 3 attributes"):
+            trained.sample(2, label=label)
+    with pytest.raises(DataError, match=r"must be \[5, 3\]"):
+        trained.log_likelihood(pixels(), 1, labels=np.zeros(5, dtype=int))
+    assert trained.log_likelihood(pixels(), 1, labels=np.tile(numbers, (5, 1))).shape == (5,)
 
 
 def test_parameters_are_counted_with_what_it_is_told() -> None:
