@@ -126,7 +126,7 @@ class PseudoInputs(GaussianMixture):
     The inputs start as training items. Nothing keeps them within the items' range.
 
     Args:
-        num_pseudo_inputs: C; at most the number of training items.
+        num_pseudo_inputs: C; of more than there are training items, some start as the same item.
         num_pixels: X.
         generator: of the choice of items; None leaves the inputs unset, to be loaded.
         train_pixels: ``[N, X]``, as the model sees them, or their bytes.
@@ -145,7 +145,6 @@ class PseudoInputs(GaussianMixture):
             return
         assert train_pixels is not None, "pseudo-inputs start as training items"
         chosen = torch.randperm(len(train_pixels), generator=generator)[:num_pseudo_inputs]
-        # More inputs than items: some items stand for two.
         chosen = chosen.repeat(-(-num_pseudo_inputs // len(chosen)))[:num_pseudo_inputs]
         items = train_pixels[chosen.to(train_pixels.device)].to("cpu", torch.float32)
         with torch.no_grad():

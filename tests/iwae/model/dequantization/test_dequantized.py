@@ -37,7 +37,7 @@ def log_probability() -> float:
     return math.log(stats.multivariate_normal(B, covariance).cdf(high, lower_limit=low))
 
 
-def trained_noise(made: Dequantized, steps: int = 120) -> Dequantized:
+def trained_noise(made: Dequantized, steps: int = 40) -> Dequantized:
     """With q(u|x) trained on these bytes, the rest as it is."""
     assert made.dequantizer is not None
     source = torch.Generator().manual_seed(1)
