@@ -1,8 +1,8 @@
 """`sweeps export`: the tables hold what the model says of the very items that it was measured on."""
 
 import json
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,15 @@ import torch
 from scipy import special
 from sklearn.datasets import load_digits
 
-import sweeps
 from iwae.data.load import load_dataset
 from iwae.data.pixels import evaluation_pixels, intensities
 from iwae.errors import ConfigError, DataError
 from iwae.model.weights import load
 from support.trained import BASE, train_sweep
-from sweeps.cli.entry import main
+from support.workplace import Workplace
 from sweeps.results.export import export
 from tracking.records.records import TrialRecord
 from tracking.storage.sweep import SweepStorage
-from tracking.store import RunStore
 
 DIGITS = load_digits()
 
@@ -112,42 +110,18 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_prints_its_files_and_one_object(
-    storage: SweepStorage,
-    trial: TrialRecord,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.service
+def test_the_command_exports_a_run_and_prints_one_object(
+    finished: tuple[Workplace, dict[str, Any]], tmp_path: Path
 ) -> None:
-    store = RunStore(f"sqlite:///{tmp_path}/mlflow.db").open(create=True)
-    store.sync(storage.record())
-    run_id = store.trial_run_id(storage.name, trial.key)
-    words = [
-        "export",
-        str(run_id),
-        "--embeddings",
-        "--nll",
-        "--num-samples",
-        "2",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    where = ["--tracking-uri", store.tracking_uri, "--storage", storage.files.uri]
-    monkeypatch.setattr(sys, "argv", ["sweeps", *words, *where, "--json"])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    shown = capsys.readouterr()
-    assert exit_.value.code == 0, shown.err
-    told = json.loads(shown.out)
+    place, result = finished
+    run_id = result["best"]["run_id"]
+    asked = ["export", run_id, "--embeddings", "--nll", "--num-samples", 2, "--out", tmp_path / "out"]
+    told = place.json(*asked)
     assert told["items"] == {"train": 200, "validation": 300, "test": 360}
     assert told["num_samples"] == 2
     assert set(told["files"]) == set(told["nll"]) == {"train", "validation", "test"}
     assert pq.read_schema(told["files"]["train"]).metadata[b"sweeps.run_id"].decode() == run_id
-    again = sweeps.export(
-        str(run_id),
-        tmp_path / "library",
-        num_samples=2,
-        storage=storage.files.uri,
-        tracking_uri=store.tracking_uri,
-    )
-    assert again.nll == told["nll"]
+    refused = place.sweeps(*asked, "--json", code=2)
+    assert refused.stdout == ""
+    assert "has train.parquet, validation.parquet, test.parquet already: --force" in refused.stderr
