@@ -161,7 +161,8 @@ def _array(path: Path, resize: tuple[int, int] | None) -> np.ndarray:
     try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
             with Image.open(path) as opened:
-                if (frames := getattr(opened, "n_frames", 1)) > 1:
+                # A telephone's JPEG may have a second image beside it, which is no other picture.
+                if (frames := getattr(opened, "n_frames", 1)) > 1 and opened.format != "MPO":
                     raise DataError(f"{path} holds {frames} images: must be one image a file")
                 image = ImageOps.exif_transpose(opened)
                 assert image is not None

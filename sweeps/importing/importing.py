@@ -127,7 +127,7 @@ def _write(out: Path, arrays: Mapping[str, np.ndarray], *, force: bool) -> tuple
     try:
         with temporary.open("wb") as file:
             # NumPy gives every member of the file the same time: equal arrays make equal bytes.
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         with temporary.open("rb") as file:
             sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), temporary.stat().st_size
         _refuse_place(out, force=force)  # another may have written it meanwhile

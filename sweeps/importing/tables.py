@@ -147,7 +147,7 @@ def _of_frame(path: Path, kind: str, frame: "pd.DataFrame", reading: Reading, *,
     if not features.columns.size:
         raise DataError(f"{path} has no column of features left: must have at least one")
     items, names = _numbers(path, features)
-    label, group, split = (None if name is None else frame[name].to_numpy() for name in columns.values())
+    label, group, split = (None if name is None else _told(frame[name]) for name in columns.values())
     whole = Part(items, label, group)
     notes = [f"left out: {listed([*dropped, *counters])}"] if dropped or counters else []
     notes += [
@@ -215,6 +215,16 @@ def _example(column: "pd.Series[Any]") -> str:
     text = repr(value if len(value) <= 20 else f"{value[:20]}...")
     decimal = ", a decimal comma" if value.replace(",", "", 1).lstrip("-").isdigit() and "," in value else ""
     return f"{text}{decimal}"
+
+
+def _told(column: "pd.Series[Any]") -> np.ndarray:
+    """Labels, groups or splits; what is missing is None, whatever pandas has in its place."""
+    missing = column.isna().to_numpy()
+    if not missing.any():
+        return np.asarray(column)
+    values = np.array(column, dtype=object)
+    values[missing] = None
+    return values
 
 
 def _counts(column: np.ndarray) -> bool:
