@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -95,7 +96,8 @@ class _Shape:
             self._num_steps = min(steps, max(self._num_steps, -(-fewest // config.batch_size)))
         images = self._num_steps * config.batch_size
         dataset = random_images(config, self._sizes, min(images, self._sizes.train))
-        self._trainer = Trainer(_endless(config, device, threads), dataset)
+        self._new_trainer = partial(Trainer, _endless(config, device, threads), dataset)
+        self._trainer = self._new_trainer()
         self._epochs: Iterator[EpochRecord] = self._trainer.epochs()
         self._validation = self._trainer.items("validation")
         self.measure(evaluation=True)
@@ -107,12 +109,17 @@ class _Shape:
 
     def measure(self, *, evaluation: bool) -> None:
         """One round."""
+        epochs = 1
+        if self._config.model.closed_form:
+            # The first epoch is the whole fit, and stands for all of them.
+            self._trainer, epochs = self._new_trainer(), self._config.num_epochs
+            self._epochs = self._trainer.epochs()
         before = self._train_seconds()
         epoch = next(self._epochs)
         seconds = self._train_seconds() - before
         if not self._counts_cpu:
             seconds = epoch.metrics["time/epoch_seconds"]
-        self._step.append(seconds / self._num_steps * self._last_minibatch)
+        self._step.append(seconds / self._num_steps * self._last_minibatch / epochs)
         if evaluation:
             settings = self._config.evaluation
             self._curve.append(self._row_seconds(settings.num_samples, settings.num_images))

@@ -14,8 +14,12 @@ _PARTS = {"data", "model", "objective", "batch_size"}
 
 
 def shape_of(config: TrainConfig) -> str:
-    """A hash of what a training step's seconds depend on: data, model, objective and batch size."""
-    values = config.model_dump(mode="json", exclude_defaults=True, include=_PARTS)
+    """A hash of what a training step's seconds depend on: data, model, objective and batch size.
+
+    Where the first epoch is the whole fit its seconds are shared out over the epochs: then on these too.
+    """
+    parts = _PARTS | {"num_epochs"} if config.model.closed_form else _PARTS
+    values = config.model_dump(mode="json", exclude_defaults=True, include=parts)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -98,6 +98,11 @@ class ModelPart(Part, ABC):
         return False
 
     @property
+    def closed_form(self) -> bool:
+        """Whether its first step is the whole fit, and later ones change nothing."""
+        return False
+
+    @property
     def most_samples(self) -> int | None:
         """The largest K that means anything; None for any."""
         return None

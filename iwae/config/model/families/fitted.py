@@ -61,6 +61,11 @@ class PCAConfig(FittedPart):
     latent_dim: Width = 20
     probabilistic: bool = False
 
+    @property
+    def closed_form(self) -> bool:
+        """There is nothing to repeat."""
+        return True
+
     def check_layout(self, layout: Layout) -> None:
         """Refuses more components than an item has numbers, or as many where noise must be left."""
         num_pixels = layout.num_pixels
