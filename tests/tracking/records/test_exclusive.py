@@ -10,6 +10,14 @@ def test_a_shape_is_what_a_step_costs_and_nothing_else():
         assert shape_of(config.model_validate({**config.to_dict(), **other})) != shape_of(config)
 
 
+def test_of_a_fit_in_closed_form_it_is_also_the_epochs_that_share_its_seconds():
+    config = planned(1).config
+    for model, differs in (({"name": "pca"}, True), ({"name": "mixture"}, False)):
+        values = {**config.to_dict(), "model": model, "data": {"name": "digits", "binarization": "none"}}
+        one, other = (config.parse({**values, "num_epochs": number}) for number in (5, 9))
+        assert (shape_of(one) != shape_of(other)) is differs
+
+
 def test_a_kind_of_machine_is_a_gpu_or_a_cpu_with_its_threads():
     assert machine_kind({"cpu": "EPYC", "threads": 1, "gpu": None}) == "EPYC, 1 thread"
     assert machine_kind({"cpu": "EPYC", "threads": 2}) == "EPYC, 2 threads"
