@@ -84,6 +84,11 @@ class TrainConfig(Part):
         return {**values, "evaluation": filled}
 
     @model_validator(mode="after")
+    def _model_fits_run(self) -> Self:
+        self.model.check_run(self.data, self.objective)
+        return self
+
+    @model_validator(mode="after")
     def _likelihood_fits_data(self) -> Self:
         data, model = self.data, self.model
         if model.likelihood in ("gaussian", "discretized-logistic") and data.binarization != "none":
@@ -95,11 +100,6 @@ class TrainConfig(Part):
                 "data.dequantization",
                 data.dequantization,
                 f"none when model.likelihood is {model.likelihood}: only a continuous likelihood needs it",
-            )
-        if data.dequantization != "none" and (model.fitted or model.evidence == "none"):
-            why = "its fit draws no noise" if model.fitted else "it has no likelihood"
-            raise PartError(
-                "data.dequantization", data.dequantization, f"none when model.name is {model.name}: {why}"
             )
         if data.name in TABLES and self.measure != "density":
             raise PartError("model.likelihood", model.likelihood, f"gaussian: {data.name} has floats")
@@ -121,7 +121,6 @@ class TrainConfig(Part):
             )
         if isinstance(annealing, CyclicalAnnealing) and annealing.cycles > self.num_epochs:
             raise PartError("annealing.cycles", annealing.cycles, f"<= num_epochs ({self.num_epochs})")
-        self.model.check_run(self.data, self.objective)
         self.objective.check_run(getattr(annealing, "target", "beta"), self.chunk_size)
         schedule = self.optimizer.schedule
         if isinstance(schedule, StagedRate) and sum(schedule.epochs) < self.num_epochs:

@@ -207,7 +207,10 @@ def test_burda_table_1_is_the_recipe_of_the_paper() -> None:
     assert [(t.config.model.name, t.config.objective.name, t.config.objective.num_samples) for t in plan] == [
         (model, *column) for model in ("vae", "two-layer") for column in columns
     ]
-    assert [plan[number].configuration_name for number in (1, 6)] == ["K=5 D=50", "two-layer K=5 D=100+50"]
+    assert [plan[number].configuration_name for number in (1, 6)] == [
+        "vae K=5 D=50",
+        "two-layer K=5 D=100+50",
+    ]
     two = plan[5].config.model
     assert (two.hidden_dims, two.latent_hidden_dims, two.layers) == ((200, 200), (100, 100), (100, 50))
     assert {(t.config.model.activation, t.config.model.init) for t in plan} == {("tanh", "glorot")}

@@ -51,7 +51,9 @@ class AutoencoderConfig(NetworksPart):
         """Refuses dequantization, whose density would be of nothing."""
         if data.dequantization != "none":
             raise PartError(
-                "data.dequantization", data.dequantization, f"none when model.name is {self.name}"
+                "data.dequantization",
+                data.dequantization,
+                f"none when model.name is {self.name}: it has no likelihood",
             )
         super().check_run(data, objective)
 

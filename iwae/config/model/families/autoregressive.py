@@ -31,7 +31,7 @@ class AutoregressiveConfig(LatentPart):
     built_by: ClassVar[str] = "iwae.model.families.autoregressive:Autoregressive"
 
     name: Literal["autoregressive"]
-    receptive_field: Annotated[int, Field(ge=0)] | None = 3
+    receptive_field: Annotated[int, Field(ge=0, le=10**6)] | None = 3
     masked_features: Width = 16
     masked_layers: Annotated[int, Field(ge=1, le=100)] = 4
 

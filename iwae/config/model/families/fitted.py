@@ -39,9 +39,8 @@ class FittedPart(ModelPart):
         if data.binarization != "none":
             raise PartError("data.binarization", data.binarization, f"none when model.name is {self.name}")
         if data.dequantization != "none":
-            raise PartError(
-                "data.dequantization", data.dequantization, f"none when model.name is {self.name}"
-            )
+            why = f"none when model.name is {self.name}: its fit draws no noise"
+            raise PartError("data.dequantization", data.dequantization, why)
         super().check_run(data, objective)
 
 
