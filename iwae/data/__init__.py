@@ -1,4 +1,4 @@
-"""Data sets as bytes: read, split, and made into pixels."""
+"""Data sets by name: read, split, scaled, and made into what a model sees."""
 
 import lazy_loader
 

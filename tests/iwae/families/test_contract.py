@@ -15,15 +15,15 @@ from iwae.model.weights import load_trained, save_weights
 from iwae.pack.key import pack_key
 from iwae.pack.pack import Pack
 from iwae.trainer.trainer import Trainer
-from support.families.configs import FAMILIES, tiny
+from support.families.configs import FAMILIES, FLOATS, tiny
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_family = pytest.mark.parametrize("family", [*FAMILIES, *FLOATS])
 WALL = ("time/", "throughput/", "system/")
 
 
 @pytest.fixture(scope="module")
 def data() -> dict[str, Dataset]:
-    return {name: load_dataset(tiny(name).data) for name in FAMILIES}
+    return {name: load_dataset(tiny(name).data) for name in (*FAMILIES, *FLOATS)}
 
 
 def numbers(metrics: dict[str, float]) -> dict[str, float]:

@@ -70,9 +70,17 @@ FAMILIES: dict[str, dict[str, Any]] = {
     },
 }
 
+# The same of data that are no images.
+FLOATS: dict[str, dict[str, Any]] = {
+    "vae-floats": {
+        "data": {"name": "breast-cancer", "binarization": "none", "scaling": "standardize"},
+        "model": {"likelihood": "gaussian", "observation_std": "learned-per-feature"},
+    }
+}
+
 
 def tiny(name: str, **parts: Any) -> TrainConfig:
-    """A run of a family on some of the digits; a part given here is merged into the family's own."""
+    """A run of a family on some of the digits or on its own data; a part here is merged into its own."""
     values: dict[str, Any] = {
         "data": {"name": "digits", "num_train": 150},
         "model": {"hidden_dims": [16], "latent_dim": 4},
@@ -89,7 +97,7 @@ def tiny(name: str, **parts: Any) -> TrainConfig:
         },
         "device": "cpu",
     }
-    for part in (FAMILIES[name], parts):
+    for part in ({**FAMILIES, **FLOATS}[name], parts):
         for key, value in part.items():
             known = values.get(key)
             both = isinstance(known, dict) and isinstance(value, dict)
