@@ -183,7 +183,7 @@ class Trainer:
         if isinstance(self.model, LatentModel) and self.config.model.evidence != "none":
             metrics |= latent_use(self.model, shown["validation"]).metrics("val")
         metrics |= true_metrics(self.dataset, shown)
-        return FinalEvaluation(metrics, image_likelihoods(config.final_num_samples, evaluated))
+        return FinalEvaluation(metrics, image_likelihoods(self.config, evaluated))
 
     def weights(self) -> bytes:
         """The model as the content of a safetensors file; ``load`` reads it."""

@@ -76,8 +76,18 @@ def paired_test(
         split: the images.
 
     Raises:
-        RecordError: the two were measured on other pixels, or with other numbers of importance samples.
+        RecordError: the two were measured on other pixels or with other numbers of samples, are not
+            of the same kind (binary pixels, bytes or a density, given labels or not), or one has none.
     """
+    if not all(f"{split}_log_p" in arrays for arrays in (first, second)):
+        raise RecordError(f"a trial has no {split} likelihoods: must be of models that have a likelihood")
+    # Older files do not say it, and were of one kind where their pixels are the same.
+    kinds = [str(arrays["measure"]) for arrays in (first, second) if "measure" in arrays]
+    if len(set(kinds)) > 1:
+        raise RecordError(
+            f"the {split} likelihoods are not of the same kind ({kinds[0]}; {kinds[1]}): must be of trials"
+            " with the same measure"
+        )
     for name, what in ((f"{split}_pixels", "pixels"), ("num_samples", "numbers of importance samples")):
         if first[name] != second[name]:
             raise RecordError(

@@ -27,7 +27,9 @@ def features(model: Model, dataset: Dataset, items: Items) -> dict[str, np.ndarr
     names = dataset.feature_names or tuple(f"feature {place + 1}" for place in range(count))
     made = {"reconstructed": np.stack(both), "feature_names": np.array(names[:count])}
     if model.config.generates:
-        made["drawn"] = _shown(model.sample(len(shown), generator(SEED, "pictures", items.device)), dataset)
+        told = x[:, pixels:] if model.num_attributes else None
+        draws = model.sample(len(shown), generator(SEED, "pictures", items.device), told)
+        made["drawn"] = _shown(draws, dataset)
     return made
 
 

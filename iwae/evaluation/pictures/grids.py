@@ -10,7 +10,7 @@ from iwae.model.protocol import LatentModel, Model
 from iwae.randomness import generator
 
 SEED = 0
-ROWS, COLUMNS = 8, 10
+ROWS, COLUMNS, MOST_CLASSES = 8, 10, 20
 TRAVERSED_LATENTS = 8
 # Standard deviations of the prior that a traversal covers, from −3 to 3.
 TRAVERSAL_RANGE = 3.0
@@ -57,8 +57,8 @@ def _told(model: Model, items: Items, number: int) -> Tensor | None:
 
 
 def _of_each_class(model: Model, device: torch.device) -> Tensor:
-    """``[Y, COLUMNS, X]``: in each row another class, in each column the same draw from the prior."""
-    classes = torch.eye(model.num_attributes, device=device)
+    """``[classes, COLUMNS, X]``: in each row another class, in each column the same draw from the prior."""
+    classes = torch.eye(model.num_attributes, device=device)[:MOST_CLASSES]
     return torch.stack(
         [
             model.sample(COLUMNS, generator(SEED, "pictures by class", device), one.expand(COLUMNS, -1))

@@ -78,6 +78,18 @@ def test_other_pixels_and_other_numbers_of_samples_are_refused() -> None:
         paired_test(arrays(log_p), arrays(log_p, num_samples=10))
 
 
+def test_likelihoods_of_two_kinds_are_refused_and_so_is_none() -> None:
+    log_p = np.linspace(-100, -80, 20)
+    byte, density = ({**arrays(log_p), "measure": np.array(kind)} for kind in ("byte", "density"))
+    given = {**byte, "measure": np.array("byte, given y")}
+    for other in (density, given):
+        with pytest.raises(RecordError, match=r"not of the same kind \(byte; (density|byte, given y)\)"):
+            paired_test(byte, other)
+    with pytest.raises(RecordError, match="a trial has no test likelihoods"):
+        paired_test(byte, {})
+    assert paired_test(byte, byte).difference == paired_test(byte, arrays(log_p)).difference == 0
+
+
 def test_a_unit_holds_them_and_an_old_one_opens_without(trained: SweepStorage) -> None:
     unit = trained.trial(trained.record().trials[0].key).newest()
     assert unit is not None
