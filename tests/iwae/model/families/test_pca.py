@@ -7,8 +7,10 @@ from sklearn.datasets import load_wine
 
 from iwae.config.layout import Layout
 from iwae.config.model import PCAConfig
+from iwae.config.train import TrainConfig
 from iwae.errors import ConfigError
 from iwae.model.families.pca import PCA
+from iwae.trainer import Trainer
 
 WINE = load_wine().data.astype(np.float32)
 TRAIN, TEST = torch.from_numpy(WINE[::2].copy()), torch.from_numpy(WINE[1::2].copy())
@@ -93,3 +95,22 @@ def test_no_variance_outside_of_the_components_is_no_density():
     flat[:, :2] = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     with pytest.raises(ConfigError, match=r"model\.latent_dim: 2 is not allowed: must be smaller"):
         fitted(flat, 2)
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardize", "min-max"])
+def test_nll_of_a_run_is_the_closed_form_in_the_datas_own_unit(scaling):
+    config = TrainConfig.parse(
+        {
+            "data": {"name": "wine", "binarization": "none", "scaling": scaling},
+            "model": {"name": "pca", "latent_dim": 3, "probabilistic": True},
+            "num_epochs": 1,
+            "device": "cpu",
+        }
+    )
+    trainer = Trainer(config)
+    list(trainer.epochs())
+    final, data = trainer.final_evaluation(), trainer.dataset
+    log_scale = 0.0 if data.scaling is None else np.log(data.scaling.scale).sum()
+    expected = closed_form(data.train, data.test, 3) - log_scale
+    np.testing.assert_allclose(final.images["test_log_p"], expected, rtol=0, atol=1e-6)
+    assert final.metrics["test/nll"] == pytest.approx(-expected.mean(), abs=1e-6)
