@@ -38,6 +38,13 @@ def import_(
         str | None,
         typer.Option(metavar="NAME", help="The column (or array) of the groups: none comes into two splits."),
     ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A column of what a conditional model is told in place of a class; may be repeated.",
+        ),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column that says train, validation or test.")
     ] = None,
@@ -99,6 +106,7 @@ def import_(
     reading = Reading(
         label=label,
         group=group,
+        attribute=tuple(attribute or ()),
         split=split,
         arrays=roles(array or []),
         drop=tuple(drop or ()),

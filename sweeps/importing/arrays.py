@@ -27,6 +27,7 @@ _ITEMS = frozenset(
 )
 _LABELS = frozenset(["y", "label", "labels", "target", "targets", "class", "classes"])
 _GROUPS = frozenset(("group", "groups"))
+_ATTRIBUTES = frozenset(("attribute", "attributes"))
 _NAMES = ("label_names", "feature_names")
 _ERRORS = (OSError, ValueError, EOFError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -152,7 +153,7 @@ def role_of(name: str) -> str | None:
         return None
     if rest <= _ITEMS:
         return splits[0] if splits else WHOLE
-    for known_words, what in ((_LABELS, "labels"), (_GROUPS, "groups")):
+    for known_words, what in ((_LABELS, "labels"), (_GROUPS, "groups"), (_ATTRIBUTES, "attributes")):
         if rest <= known_words:
             return f"{splits[0]}_{what}" if splits else what
     return None
@@ -168,25 +169,30 @@ def _parts(arrays: Mapping[str, np.ndarray], roles: Mapping[str, str], path: Pat
     return {split: Part(arrays[split], *_beside(split, arrays, roles, path)) for split in (splits or [WHOLE])}
 
 
-def _roles_of(split: str) -> tuple[str, str, str]:
-    """The roles of a split's items, labels and groups."""
+def _roles_of(split: str) -> tuple[str, str, str, str]:
+    """The roles of a split's items, labels, groups and attributes."""
     before = "" if split == WHOLE else f"{split}_"
-    return split, f"{before}labels", f"{before}groups"
+    return split, f"{before}labels", f"{before}groups", f"{before}attributes"
 
 
 def _beside(
     split: str, arrays: Mapping[str, np.ndarray], roles: Mapping[str, str], path: Path
 ) -> Iterator[np.ndarray | None]:
-    """The labels and the groups of a split."""
+    """The labels, the groups and the attributes of a split."""
     length = len(np.atleast_1d(arrays[split]))
     for role in _roles_of(split)[1:]:
         array = arrays.get(role)
         if array is None:
             yield None
             continue
-        if array.ndim == 2 and array.shape[1] == 1:
+        vectors = role.endswith("attributes")
+        if vectors and (array.ndim != 2 or array.dtype.kind not in "biuf"):
+            raise DataError(
+                f"{path}: {roles[role]} is {array.dtype} of the shape {array.shape}: must be numbers [N, Y]"
+            )
+        if array.ndim == 2 and array.shape[1] == 1 and not vectors:
             array = array[:, 0]
-        if array.ndim != 1:
+        if array.ndim != 1 and not vectors:
             raise DataError(
                 f"{path}: {roles[role]} has the shape {array.shape}: must be [N], one class an item"
                 f" (--drop {roles[role]} leaves it out)"
@@ -196,7 +202,7 @@ def _beside(
                 f"{path}: {roles[role]} has {len(array)} entries and {roles[split]} {length} items: must be"
                 " as many"
             )
-        yield array
+        yield array.astype(np.float64) if vectors else array
 
 
 def _refuse_other_items(shapes: Mapping[str, tuple[int, ...]], parts: Mapping[str, Part], path: Path) -> None:

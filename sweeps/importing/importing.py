@@ -29,8 +29,8 @@ def import_data(
     """Read a source, check and split it, and write it as an .npz file that ``data.name: npz`` reads.
 
     The same source, options and seed give the same bytes. Arrays: ``train``, ``validation``, ``test``; where
-    there are labels ``train_labels``, ... (int64) and, where they have names, ``label_names``; where features
-    have names, ``feature_names``.
+    there are labels ``train_labels``, ... (int64) and, where they have names, ``label_names``; where there are
+    attributes ``train_attributes``, ... (float64 ``[N, Y]``); where features have names, ``feature_names``.
 
     Args:
         source: an .npy, .npz, CSV, TSV or Parquet file, or a folder of images.
@@ -62,6 +62,7 @@ def import_data(
     written = {
         **arrays,
         **{f"{name}_labels": numbers for name, numbers in labels.items()},
+        **_attributes(found),
         **({"label_names": np.array(label_names)} if label_names else {}),
         **({"feature_names": np.array(features)} if features else {}),
     }
@@ -83,6 +84,13 @@ def import_data(
         seed=seed,
         notes=(*found.notes, *classes.without_some(found)),
     )
+
+
+def _attributes(found: Source) -> dict[str, np.ndarray]:
+    """By the name of their array; nothing where a split has none."""
+    told = {f"{split}_attributes": part.attributes for split, part in found.parts.items()}
+    known = {name: attributes for name, attributes in told.items() if attributes is not None}
+    return known if len(known) == len(told) else {}
 
 
 def _without_constant(found: Source, kind: Kind) -> Source:

@@ -130,6 +130,8 @@ def _complete(parts: Mapping[str, Part], reading: Reading, path: Path) -> tuple[
         bad = (
             _without_number(part.items) | _missing(part.labels, len(part)) | _missing(part.groups, len(part))
         )
+        if part.attributes is not None:
+            bad |= _without_number(part.attributes)
         if bad.any() and not reading.drop_missing:
             raise DataError(_what_is_missing(split, part, bad, path))
         if bad.all():
@@ -161,6 +163,8 @@ def _what_is_missing(split: str, part: Part, bad: np.ndarray, path: Path) -> str
             hit = of(part.items).reshape(len(part), -1).any(1)
             if hit.any():
                 found.append(f"{what} in {hit.sum():,}")
+    if part.attributes is not None and (hit := _without_number(part.attributes)).any():
+        found.append(f"no attribute in {hit.sum():,}")
     for what, told in (("label", part.labels), ("group", part.groups)):
         if (hit := _missing(told, len(part))).any():
             found.append(f"no {what} in {hit.sum():,}")

@@ -19,8 +19,8 @@ SPLIT_WORDS: Mapping[str, str] = {
 }
 
 ROLES = (
-    *(WHOLE, *SPLITS, "labels", "groups"),
-    *(f"{split}_{what}" for what in ("labels", "groups") for split in SPLITS),
+    *(WHOLE, *SPLITS, "labels", "groups", "attributes"),
+    *(f"{split}_{what}" for what in ("labels", "groups", "attributes") for split in SPLITS),
 )
 
 Kind = Literal["binary", "bytes", "floats"]
@@ -34,20 +34,21 @@ class Part:
         items: ``[N, ...]``.
         labels: ``[N]``, the class of each as the source says it: text or whole numbers; None without.
         groups: ``[N]``, what each belongs to (a patient, a site); None without.
+        attributes: ``[N, Y]``, numbers that a conditional model is told of each; None without.
     """
 
     items: np.ndarray
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
+    attributes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def take(self, rows: np.ndarray) -> Self:
         """The items of these rows (numbers, or a mask), in their order."""
-        labels = None if self.labels is None else self.labels[rows]
-        groups = None if self.groups is None else self.groups[rows]
-        return type(self)(self.items[rows], labels, groups)
+        beside = (self.labels, self.groups, self.attributes)
+        return type(self)(self.items[rows], *(None if told is None else told[rows] for told in beside))
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Reading:
     Attributes:
         label: the column or array of the labels.
         group: the column or array of the groups.
+        attribute: the columns of the attributes.
         split: the column that says of each row in which split it is.
         arrays: of an .npz file: the array of each role (``train``, ``test_labels``, ...).
         drop: columns or arrays that are left out.
@@ -92,6 +94,7 @@ class Reading:
 
     label: str | None = None
     group: str | None = None
+    attribute: tuple[str, ...] = ()
     split: str | None = None
     arrays: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
@@ -147,7 +150,18 @@ def refuse_unused(reading: Reading, kind: str, usable: Collection[str]) -> None:
     Raises:
         ConfigError: naming the option.
     """
-    for name in ("label", "group", "split", "arrays", "drop", "header", "channels", "shape", "resize"):
+    for name in (
+        "label",
+        "group",
+        "attribute",
+        "split",
+        "arrays",
+        "drop",
+        "header",
+        "channels",
+        "shape",
+        "resize",
+    ):
         if getattr(reading, name) not in (None, (), {}) and name not in usable:
             option = {"arrays": "--array"}.get(name, f"--{name}")
             raise ConfigError(option, f"is not allowed: {kind} has no use for it")

@@ -26,7 +26,7 @@ from sweeps.importing.source import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPTIONS = ("label", "group", "split", "drop", "shape")
+_OPTIONS = ("label", "group", "attribute", "split", "drop", "shape")
 _LINES_LOOKED_AT = 5
 
 
@@ -134,21 +134,23 @@ def _of_frame(path: Path, kind: str, frame: "pd.DataFrame", reading: Reading, *,
     frame.columns = [str(name) for name in frame.columns]
     if frame.empty:
         raise DataError(f"{path} has no rows: must be a table of at least a few rows")
-    told = {"--label": reading.label, "--group": reading.group, "--split": reading.split}
+    named_by = {"--label": reading.label, "--group": reading.group, "--split": reading.split}
     columns = {
         option: None if name is None else known(option, name, frame.columns, "column")
-        for option, name in told.items()
+        for option, name in named_by.items()
     }
     dropped = [known("--drop", name, frame.columns, "column") for name in reading.drop]
+    attributes = [known("--attribute", name, frame.columns, "column") for name in reading.attribute]
     # What `DataFrame.to_csv` writes before the first column: the number of each row.
     counters = [name for name in frame.columns if name == "Unnamed: 0"]
-    out = {*filter(None, columns.values()), *dropped, *counters}
+    out = {*filter(None, columns.values()), *dropped, *attributes, *counters}
     features = frame[[name for name in frame.columns if name not in out]]
     if not features.columns.size:
         raise DataError(f"{path} has no column of features left: must have at least one")
     items, names = _numbers(path, features)
     label, group, split = (None if name is None else _told(frame[name]) for name in columns.values())
-    whole = Part(items, label, group)
+    told = _numbers(path, frame[attributes])[0].astype(np.float64) if attributes else None
+    whole = Part(items, label, group, told)
     notes = [f"left out: {listed([*dropped, *counters])}"] if dropped or counters else []
     notes += [
         f"{name} counts the rows: --drop {name} leaves it out if it is no feature"

@@ -259,3 +259,17 @@ def test_images_of_two_sizes_are_resized_where_that_is_asked_for(tmp_path: Path)
     assert items.shape == (12, 6, 5)
     assert sorted(items[:, 0, 0]) == [200 + number for number in range(12)]
     assert (items == items[:, :1, :1]).all()
+
+
+def test_attributes_stand_beside_their_items(tmp_path: Path) -> None:
+    frame().to_parquet(tmp_path / "iris.parquet")
+    reading = Reading(label="species", attribute=("petal length", "petal width"))
+    found = import_data(tmp_path / "iris.parquet", tmp_path / "out.npz", reading)
+    assert found.feature_names == FEATURES[:2]
+    again = import_data(tmp_path / "out.npz", tmp_path / "again.npz")
+    assert [split.items for split in again.splits.values()] == [105, 15, 30]
+    data = load_dataset(TrainConfig.parse(again.base).data)
+    assert data.scaling is not None
+    together = np.concatenate([data.scaling.undo(data.train.numpy()), data.told("train").numpy()], axis=1)
+    known = {tuple(row) for row in IRIS.round(1).tolist()}
+    assert {tuple(row) for row in together.astype(float).round(1).tolist()} <= known
