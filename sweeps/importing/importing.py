@@ -29,8 +29,9 @@ def import_data(
     """Read a source, check and split it, and write it as an .npz file that ``data.name: npz`` reads.
 
     The same source, options and seed give the same bytes. Arrays: ``train``, ``validation``, ``test``; where
-    there are labels ``train_labels``, ... (int64) and, where they have names, ``label_names``; where there are
-    attributes ``train_attributes``, ... (float64 ``[N, Y]``); where features have names, ``feature_names``.
+    there are labels ``train_labels``, ... (int64) and, where they have names, ``label_names``; where there
+    are attributes ``train_attributes``, ... (float64 ``[N, Y]``); where features have names,
+    ``feature_names``.
 
     Args:
         source: an .npy, .npz, CSV, TSV or Parquet file, or a folder of images.
