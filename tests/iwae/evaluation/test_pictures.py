@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,25 @@ def test_images_stand_above_their_reconstructions(small_config: Any, digits: Dat
     with torch.no_grad():
         expected = trainer.model.reconstruct(image) * 255
     np.testing.assert_allclose(grid[3, 1].ravel(), expected[0].round(), atol=1)
+
+
+def test_samples_of_a_model_that_is_told_a_files_attributes_are_told_those_of_test_items(
+    small_config: Any, digits: Dataset
+) -> None:
+    told = {
+        split: getattr(digits, split)[:, 20:22].float() / 255 for split in ("train", "validation", "test")
+    }
+    layout = Layout((8, 8), 2, attributes_are_classes=False)
+    trainer = Trainer(
+        small_config(model={"name": "conditional", "hidden_dims": [8], "latent_dim": 2}),
+        replace(digits, attributes=told, layout=layout),
+    )
+    with torch.no_grad():
+        trainer.model.decoder[0].weight[:, :2] = 0  # its samples are then told by the attributes alone
+        expected = trainer.model.decode(torch.cat((torch.zeros(80, 2), told["test"][:80]), -1))
+    made = drawn(trainer)
+    assert "class_samples" not in made
+    np.testing.assert_allclose(made["samples"].reshape(80, 64), (255 * expected).round(), atol=1)
 
 
 def test_small_data_sets_have_pictures_too(small_config: Any, digits: Dataset) -> None:
