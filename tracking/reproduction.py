@@ -93,11 +93,12 @@ def reproduce(
     with _restored_threads(then["threads"]):
         trainer = Trainer(config, dataset)
         history: list[EpochRecord] = []
+        unlike = redefined(int(trial.provenance.get("definitions", 1)), trial.config)
         for epoch in _epochs(trainer, then.get("pack_slots")):
             history.append(epoch)
             original = trial.history[len(history) - 1]
             if on_epoch is not None:
-                on_epoch(epoch.epoch, not compare(original.metrics, epoch.metrics, epoch.epoch))
+                on_epoch(epoch.epoch, not compare(original.metrics, epoch.metrics, epoch.epoch, unlike))
             if len(history) == len(trial.history):
                 break
         final = None if trial.final is None else trainer.finish()
@@ -152,11 +153,12 @@ def judge(
         now: the environment of the second training.
         changed: what changed in environment and code.
     """
-    epochs = [
-        compare(old.metrics, new.metrics, old.epoch) for old, new in zip(trial.history, history, strict=True)
-    ]
     version = int(trial.provenance.get("definitions", 1))
     unlike = redefined(version, trial.config)
+    epochs = [
+        compare(old.metrics, new.metrics, old.epoch, unlike)
+        for old, new in zip(trial.history, history, strict=True)
+    ]
     finals = compare(trial.final or {}, final or {}, None, unlike)
     different = [position for position, found in enumerate(epochs) if found]
     shown = [*(epochs[different[0]] if different else []), *finals]

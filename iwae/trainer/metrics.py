@@ -26,6 +26,7 @@ _REDEFINED = {
     3: (
         *("val/kl", "val/mutual_information", "val/decoder_use", "val/decoder_use_stderr"),
         *("val/reconstruction_mse_final", "test/reconstruction_mse"),
+        "model/observation_std",
     ),
 }
 # Means of an epoch's steps, by the names of ``iwae.trainer.optimization.TERMS``.
@@ -162,7 +163,7 @@ def trained_otherwise(recorded: int, config: TrainConfig) -> str:
 
 
 def redefined(recorded: int, config: TrainConfig) -> frozenset[str]:
-    """The final numbers of a trial that mean something else now than when they were recorded.
+    """The numbers of a trial that mean something else now than when they were recorded, or are new.
 
     Args:
         recorded: the version of the definitions then.

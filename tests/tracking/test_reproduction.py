@@ -88,6 +88,17 @@ def test_what_a_later_version_added_is_not_missed():
     assert redefined(DEFINITIONS, config) == frozenset()
 
 
+def test_an_epochs_number_that_a_later_version_added_is_not_missed(record: SweepRecord):
+    trial = record.trials[0]
+    more = [
+        dataclasses.replace(epoch, metrics={**epoch.metrics, "model/observation_std": 0.1})
+        for epoch in trial.history
+    ]
+    old = of_version_one(trial)
+    assert judge(record, old, more, old.final, {}, {}).verdict == "BITWISE"
+    assert judge(record, trial, more, trial.final, {}, {}).verdict == "DIVERGED"
+
+
 def test_other_data_are_refused_before_training(record: SweepRecord):
     trial = record.trials[0]
     other = {"provenance": {**trial.provenance, "dataset_hash": "00" * 32}}
