@@ -6,6 +6,7 @@ from sklearn.mixture import GaussianMixture
 
 from iwae.config.layout import Layout
 from iwae.config.model import MixtureConfig
+from iwae.config.train import TrainConfig
 from iwae.data.sources.known_mixture import MIXTURE_2D
 from iwae.errors import ConfigError
 from iwae.model.families.mixture import Mixture
@@ -81,3 +82,11 @@ def test_a_component_without_spread_gets_one_line():
     model = built(number=2, train=same, min_variance=0.0)
     with pytest.raises(ConfigError, match=r"model\.min_variance: 0 is not allowed: must be larger"):
         model.fit_step(same, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", ["mixture", "pca"])
+def test_binary_pixels_are_refused_by_the_field_that_can_be_changed(name):
+    with pytest.raises(
+        ConfigError, match=rf"^data\.binarization: dynamic .* none when model\.name is {name}$"
+    ):
+        TrainConfig.parse({"data": {"name": "digits"}, "model": {"name": name}})
