@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from iwae.config.part import WHOLE, parse
+from iwae.config.train import flatten
 from tracking.analysis.configurations import Configuration, Table, text
 from tracking.analysis.strata import describe, telling
 from tracking.analysis.trials.columns import SCORE
@@ -49,10 +51,14 @@ def kinds(table: Table) -> tuple[Kind, ...]:
 
 
 def _label(row: Configuration, told: Iterable[str]) -> str:
-    """The family, also where the rest would tell the kinds apart, and what else does."""
-    rest = describe(row.parameters, [path for path in told if path not in _IN_TITLE])
-    family = row.trials[0].config.model.title
-    return f"{family} with {rest}" if rest else family
+    """The family, and of what else tells the kinds apart what is not as the family has it by itself."""
+    model = row.trials[0].config.model
+    usual = flatten(
+        {"model": parse(type(model), {"name": model.name}).model_dump(mode="json", context=WHOLE)}
+    )
+    other = [path for path in told if path not in _IN_TITLE and row.parameters.get(path) != usual.get(path)]
+    rest = describe(row.parameters, other)
+    return f"{model.title} with {rest}" if rest else model.title
 
 
 def _values(parameters: Any, paths: Iterable[str]) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def words(make, gaps, **more):
 def test_models_without_a_likelihood_have_a_table_of_their_own(analysed):
     names = [{kind.label for kind in one.kinds} for one in analysed]
     assert names == [
-        {"vae with gaussian posterior", "vae with flow posterior", "probabilistic pca", "mixture"},
+        {"vae", "vae with flow posterior", "probabilistic pca", "mixture"},
         {"pca", "autoencoder"},
     ]
     assert [one.table.score.is_likelihood for one in analysed] == [True, False]
@@ -82,7 +82,7 @@ def test_the_first_sentence_names_the_model_and_how_sure_that_is(make):
     )
     assert clear[0].endswith("separable from every other.")
     near = words(make, [80.01, 80.0, 95.0])
-    assert near[0].endswith("vae with gaussian posterior is not separable from it.")
+    assert near[0].endswith("80.02 nats; vae is not separable from it.")
     alone = words(make, [90.0, 80.0], seeds=(0,))
     assert alone[0].endswith("with one seed each, other seeds may change the order.")
     assert not any("which K" in sentence for sentence in (*clear, *near, *alone))
