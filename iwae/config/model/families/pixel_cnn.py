@@ -53,7 +53,6 @@ class PixelCNNSize(NamedTuple):
     @property
     def floats(self) -> int:
         """Numbers for a pixel that wait for the gradient, or are there while it is taken."""
-        # In a layer: padded inputs of both stacks, and the halves of both gates with their products, which
-        # take the memory of what they are made of.
+        # In a layer: the padded inputs of both stacks, and of both gates two halves and their product.
         layer = 8 * self.width
         return self.layers * layer + 8 * self.width + 2 * self.channels * (self.inputs + self.outputs)
