@@ -37,7 +37,8 @@ def npz_facts(path: Path) -> NpzFacts:
         _, names = labels_of(archive, contents, path)
     sizes = {split: contents.number(split) for split in contents.splits}
     told = contents.num_attributes or (len(names) if len(names) > 1 else 0)
-    return NpzFacts(sizes, Layout(contents.arrangement.layout.shape, told), contents.floats)
+    layout = Layout(contents.arrangement.layout.shape, told, not contents.attributes)
+    return NpzFacts(sizes, layout, contents.floats)
 
 
 def labels_of(

@@ -92,7 +92,7 @@ def test_attributes_stay_with_their_items_and_are_told_in_place_of_classes(
     }
     config = saved(tmp_path, ROWS, **arrays, **labelled(CLASSES)).model_copy(update={"order": order})
     data = load_dataset(config)
-    assert npz_facts(Path(config.path or "")).layout == data.layout == Layout((3,), 3)
+    assert npz_facts(Path(config.path or "")).layout == data.layout == Layout((3,), 3, False)
     for split in ("train", "validation", "test"):
         items = getattr(data, split).double()
         np.testing.assert_allclose(data.told(split)[:, 0], items.sum(1), rtol=1e-5)
