@@ -30,10 +30,14 @@ class Part(BaseModel):
     # Fields that older records lack: written only where they are not at their default, so that what was
     # recorded before there were others stays as it is.
     later: ClassVar[frozenset[str]] = frozenset()
+    # The order in which older records have their fields, where inheritance gives another one. What is not
+    # named comes behind.
+    recorded_order: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
+        values = {name: values[name] for name in self.recorded_order if name in values} | values
         if info.context is WHOLE:
             return values
         defaults = {name: type(self).model_fields[name].default for name in self.later}

@@ -102,5 +102,9 @@ class VAEConfig(LatentPart):
 
     built_by: ClassVar[str] = "iwae.model.vae:VAE"
     later: ClassVar[frozenset[str]] = LatentPart.later | {"name"}
+    recorded_order: ClassVar[tuple[str, ...]] = (
+        *("name", "hidden_dims", "decoder_hidden_dims", "latent_dim", "activation"),
+        *("likelihood", "observation_std", "init", "output_bias"),
+    )
 
     name: Literal["vae"] = "vae"

@@ -218,3 +218,12 @@ def test_what_older_records_lack_is_written_only_where_it_is_not_at_its_default(
         assert path in plain.flat(whole=True)
     assert chosen.flat()["objective.backward.name"] == "sparse"
     assert TrainConfig.from_yaml(plain.to_yaml()) == plain
+
+
+def test_a_configuration_is_written_in_the_order_of_the_records_that_there_are() -> None:
+    """Their artifacts are compared byte by byte."""
+    model = TrainConfig.parse({"model": {"latent_dim": 3}}).to_dict()["model"]
+    assert list(model) == [
+        *("hidden_dims", "decoder_hidden_dims", "latent_dim", "activation"),
+        *("likelihood", "observation_std", "init", "output_bias"),
+    ]
