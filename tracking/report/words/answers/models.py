@@ -14,8 +14,9 @@ Named = tuple[str, Configuration]
 
 
 def asked(analysis: Analysis) -> bool:
-    """Whether the first question is which model to take, and not which K."""
-    return bool(analysis.kinds) or not analysis.table.score.is_likelihood
+    """Whether the first question is which model to take, and not which K; a single one is simply told."""
+    alone = len(analysis.table.configurations) == 1
+    return bool(analysis.kinds) or alone or not analysis.table.score.is_likelihood
 
 
 def which_model(analysis: Analysis) -> list[str]:
