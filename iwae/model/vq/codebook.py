@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 # Kept from the shares of a code before, at each step: about the last hundred minibatches count.
 DECAY = 0.99
@@ -99,7 +98,8 @@ class Codebook(nn.Module):
         """
         number = len(self.codes)
         indices = self.nearest(vectors)
-        chosen = one_hot(indices, number).to(vectors.dtype)  # [N, C]
+        every = torch.arange(number, device=indices.device)
+        chosen = (indices[:, None] == every).to(vectors.dtype)  # [N, C]; one_hot reads the indices on a CPU
         distance = (vectors - self.codes[indices]).square().sum(-1)
         anew = vectors[_drawn(distance, number, source)]
         # Of the averages a plain mean at first, so that codes keep pace with an encoder that learns fast.

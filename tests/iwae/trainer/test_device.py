@@ -8,25 +8,22 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from iwae.config.layout import Layout
 from iwae.config.train import TrainConfig
 from iwae.data.dataset import Dataset
 from iwae.data.items import Items
-from iwae.model import likelihood
 from iwae.model.build import build_model
+from iwae.model.likelihood import bernoulli
 from iwae.objectives import sparse_backward
 from iwae.randomness import generator
 from iwae.trainer import graph, optimization
 from iwae.trainer.graph import GraphedStep, StepInputs, Update
 from iwae.trainer.optimization import Optimization
 from iwae.trainer.trainer import Trainer
+from support.families.reads import NothingRead
 
 Configure = Callable[..., TrainConfig]
-
-# What makes a host wait for its device: a number read, or a size that depends on the data.
-READS = {"_local_scalar_dense", "nonzero", "masked_select", "unique2", "_unique2", "is_nonzero", "equal"}
 
 BATCH = 400
 MANY = {"name": "iwae", "num_samples": 7}
@@ -44,27 +41,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "in chunks": {"objective": SPARSE, "chunk_size": 150},
 }
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
-
-
-class NothingRead(TorchDispatchMode):
-    """Refuses what would make the host wait, and copies from one device to another."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = function.overloadpacket.__name__
-        if name in READS:
-            raise AssertionError(f"{name} waits for the device")
-        if name == "_fused_adam_":  # has no kernel for `meta`
-            return None
-        found = function(*args, **(kwargs or {}))
-        devices = {value.device for value in (*args, found) if isinstance(value, Tensor)}
-        if name in ("_to_copy", "copy_") and len(devices) > 1:
-            raise AssertionError(f"{name} waits for the device")
-        return found
 
 
 def optimization_of(config: TrainConfig, digits: Dataset) -> Optimization:
@@ -91,7 +67,7 @@ def on_meta(
     small_config: Configure, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Optimization]:
     """Makes an optimization whose tensors have no values: whatever reads one fails."""
-    for sizes in (likelihood.BLOCK_BYTES, sparse_backward.BLOCK_BYTES):
+    for sizes in (bernoulli.BLOCK_BYTES, sparse_backward.BLOCK_BYTES):
         monkeypatch.setitem(sizes, "meta", sizes["cuda"])
     # No generator and no fused Adam is made for `meta`, though both serve its tensors.
     monkeypatch.setattr(optimization, "generator", lambda seed, purpose, device: generator(seed, purpose))
