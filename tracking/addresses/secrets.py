@@ -95,6 +95,9 @@ def without_secrets_of(uri: str, text: str) -> str:
     if shown == uri:
         return text
     pieces = {piece for form in (uri, unquote(uri)) for piece in re.split(r"[/:?#@&=;\s]+", form)}
+    # The password as a whole: its own pieces may be too short to be told from other words.
+    password = uri.rpartition("@")[0].partition("://")[2].partition(":")[2]
+    pieces |= {password, unquote(password)}
     harmless = set(re.split(r"[/:?#@&=;\s]+", shown))
     for piece in sorted(pieces - harmless, key=len, reverse=True):
         if len(piece) >= 3:

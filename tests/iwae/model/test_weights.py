@@ -34,7 +34,7 @@ def test_configuration_lies_in_the_metadata_of_the_file(small_config: Any, digit
     header = json.loads(content[8 : 8 + length])
     assert json.loads(header["__metadata__"]["trained"]) == {
         "config": trainer.config.to_dict(),
-        "layout": {"shape": [8, 8], "num_attributes": 10},
+        "layout": {"shape": [8, 8], "num_attributes": 10, "attributes_are_classes": True},
     }
 
 

@@ -50,6 +50,6 @@ def test_importing_the_library_loads_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "[]",
         "[]",
-        "['Interrupted', 'Sweep', 'compare', 'draw_plan', 'open', 'open_bundle', 'open_run', 'run',"
-        " 'submit']",
+        "['Interrupted', 'Sweep', 'compare', 'draw_plan', 'export', 'import_data', 'open',"
+        " 'open_bundle', 'open_run', 'run', 'submit']",
     ], done.stderr

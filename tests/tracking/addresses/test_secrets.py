@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracking.addresses import secrets
@@ -105,6 +105,7 @@ def test_a_database_that_cannot_be_asked_is_one_line_without_the_password(uri: s
 
 
 @settings(max_examples=25, deadline=None)
+@example(pw="00:01;23")
 @given(pw=PASSWORDS)
 def test_a_message_that_quotes_a_part_of_an_address_hides_it(pw: str) -> None:
     uri = f"postgresql://user:{quote(pw, safe='')}@host/db"
