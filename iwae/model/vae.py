@@ -164,7 +164,7 @@ def _widest(config: LatentPart, layout: Layout) -> int:
 
 
 def _rename(module: nn.Module, state: dict[str, Any], prefix: str, *others: object) -> None:
-    """Until 2.60 a Gaussian's log σ was a parameter of the model itself."""
+    """Before likelihoods were modules, a Gaussian's log σ was a parameter of the model itself."""
     before = f"{prefix}observation_log_std"
     if before in state:
         state[f"{prefix}likelihood.log_std"] = state.pop(before)
