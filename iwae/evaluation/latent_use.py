@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from iwae.data.items import Items
 from iwae.model.likelihood.gaussian import HALF_LOG_TWO_PI
@@ -62,8 +61,7 @@ def latent_use(model: LatentModel, items: Items, purpose: str = "latent use") ->
     x = shown.inputs()
     posterior = model.encode(x)
     noise = _noise(model, len(x), DRAWS, purpose, x.device)
-    partners = _partners(shown)
-    other = tree_map(lambda part: part[partners] if isinstance(part, Tensor) else part, posterior)
+    other = model.encode(x[_partners(shown)])
     own = model.log_densities(x, DRAWS, noise=noise, posterior=posterior)
     swapped = model.log_densities(x, DRAWS, noise=noise, posterior=other)
     gained = (own.log_p_x_given_z - swapped.log_p_x_given_z).double().mean(0)  # [K, B] -> [B]

@@ -8,6 +8,7 @@ import csv
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,8 +100,8 @@ class Copy:
 def register(registry: Path, code: str, config: str) -> None:
     """What a person does: the configuration's class, or its import, and its name in the union."""
     before, comment, after = registry.read_text().partition("# The registry")
-    assert after.count(", Field(") == 1
-    line = after.replace(", Field(", f" | {config}, Field(")
+    assert len(re.findall(r",\s+Field\(", after)) == 1
+    line = re.sub(r",(\s+Field\()", rf" | {config},\1", after)
     registry.write_text(f"{before}{code}\n\n{comment}{line}")
 
 
