@@ -7,7 +7,7 @@ import pytest
 from support.workplace import Workplace
 from tracking.store import RunStore
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 def test_of_two_runs_of_a_name_at_once_one_trains_and_the_other_says_why_not(tmp_path: Path) -> None:
