@@ -77,8 +77,12 @@ class Autoencoder(LatentModel):
         generator: torch.Generator | None = None,
         attributes: Tensor | None = None,
     ) -> Tensor:
-        """There is no prior to draw from: ``ModelPart.generates`` is false."""
-        raise NotImplementedError("an autoencoder has no prior to draw from")
+        """Refused: there is no prior to draw from, and ``ModelPart.generates`` is false.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("an autoencoder has no prior to draw from")
 
     def unit_means(self, posterior: Tensor) -> Tensor:
         """The codes, ``[B, D]``."""

@@ -17,7 +17,10 @@ from iwae.pack.pack import Pack
 from iwae.trainer.trainer import Trainer
 from support.families.configs import FAMILIES, FLOATS, tiny
 
-every_family = pytest.mark.parametrize("family", [*FAMILIES, *FLOATS])
+EVERY = [*FAMILIES, *FLOATS]
+every_family = pytest.mark.parametrize("family", EVERY)
+generating = pytest.mark.parametrize("family", [name for name in EVERY if tiny(name).model.generates])
+by_gradients = pytest.mark.parametrize("family", [name for name in EVERY if not tiny(name).model.fitted])
 WALL = ("time/", "throughput/", "system/")
 
 
@@ -98,12 +101,10 @@ def test_what_becomes_of_an_item_does_not_depend_on_its_neighbours(
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-@every_family
+@generating
 def test_samples_are_items_and_come_from_the_given_generator(family: str, data: dict[str, Dataset]) -> None:
     trainer = Trainer(tiny(family), data[family])
     model = trainer.model
-    if not model.config.generates:
-        pytest.skip("it has nothing to draw from")
     if model.config.fitted:
         list(trainer.epochs())
     drawn = [model.sample(5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
@@ -112,11 +113,8 @@ def test_samples_are_items_and_come_from_the_given_generator(family: str, data: 
     assert not torch.equal(drawn[0], drawn[2])
 
 
-@every_family
+@by_gradients
 def test_chunks_of_a_minibatch_have_its_gradient(family: str, data: dict[str, Dataset]) -> None:
-    config = tiny(family)
-    if config.model.fitted:
-        pytest.skip("it has no gradient")
     whole, chunked = (
         Trainer(tiny(family, chunk_size=size, num_epochs=1), data[family]) for size in (None, 13)
     )
